@@ -1,0 +1,54 @@
+//! What one `pub Name { … }` is after lowering: the networks, and what the emitters must know beside them.
+
+use crate::graph::Module;
+use proc_macro2::{Ident, TokenStream};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Fusion {
+    #[default]
+    On,
+    /// `#[fusion(off)]`: one kernel per primitive.
+    Off,
+    /// `#[fusion(both)]`: also emits `NameUnfused`.
+    Both,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Precision {
+    #[default]
+    F32,
+    Tf32,
+    Bf16,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Dump {
+    Graph,
+    Schedule,
+    Memory,
+    Cuda,
+    Cpu,
+}
+
+/// A member of a family, or the only one.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// Values of the family's constants, in order; empty if the network is no family.
+    pub values: Vec<i64>,
+    pub module: Module,
+}
+
+#[derive(Clone, Debug)]
+pub struct Declaration {
+    pub ident: Ident,
+    /// `pub`, `pub(crate)`, or nothing.
+    pub vis: TokenStream,
+    /// The `#[doc]` attributes as written.
+    pub docs: TokenStream,
+    /// `<H in [8, 32]>`: name and members of each family constant.
+    pub family: Vec<(String, Vec<i64>)>,
+    pub members: Vec<Member>,
+    pub fusion: Fusion,
+    pub precision: Precision,
+    pub dumps: Vec<Dump>,
+}

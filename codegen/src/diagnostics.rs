@@ -1,0 +1,114 @@
+//! Errors with a place. Mistakes are collected, not thrown: a stage goes on after one, and the pipeline stops at its
+//! barriers when something was collected.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, quote_spanned};
+
+/// Where a node came from. Two spans, because stable Rust cannot join them.
+#[derive(Clone, Copy, Debug)]
+pub struct Source {
+    pub first: Span,
+    pub last: Span,
+}
+
+/// Sources never decide whether two things are equal.
+impl PartialEq for Source {
+    fn eq(&self, _: &Source) -> bool {
+        true
+    }
+}
+
+impl Default for Source {
+    fn default() -> Self {
+        Source::at(Span::call_site())
+    }
+}
+
+impl Source {
+    pub fn at(span: Span) -> Self {
+        Source { first: span, last: span }
+    }
+
+    /// From the first to the last token.
+    pub fn of(tokens: &impl ToTokens) -> Self {
+        let mut spans = tokens.to_token_stream().into_iter().map(|t| t.span());
+        let first = spans.next().unwrap_or_else(Span::call_site);
+        Source { first, last: spans.last().unwrap_or(first) }
+    }
+
+    pub fn to(self, last: Source) -> Self {
+        Source { first: self.first, last: last.last }
+    }
+}
+
+/// One mistake. `message` is what is wrong, with both values; `help` what to type; `trail` the shapes that led there.
+#[derive(Clone, Debug)]
+pub struct Diagnostic {
+    pub source: Source,
+    pub message: String,
+    pub help: Option<String>,
+    pub trail: Option<String>,
+}
+
+impl Diagnostic {
+    pub fn new(source: Source, message: impl Into<String>) -> Self {
+        Diagnostic { source, message: message.into(), help: None, trail: None }
+    }
+
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    pub fn trail(mut self, trail: impl Into<String>) -> Self {
+        self.trail = Some(trail.into());
+        self
+    }
+
+    /// The whole text as rustc will show it.
+    pub fn text(&self) -> String {
+        let mut text = self.message.clone();
+        for (word, part) in [("help", &self.help), ("trail", &self.trail)] {
+            if let Some(part) = part {
+                text += &format!("\n{word}: {part}");
+            }
+        }
+        text
+    }
+}
+
+/// Every mistake of one declaration. Dropping a non-empty list unread is a bug, and panics in tests.
+#[derive(Debug, Default)]
+pub struct Errors {
+    list: Vec<Diagnostic>,
+}
+
+impl Errors {
+    pub fn push(&mut self, diagnostic: Diagnostic) {
+        self.list.push(diagnostic);
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.list.iter()
+    }
+
+    /// `compile_error!`s in source order of collection.
+    pub fn to_compile_errors(&self) -> TokenStream {
+        self.list
+            .iter()
+            .map(|d| {
+                let text = d.text();
+                let first = d.source.first;
+                let mut tokens = quote_spanned!(first=> ::core::compile_error!);
+                let mut group = proc_macro2::Group::new(proc_macro2::Delimiter::Brace, quote_spanned!(first=> #text));
+                group.set_span(d.source.last);
+                tokens.extend([proc_macro2::TokenTree::Group(group)]);
+                tokens
+            })
+            .collect()
+    }
+}

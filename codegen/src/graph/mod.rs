@@ -1,0 +1,256 @@
+//! The graph: values in static single assignment over a closed set of primitives.
+//!
+//! A [`Graph`] is an arena of nodes in topological order; a [`Value`] is an index into it. Sources and layer names lie in
+//! parallel vectors, so that equality and dumps do not depend on them. [`Module`] is what lowering makes of one network:
+//! two graphs (training and evaluation mode) over one list of parameters, states and ports.
+//!
+//! Deliberately absent: control flow, aliasing, in-place updates (`Assign` takes effect at the end), dynamic extents other
+//! than the batch.
+
+pub mod builder;
+pub mod expr;
+pub mod op;
+
+use crate::diagnostics::Source;
+use expr::Expr;
+use op::{Leaf, Op};
+
+/// A node of a graph, and the one value it computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Value(pub u32);
+
+impl Value {
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DType {
+    F32,
+    I32,
+    U8,
+    Bool,
+}
+
+/// Extents per sample, and whether there is a batch axis before them.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Shape {
+    pub batch: bool,
+    pub dims: Vec<usize>,
+}
+
+impl Shape {
+    pub fn sample(dims: impl Into<Vec<usize>>) -> Self {
+        Shape { batch: true, dims: dims.into() }
+    }
+
+    pub fn fixed(dims: impl Into<Vec<usize>>) -> Self {
+        Shape { batch: false, dims: dims.into() }
+    }
+
+    /// Elements per sample.
+    pub fn numel(&self) -> usize {
+        self.dims.iter().product()
+    }
+
+    pub fn rank(&self) -> usize {
+        self.dims.len()
+    }
+}
+
+/// `[1, 28, 28]`, as messages and dumps print extents.
+pub fn dims_text(dims: &[usize]) -> String {
+    let parts: Vec<String> = dims.iter().map(usize::to_string).collect();
+    format!("[{}]", parts.join(", "))
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Type {
+    pub dtype: DType,
+    pub shape: Shape,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Node {
+    pub op: Op,
+    pub inputs: Vec<Value>,
+    pub ty: Type,
+    /// No gradient passes through this node (a running maximum, a frozen layer's output).
+    pub detached: bool,
+}
+
+/// Nodes in topological order.
+#[derive(Clone, Debug, Default)]
+pub struct Graph {
+    pub nodes: Vec<Node>,
+    /// Where each node came from, parallel to `nodes`.
+    pub sources: Vec<Source>,
+    /// Path of the layer each node belongs to (`features.0`, `loss`), parallel to `nodes`.
+    pub layers: Vec<String>,
+}
+
+impl Graph {
+    pub fn node(&self, value: Value) -> &Node {
+        &self.nodes[value.index()]
+    }
+
+    pub fn ty(&self, value: Value) -> &Type {
+        &self.nodes[value.index()].ty
+    }
+
+    pub fn shape(&self, value: Value) -> &Shape {
+        &self.nodes[value.index()].ty.shape
+    }
+
+    pub fn values(&self) -> impl Iterator<Item = Value> + use<> {
+        (0..self.nodes.len() as u32).map(Value)
+    }
+
+    /// The node of a leaf, if the graph has it.
+    pub fn leaf(&self, leaf: Leaf) -> Option<Value> {
+        self.values().find(|v| self.node(*v).op == Op::Leaf(leaf))
+    }
+
+    /// Which nodes `roots` need, as flags by node.
+    pub fn reachable(&self, roots: &[Value]) -> Vec<bool> {
+        let mut needed = vec![false; self.nodes.len()];
+        for root in roots {
+            needed[root.index()] = true;
+        }
+        for i in (0..self.nodes.len()).rev() {
+            if needed[i] {
+                for input in &self.nodes[i].inputs {
+                    needed[input.index()] = true;
+                }
+            }
+        }
+        needed
+    }
+}
+
+/// How a parameter starts. Names and formulas are PyTorch's; `fan_in`/`fan_out` are in [`Param`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Init {
+    Zeros,
+    Ones,
+    Constant(f64),
+    /// U(-bound, bound)
+    Uniform {
+        low: f64,
+        high: f64,
+    },
+    Normal {
+        mean: f64,
+        std: f64,
+    },
+    /// U(±gain · sqrt(3 / fan)): PyTorch's `kaiming_uniform_` with an explicit gain
+    KaimingUniform {
+        gain: f64,
+        fan_out: bool,
+    },
+    KaimingNormal {
+        gain: f64,
+        fan_out: bool,
+    },
+    XavierUniform {
+        gain: f64,
+    },
+    XavierNormal {
+        gain: f64,
+    },
+}
+
+/// A trainable tensor.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Param {
+    /// PyTorch's name, `features.0.weight`.
+    pub name: String,
+    pub dims: Vec<usize>,
+    pub init: Init,
+    pub fan_in: usize,
+    pub fan_out: usize,
+    /// `#[frozen]`: no gradient, no optimizer state.
+    pub frozen: bool,
+    /// `#[no_decay]`
+    pub no_decay: bool,
+    /// Where it was declared.
+    pub source: Source,
+}
+
+/// A saved tensor that no optimizer changes: running statistics.
+#[derive(Clone, Debug, PartialEq)]
+pub struct State {
+    pub name: String,
+    pub dims: Vec<usize>,
+    pub init: Init,
+    pub source: Source,
+}
+
+/// What is fed from outside or returned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PortKind {
+    /// Dense values per sample, canonical (row-major) order.
+    Dense(Vec<usize>),
+    /// A class index below the number.
+    Class(usize),
+    /// Integers of these extents below the number.
+    Ids(Vec<usize>, usize),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Port {
+    pub name: String,
+    pub kind: PortKind,
+    pub source: Source,
+}
+
+/// One graph with the values that programs root in.
+#[derive(Clone, Debug, Default)]
+pub struct Mode {
+    pub graph: Graph,
+    /// Parallel to `Module::outputs`.
+    pub outputs: Vec<Value>,
+    /// Scalar, without batch: the weighted total of all loss terms.
+    pub loss: Option<Value>,
+    /// Scalar, without batch: how many samples of the batch are classified right (for the first CrossEntropy or Nll term).
+    pub correct: Option<Value>,
+    /// `Assign` nodes; empty in evaluation mode.
+    pub assigns: Vec<Value>,
+}
+
+/// One line of `summary()`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LayerRow {
+    /// `features.0`, or the position of an unlabelled layer.
+    pub path: String,
+    /// As written: `Conv2d<6, 5, padding = 2>`.
+    pub text: String,
+    pub output: Vec<usize>,
+    pub parameters: usize,
+    /// Multiply-adds count as two; forward pass of one sample.
+    pub flops: u64,
+    pub source: Source,
+    /// Rustdoc of the layer kind, first sentence.
+    pub doc: String,
+}
+
+/// A network after lowering: all that later stages need to know.
+#[derive(Clone, Debug, Default)]
+pub struct Module {
+    pub name: String,
+    pub inputs: Vec<Port>,
+    pub targets: Vec<Port>,
+    /// `class` outputs do not exist; `kind` is `Dense`.
+    pub outputs: Vec<Port>,
+    pub params: Vec<Param>,
+    pub states: Vec<State>,
+    pub layers: Vec<LayerRow>,
+    pub training: Mode,
+    pub evaluation: Mode,
+}
+
+/// The identity expression of one operand is common enough to have a name here.
+pub fn is_identity(expr: &Expr) -> bool {
+    *expr == Expr::identity()
+}

@@ -1,0 +1,5 @@
+//! The compiler behind `network!`: an ordinary library from tokens to tokens.
+
+pub mod declaration;
+pub mod diagnostics;
+pub mod graph;

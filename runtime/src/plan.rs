@@ -1,0 +1,189 @@
+//! What `network!` emits: data about one network, and the entry points of its kernels.
+//!
+//! This is where `kiln-codegen` and `kiln` meet. Emitted code fills these types in and asserts [`VERSION`]; the engine
+//! only reads them. All sizes and offsets count `f32`s (integers are stored in as many bytes).
+
+use crate::device::cpu::Ctx;
+
+/// Changes whenever emitted code and this file must change together.
+pub const VERSION: u32 = 1;
+
+/// One canonical axis of a [`Layout`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Axis {
+    pub extent: usize,
+    /// Elements per block; 1 where the axis is not blocked (then `inner` is unused).
+    pub block: usize,
+    /// Distance of blocks.
+    pub outer: usize,
+    /// Distance of elements within a block.
+    pub inner: usize,
+}
+
+/// Canonical index → physical offset: `Σ (i / block) · outer + (i % block) · inner`. What no index reaches is zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// Row-major canonical order; may split a tensor's axes further than its `dims`.
+    pub axes: &'static [Axis],
+    /// Physical size, padding included.
+    pub size: usize,
+}
+
+/// How a parameter starts: `torch.nn.init`'s names and formulas.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Init {
+    Zeros,
+    Ones,
+    Constant(f64),
+    Uniform { low: f64, high: f64 },
+    Normal { mean: f64, std: f64 },
+    KaimingUniform { gain: f64, fan_out: bool },
+    KaimingNormal { gain: f64, fan_out: bool },
+    XavierUniform { gain: f64 },
+    XavierNormal { gain: f64 },
+}
+
+/// A parameter or a state buffer.
+#[derive(Clone, Copy, Debug)]
+pub struct Tensor {
+    /// PyTorch's name, `features.0.weight`.
+    pub name: &'static str,
+    /// PyTorch's shape.
+    pub dims: &'static [usize],
+    pub layout: Layout,
+    /// In the parameter (or state) arena, and for trainable parameters in the gradient arena too.
+    pub offset: usize,
+    pub init: Init,
+    pub fan_in: usize,
+    pub fan_out: usize,
+    /// Whether an optimizer changes it. Trainable parameters come first in the arena.
+    pub trainable: bool,
+    /// Whether weight decay applies.
+    pub decay: bool,
+}
+
+/// What goes in or comes out, per sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PortKind {
+    /// f32 in row-major order.
+    Dense { dims: &'static [usize] },
+    /// One i32 below `classes`.
+    Class { classes: usize },
+    /// i32s below `below`.
+    Ids { dims: &'static [usize], below: usize },
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Port {
+    pub name: &'static str,
+    pub kind: PortKind,
+}
+
+/// Where a result lies when a program has run.
+#[derive(Clone, Copy, Debug)]
+pub struct Stored {
+    pub space: Space,
+    pub offset: usize,
+    pub layout: Layout,
+    /// Distance of samples (0 for a value without batch).
+    pub sample: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Space {
+    /// Offset × padded batch.
+    Batch,
+    Fixed,
+    /// The caller's buffer of port `offset` (inputs, then targets).
+    Port,
+    Params,
+    Grads,
+    State,
+}
+
+/// Runs task `task` of a launch on worker `worker`.
+pub type Entry = unsafe fn(cx: &Ctx, worker: usize, task: usize);
+
+/// Index of an instruction set in [`Launch::entry`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    Portable = 0,
+    Avx2 = 1,
+    Avx512 = 2,
+}
+
+/// One kernel launch: independent tasks, then a barrier.
+#[derive(Clone, Copy)]
+pub struct Launch {
+    /// `k3_conv`
+    pub name: &'static str,
+    /// Layers whose operations it holds: `features.0, features.1`.
+    pub layers: &'static str,
+    /// Fused operations in order: `conv.forward, map, map`.
+    pub ops: &'static str,
+    /// Number of tasks for a batch.
+    pub tasks: fn(batch: usize) -> usize,
+    /// By [`Level`].
+    pub entry: [Entry; 3],
+}
+
+/// One way to run a program. The first whose guard holds is taken.
+#[derive(Clone, Copy)]
+pub struct Variant {
+    /// Guard: batches up to this size.
+    pub max_batch: usize,
+    /// Arena size per sample of the padded batch.
+    pub batch_floats: usize,
+    pub fixed_floats: usize,
+    /// Scratch per worker.
+    pub worker_floats: usize,
+    pub launches: &'static [Launch],
+    /// Parallel to [`Plan::outputs`]; empty in programs that return none.
+    pub outputs: &'static [Stored],
+    /// A scalar.
+    pub loss: Option<Stored>,
+    /// A scalar: samples classified right.
+    pub correct: Option<Stored>,
+}
+
+#[derive(Clone, Copy)]
+pub struct Program {
+    pub variants: &'static [Variant],
+}
+
+/// One line of `summary()`.
+#[derive(Clone, Copy, Debug)]
+pub struct LayerRow {
+    pub path: &'static str,
+    /// As written: `Conv2d<6, 5, padding = 2>`.
+    pub text: &'static str,
+    pub output: &'static [usize],
+    pub parameters: usize,
+    /// Forward pass of one sample; a multiply-add counts as two.
+    pub flops: u64,
+}
+
+/// Everything about one network.
+#[derive(Clone, Copy)]
+pub struct Plan {
+    pub version: u32,
+    pub name: &'static str,
+    pub params: &'static [Tensor],
+    pub param_floats: usize,
+    /// The trainable part: a prefix of the parameter arena, and the size of the gradient arena.
+    pub trainable_floats: usize,
+    pub states: &'static [Tensor],
+    pub state_floats: usize,
+    pub inputs: &'static [Port],
+    pub targets: &'static [Port],
+    pub outputs: &'static [Port],
+    pub layers: &'static [LayerRow],
+    /// Evaluation mode, outputs only.
+    pub infer: Program,
+    /// Evaluation mode: outputs, loss and number of correct predictions. `None` without a loss, like the next two.
+    pub evaluate: Option<Program>,
+    /// Training mode: loss, correct, gradients into the gradient arena; changes nothing else.
+    pub gradients: Option<Program>,
+    /// As `gradients`, and running statistics are updated. The optimizer's pass follows it.
+    pub step: Option<Program>,
+}
