@@ -3,3 +3,4 @@
 pub mod declaration;
 pub mod diagnostics;
 pub mod graph;
+pub mod syntax;
