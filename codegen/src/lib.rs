@@ -1,5 +1,6 @@
 //! The compiler behind `network!`: an ordinary library from tokens to tokens.
 
+pub mod autodiff;
 pub mod declaration;
 pub mod diagnostics;
 pub mod graph;
