@@ -4,4 +4,5 @@ pub mod autodiff;
 pub mod declaration;
 pub mod diagnostics;
 pub mod graph;
+pub mod interpret;
 pub mod syntax;
