@@ -3,6 +3,7 @@
 pub mod autodiff;
 pub mod declaration;
 pub mod diagnostics;
+pub mod emit;
 pub mod graph;
 pub mod interpret;
 pub mod syntax;

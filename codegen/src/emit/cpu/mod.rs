@@ -1,0 +1,3 @@
+//! Plans as Rust tokens.
+
+pub mod expr;
