@@ -53,7 +53,7 @@ pub struct At {
 }
 
 pub fn name(text: &str) -> Ident {
-    Ident::new(text, Span::mixed_site())
+    Ident::new(text, Span::call_site())
 }
 
 impl At {
