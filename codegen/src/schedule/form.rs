@@ -179,7 +179,7 @@ pub fn dense(graph: &Graph, value: Value) -> Option<Dense> {
         }
         Op::Contract { lhs, rhs, out } => {
             let extent = |v: Value, axis: usize| graph.shape(v).dims[axis];
-            let (a, b) = (node.inputs[0], node.inputs[1]);
+            let b = node.inputs[1];
             let (role, outputs, channels) = match (lhs.as_slice(), rhs.as_slice(), out.as_slice()) {
                 ([0, i], [o, k], [0, r]) if i == k && o == r && i != o => (ConvRole::Forward, extent(b, 0), extent(b, 1)),
                 ([0, o], [p, i], [0, r]) if o == p && i == r && i != o => (ConvRole::Input, extent(b, 0), extent(b, 1)),

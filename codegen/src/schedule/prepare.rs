@@ -84,7 +84,8 @@ impl Rebuild<'_> {
     fn fold_broadcasts(&self, node: &mut Node) {
         for i in 0..node.inputs.len() {
             while let Op::Move(MoveOp::Broadcast { .. }) = self.graph.node(node.inputs[i]).op {
-                let whole = std::mem::replace(&mut node.inputs[i], self.graph.node(node.inputs[i]).inputs[0]);
+                let small = self.graph.node(node.inputs[i]).inputs[0];
+                let whole = std::mem::replace(&mut node.inputs[i], small);
                 let types: Vec<_> = node.inputs.iter().map(|v| self.graph.ty(*v)).collect();
                 if infer(&node.op, &types).as_ref() != Ok(&node.ty) {
                     node.inputs[i] = whole;
