@@ -5,9 +5,21 @@
 
 mod arena;
 mod context;
+mod conv;
+mod conv_weight;
+mod gemm;
 pub mod simd;
+mod sinks;
+mod tile;
+mod window;
 
 pub use crate::plan::{Entry, Level};
 pub use arena::Arena;
 pub use context::Ctx;
+pub use conv::*;
+pub use conv_weight::*;
+pub use gemm::*;
 pub use simd::*;
+pub use sinks::*;
+pub use tile::{Sink, Sink2};
+pub use window::*;
