@@ -1,0 +1,3 @@
+//! What a network runs on.
+
+pub mod cpu;
