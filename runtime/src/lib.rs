@@ -16,6 +16,8 @@ mod params;
 pub mod plan;
 mod rng;
 mod summary;
+#[cfg(test)]
+mod tests;
 pub mod train;
 
 pub use device::Device;
