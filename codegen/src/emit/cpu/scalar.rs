@@ -480,7 +480,7 @@ fn import(e: &Expr, inputs: &[Id], at: Index, dims: &[usize], lazy: &mut Lazy) -
     map[map.len() - 1]
 }
 
-fn three(at: Index) -> [&TokenStream; 3] {
+fn three(at: Index<'_>) -> [&TokenStream; 3] {
     [&at[0], &at[1], &at[2]]
 }
 

@@ -10,9 +10,11 @@ mod conv_weight;
 mod gemm;
 pub mod simd;
 mod sinks;
+mod support;
 mod tile;
 mod window;
 
+pub use crate::levels;
 pub use crate::plan::{Entry, Level};
 pub use arena::Arena;
 pub use context::Ctx;
@@ -21,5 +23,6 @@ pub use conv_weight::*;
 pub use gemm::*;
 pub use simd::*;
 pub use sinks::*;
+pub use support::*;
 pub use tile::{Sink, Sink2};
 pub use window::*;
