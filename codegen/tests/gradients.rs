@@ -121,7 +121,8 @@ fn ties_of_a_maximum_share() {
 
 #[test]
 fn contractions() {
-    let cases: [(&str, Shape, &[u8], Shape, &[u8], &[u8]); 9] = [
+    type Case<'a> = (&'a str, Shape, &'a [u8], Shape, &'a [u8], &'a [u8]);
+    let cases: [Case; 9] = [
         ("linear", sample(&[3]), &[0, 1], fixed(&[4, 3]), &[2, 1], &[0, 2]),
         ("linear on rank 2", sample(&[2, 3]), &[0, 3, 1], fixed(&[4, 3]), &[2, 1], &[0, 3, 2]),
         ("weight gradient", sample(&[3]), &[0, 1], sample(&[4]), &[0, 2], &[2, 1]),

@@ -114,6 +114,7 @@ impl Bench {
         }
     }
 
+    #[allow(dead_code, reason = "not every test crate uses it")]
     pub fn check(mut self, name: &str, out: Value) {
         let loss = self.weighted(out);
         self.check_loss(name, loss, 40);
