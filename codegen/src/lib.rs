@@ -9,3 +9,4 @@ pub mod interpret;
 pub mod memory;
 pub mod schedule;
 pub mod syntax;
+pub mod update;

@@ -9,8 +9,10 @@
 
 pub mod builder;
 pub mod derivative;
+pub mod display;
 pub mod expr;
 pub mod op;
+pub mod verify;
 
 use crate::diagnostics::Source;
 use expr::Expr;

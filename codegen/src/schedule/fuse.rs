@@ -143,7 +143,9 @@ impl Fuser<'_> {
         let graph = self.graph();
         let node = graph.node(value);
         match &node.op {
-            Op::Map(_) | Op::Random { .. } | Op::Assign { .. } => self.vector_map(value).map_or(Form::Scalar, Form::Map),
+            Op::Map(_) | Op::Random { .. } | Op::Assign { .. } => {
+                self.vector_map(value).map_or(Form::Scalar, Form::Map)
+            }
             Op::Reduce { .. } => {
                 let operand = node.inputs[0];
                 let native = self.inline[self.s.base(operand).index()] || self.native(operand);

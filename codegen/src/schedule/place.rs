@@ -10,8 +10,7 @@ use crate::graph::{Graph, Module, Node, Value};
 
 /// The schedule of a prepared program, without kernels.
 pub fn place(program: Program, module: &Module, params: &ParamPlan) -> Schedule {
-    let mut s =
-        Schedule { program, layouts: Vec::new(), base: Vec::new(), storage: Vec::new(), kernels: Vec::new() };
+    let mut s = Schedule { program, layouts: Vec::new(), base: Vec::new(), storage: Vec::new(), kernels: Vec::new() };
     for value in s.program.graph.values() {
         let (layout, base, storage) = decide(&s, value, module, params);
         s.layouts.push(layout);

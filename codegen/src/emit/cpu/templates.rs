@@ -93,7 +93,8 @@ pub fn dense(w: &Writer, d: Dense) -> Vec<Launch> {
 
 /// Anchors come first among a kernel's own nodes; what is recomputed may stand before them.
 fn anchor(w: &Writer) -> Value {
-    let own = |v: &&Value| matches!(w.s.graph().node(**v).op, Op::Contract { .. } | Op::Conv { .. } | Op::Window { .. });
+    let own =
+        |v: &&Value| matches!(w.s.graph().node(**v).op, Op::Contract { .. } | Op::Conv { .. } | Op::Window { .. });
     *w.kernel.nodes.iter().find(own).expect("a template kernel has its anchor")
 }
 
@@ -141,8 +142,14 @@ fn dense_forward(w: &Writer, d: Dense) -> Launch {
     let at = At::of(Iter::channelwise(&node.ty.shape));
     let place = usual_place(&at);
     let sink = sink(w, at, &[(value, name("acc"))], place, &mut args);
-    let text =
-        GemmText { rows: quote!(Count::Batch(1usize)), blocks: blocks(d.outputs), a_row, b_block: depth * LANES, k, tail };
+    let text = GemmText {
+        rows: quote!(Count::Batch(1usize)),
+        blocks: blocks(d.outputs),
+        a_row,
+        b_block: depth * LANES,
+        k,
+        tail,
+    };
     gemm(w, text, &a, &b, sink, args)
 }
 
@@ -368,5 +375,11 @@ pub fn window(w: &Writer, op: WindowOp, axes: &[WindowAxis; 2], iter: Iter) -> V
     };
     let Sink { item, value } = sink(w, at, &results, place, &mut args);
     let tasks = quote!(window_tasks(&D, batch));
-    vec![w.launch_with("window", args, quote!(Window = #descriptor), tasks, quote!(#item #template(s, &D, #operands, task, #value);))]
+    vec![w.launch_with(
+        "window",
+        args,
+        quote!(Window = #descriptor),
+        tasks,
+        quote!(#item #template(s, &D, #operands, task, #value);),
+    )]
 }
