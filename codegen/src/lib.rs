@@ -3,3 +3,6 @@
 pub mod declaration;
 pub mod diagnostics;
 pub mod graph;
+pub mod layers;
+pub mod lower;
+pub mod syntax;
