@@ -103,6 +103,11 @@ impl<'a> Args<'a> {
         sound.then_some(Args { layer, source, usage, given, constants, channels })
     }
 
+    /// Of something that takes none.
+    pub fn none(layer: &str, source: Source, constants: &'a Constants) -> Args<'a> {
+        Args { layer: layer.to_string(), source, usage: "", given: Vec::new(), constants, channels: None }
+    }
+
     fn find(&self, name: &str) -> Option<&'a Argument> {
         self.given.iter().find(|(own, _)| *own == name).map(|(_, a)| *a)
     }
@@ -126,7 +131,9 @@ impl<'a> Args<'a> {
         match &argument.value {
             ArgumentValue::Channels => match self.channels {
                 Some(channels) => Ok(Number::Int(channels as i64)),
-                None => Err(Diagnostic::new(argument.source, "`_` is the input's channel count, and there is no input")),
+                None => {
+                    Err(Diagnostic::new(argument.source, "`_` is the input's channel count, and there is no input"))
+                }
             },
             _ => self.constants.argument(argument),
         }
@@ -136,7 +143,9 @@ impl<'a> Args<'a> {
         if let ArgumentValue::Text(text) = &argument.value {
             let message = format!("`{name}` of `{}` is a number, found {text:?}", self.layer);
             let help = match (name, text.as_str()) {
-                ("padding", "same") => "write the number: `padding = 1` keeps the size for kernel 3 and stride 1".into(),
+                ("padding", "same") => {
+                    "write the number: `padding = 1` keeps the size for kernel 3 and stride 1".into()
+                }
                 ("padding", "valid") => "leave `padding` out: it is 0".to_string(),
                 _ => format!("for example `{}`", self.usage),
             };
@@ -242,6 +251,24 @@ impl<'a> Args<'a> {
         self.find(name).map_or(Ok(default), |a| self.real(name, a))
     }
 
+    pub fn float(&self, name: &str) -> Result<f64> {
+        let argument = self.find(name).ok_or_else(|| self.missing(name))?;
+        self.real(name, argument)
+    }
+
+    /// One of a few words.
+    pub fn word_or(&self, name: &str, words: &[&'static str], default: &'static str) -> Result<&'static str> {
+        let Some(argument) = self.find(name) else { return Ok(default) };
+        let text = match &argument.value {
+            ArgumentValue::Text(text) => text.clone(),
+            other => other.text(),
+        };
+        words.iter().find(|w| **w == text).copied().ok_or_else(|| {
+            let message = format!("`{name}` of `{}` is {}, found `{text}`", self.layer, either(words));
+            Diagnostic::new(argument.source, message)
+        })
+    }
+
     /// A number in [0, 1).
     pub fn probability_or(&self, name: &str, default: f64) -> Result<f64> {
         let p = self.float_or(name, default)?;
@@ -285,8 +312,7 @@ fn too_many(
     surplus: Surplus,
     usage: &str,
 ) -> Diagnostic {
-    let texts: Vec<String> =
-        call.arguments.iter().filter(|a| a.name.is_none()).map(|a| a.value.text()).collect();
+    let texts: Vec<String> = call.arguments.iter().filter(|a| a.name.is_none()).map(|a| a.value.text()).collect();
     let rest: Vec<String> = call.arguments.iter().filter(|a| a.name.is_some()).map(Argument::text).collect();
     let call_text = |mut own: Vec<String>| {
         own.extend(rest.iter().cloned());
@@ -350,6 +376,15 @@ pub fn listed<'s>(names: impl Iterator<Item = &'s str>) -> String {
         [] => "nothing".into(),
         [one] => one.clone(),
         [rest @ .., last] => format!("{} and {last}", rest.join(", ")),
+    }
+}
+
+/// `a`, `b` or `c`
+fn either(words: &[&str]) -> String {
+    let quoted: Vec<String> = words.iter().map(|n| format!("`{n}`")).collect();
+    match quoted.as_slice() {
+        [rest @ .., last] if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        _ => quoted.concat(),
     }
 }
 

@@ -25,10 +25,8 @@ fn lower(site: &mut Site) -> Result<Value> {
     }
     let dims = site.dims(0);
     let Some(&channels) = dims.first().filter(|_| dims.len() <= 3) else {
-        let message = format!(
-            "`BatchNorm` takes a vector, a sequence or an image, but its input has shape {}",
-            dims_text(&dims)
-        );
+        let message =
+            format!("`BatchNorm` takes a vector, a sequence or an image, but its input has shape {}", dims_text(&dims));
         return Err(site.shape_error(message));
     };
     // One value per channel, beside the positions.

@@ -7,13 +7,7 @@ pub const LAYER: Layer = Layer {
     doc: "The maximum of each window.",
     usage: "MaxPool2d<2>",
     operands: Operands::One,
-    arguments: &[
-        positional("kernel"),
-        named("stride"),
-        named("padding"),
-        named("dilation"),
-        named("ceil_mode"),
-    ],
+    arguments: &[positional("kernel"), named("stride"), named("padding"), named("dilation"), named("ceil_mode")],
     surplus: Surplus::Named(&["stride", "padding", "dilation"]),
     lower,
 };

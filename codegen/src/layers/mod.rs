@@ -42,7 +42,7 @@ mod prelude {
     pub use super::args::{Result, Surplus, named, positional};
     pub use super::site::Site;
     pub use super::spatial::{Span, check_pool_padding, too_large};
-    pub use super::{Layer, Loss, Operands, inverse_root, kaiming, mean_over_batch, one_hot_of};
+    pub use super::{Layer, Loss, Operands, inverse_root, kaiming, mean_over_batch};
     pub use crate::diagnostics::Diagnostic;
     pub use crate::graph::expr::{Binary, Id, Pool, Unary, Uniform};
     pub use crate::graph::op::*;
@@ -119,18 +119,18 @@ pub fn find_loss(name: &str) -> Option<&'static Loss> {
 }
 
 /// PyTorch's `kaiming_uniform_(a = √5)`, which is U(±1/√fan_in).
-fn kaiming() -> Init {
+pub fn kaiming() -> Init {
     Init::KaimingUniform { gain: (1.0f64 / 3.0).sqrt(), fan_out: false }
 }
 
 /// PyTorch's start of a bias: U(±1/√fan_in).
-fn inverse_root(fan_in: usize) -> Init {
+pub fn inverse_root(fan_in: usize) -> Init {
     let bound = 1.0 / (fan_in.max(1) as f64).sqrt();
     Init::Uniform { low: -bound, high: bound }
 }
 
 /// A loss per sample, [1]-like, as the scalar mean over the batch.
-fn mean_over_batch(site: &mut Site, per_sample: Value) -> Value {
+pub fn mean_over_batch(site: &mut Site, per_sample: Value) -> Value {
     let sum = site.b.sum(per_sample, &[], true);
     let sum = site.b.reshape(sum, &[]);
     site.b.over_batch(sum)

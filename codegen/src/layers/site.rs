@@ -149,7 +149,9 @@ impl Site<'_> {
                     self.args.layer,
                     dims_text(dims)
                 );
-                return Err(Diagnostic::new(wish.source, message).help("`Normal`, `Uniform`, `Constant`, `Ones` or `Zeros`"));
+                return Err(
+                    Diagnostic::new(wish.source, message).help("`Normal`, `Uniform`, `Constant`, `Ones` or `Zeros`")
+                );
             }
             return Ok(default);
         }

@@ -9,7 +9,7 @@ pub mod function;
 mod parse;
 mod value;
 
-pub use parse::parse;
+pub use parse::{diagnostic, parse};
 pub use value::parse_arguments;
 
 use crate::diagnostics::Source;
@@ -73,17 +73,42 @@ pub struct Line {
 
 #[derive(Clone, Debug)]
 pub enum Kind {
-    Input { name: Ident, port: PortSyntax },
-    Target { name: Ident, port: PortSyntax },
+    Input {
+        name: Ident,
+        port: PortSyntax,
+    },
+    Target {
+        name: Ident,
+        port: PortSyntax,
+    },
     Call(Call),
     /// `{ … }` with a label before it
-    Group { body: Vec<Line>, operands: Option<Vec<Operand>> },
+    Group {
+        body: Vec<Line>,
+        operands: Option<Vec<Operand>>,
+    },
     From(Path),
-    Repeat { count: Argument, body: Vec<Line> },
-    If { condition: syn::Expr, then: Vec<Line>, otherwise: Vec<Line> },
-    Residual { body: Vec<Line>, shortcut: Option<Shortcut> },
-    Concat { branches: Vec<Line> },
-    Param { name: Ident, dims: Vec<Argument>, init: Option<Argument> },
+    Repeat {
+        count: Argument,
+        body: Vec<Line>,
+    },
+    If {
+        condition: syn::Expr,
+        then: Vec<Line>,
+        otherwise: Vec<Line>,
+    },
+    Residual {
+        body: Vec<Line>,
+        shortcut: Option<Shortcut>,
+    },
+    Concat {
+        branches: Vec<Line>,
+    },
+    Param {
+        name: Ident,
+        dims: Vec<Argument>,
+        init: Option<Argument>,
+    },
     Output(Vec<Path>),
     Loss(Vec<Term>),
     /// Could not be read; the mistake is reported.

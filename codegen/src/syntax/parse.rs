@@ -95,7 +95,8 @@ fn item(input: ParseStream, mistakes: &mut Vec<Error>) -> Result<Option<Item>> {
         return Err(Error::new(name.span(), message));
     }
     if !input.peek(syn::token::Brace) {
-        let message = format!("expected `{{ … }}` after `{name}`\nhelp: a network is `pub {name} {{ input x: [4]; … }}`");
+        let message =
+            format!("expected `{{ … }}` after `{name}`\nhelp: a network is `pub {name} {{ input x: [4]; … }}`");
         return Err(Error::new(name.span(), message));
     }
     let before = mistakes.len();
@@ -269,11 +270,7 @@ fn kind(input: ParseStream, label: bool, mistakes: &mut Vec<Error>) -> Result<(K
         if !label {
             mistakes.push(Error::new(start, "a group has a name\nhelp: write `name: { … }`"));
         }
-        let operands = if input.peek(syn::token::Paren) {
-            Some(operands(input)?)
-        } else {
-            None
-        };
+        let operands = if input.peek(syn::token::Paren) { Some(operands(input)?) } else { None };
         let closed = operands.is_none();
         return Ok((Kind::Group { body, operands }, closed));
     }
@@ -322,7 +319,8 @@ fn kind(input: ParseStream, label: bool, mistakes: &mut Vec<Error>) -> Result<(K
         }
         "output" if named => {
             input.advance_to(&fork);
-            let paths = syn::punctuated::Punctuated::<Path, Token![,]>::parse_separated_nonempty_with(input, parse_path)?;
+            let paths =
+                syn::punctuated::Punctuated::<Path, Token![,]>::parse_separated_nonempty_with(input, parse_path)?;
             Kind::Output(paths.into_iter().collect())
         }
         "param" if named => {
@@ -353,7 +351,8 @@ fn kind(input: ParseStream, label: bool, mistakes: &mut Vec<Error>) -> Result<(K
             if input.peek(syn::token::Brace) {
                 return Err(Error::new(word.span(), "`repeat` has no count\nhelp: write `repeat 3 { … }`"));
             }
-            let count = if input.peek(syn::token::Paren) { repeat_in_parentheses(input)? } else { parse_argument(input)? };
+            let count =
+                if input.peek(syn::token::Paren) { repeat_in_parentheses(input)? } else { parse_argument(input)? };
             if label {
                 let message = "`repeat` has no name of its own\nhelp: write `name: { repeat 3 { … } }`";
                 mistakes.push(Error::new(word.span(), message));
@@ -380,7 +379,10 @@ fn repeat_in_parentheses(input: ParseStream) -> Result<Argument> {
         TokenTree::Group(g) => constant::tokens_text(&g.stream()),
         other => other.to_string(),
     };
-    Err(Error::new(group.span(), format!("`repeat` takes its count without parentheses\nhelp: `repeat {inside} {{ … }}`")))
+    Err(Error::new(
+        group.span(),
+        format!("`repeat` takes its count without parentheses\nhelp: `repeat {inside} {{ … }}`"),
+    ))
 }
 
 fn operands(input: ParseStream) -> Result<Vec<Operand>> {
@@ -417,11 +419,8 @@ fn shortcut(input: ParseStream, mistakes: &mut Vec<Error>) -> Result<Option<Shor
         _ => return Ok(None),
     };
     input.advance_to(&fork);
-    let name = if input.peek(Ident::peek_any) && !input.peek(Token![if]) {
-        Some(input.call(Ident::parse_any)?)
-    } else {
-        None
-    };
+    let name =
+        if input.peek(Ident::peek_any) && !input.peek(Token![if]) { Some(input.call(Ident::parse_any)?) } else { None };
     let reshaped = if input.peek(Token![if]) {
         input.parse::<Token![if]>()?;
         let condition: Ident = input.call(Ident::parse_any)?;

@@ -193,10 +193,7 @@ pub fn parse_list(input: ParseStream) -> Result<Vec<Argument>> {
                 rest.extend([input.parse::<TokenTree>()?]);
             }
             let text = format!("{} {}", last.value.text(), tokens_text(&rest));
-            return Err(spanned(
-                last.source,
-                format!("an expression stands in braces here\nhelp: write `{{{text}}}`"),
-            ));
+            return Err(spanned(last.source, format!("an expression stands in braces here\nhelp: write `{{{text}}}`")));
         }
     }
     Ok(items)
