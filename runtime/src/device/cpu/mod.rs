@@ -23,3 +23,6 @@ pub use simd::*;
 pub use sinks::*;
 pub use tile::{Sink, Sink2};
 pub use window::*;
+
+#[cfg(test)]
+mod tests;
