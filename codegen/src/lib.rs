@@ -1,5 +1,11 @@
 //! The compiler behind `network!`: an ordinary library from tokens to tokens.
 
+pub mod autodiff;
 pub mod declaration;
 pub mod diagnostics;
+pub mod emit;
 pub mod graph;
+pub mod interpret;
+pub mod memory;
+pub mod schedule;
+pub mod syntax;

@@ -8,6 +8,7 @@
 //! than the batch.
 
 pub mod builder;
+pub mod derivative;
 pub mod expr;
 pub mod op;
 

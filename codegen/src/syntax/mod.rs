@@ -1,0 +1,3 @@
+//! What the user wrote, as trees with their tokens' places. Knows no layer names.
+
+pub mod function;
