@@ -11,7 +11,6 @@ use std::error::Error;
 use std::time::{Duration, Instant};
 
 use clap::{Parser, ValueEnum};
-use kiln::data::Feed;
 use kiln::optim::Optimizer;
 use kiln::prelude::*;
 use networks::{
@@ -131,7 +130,7 @@ fn measure<N: Network, O: Optimizer>(
         "step model={} mode={} batch={} threads={} fusion={} median_ms={:.4} min_ms={:.4} max_ms={:.4}",
         word(options.model),
         word(options.mode),
-        batch.inputs().len(),
+        batch.len(),
         options.threads.map_or_else(|| "default".into(), |threads| threads.to_string()),
         word(options.fusion),
         times[times.len() / 2],
