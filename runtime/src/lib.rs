@@ -42,8 +42,7 @@ pub mod prelude {
 #[doc(hidden)]
 pub mod __private {
     pub use crate::data::{Classes, Feed, Images, Receive, Rows, Sequences};
-    pub use crate::device::cpu::{self, *};
-    pub use crate::levels;
-    pub use crate::plan::{self, *};
+    pub use crate::device::cpu;
+    pub use crate::plan;
     pub use crate::{Device, Error, Model, Network, Result, Summary};
 }
