@@ -38,6 +38,8 @@ pub(crate) struct Work {
     worker: Arena,
     /// First elements of the caller's buffers: inputs, then targets.
     pub ports: Ports,
+    /// Arguments of the running launch.
+    args: Args,
     /// Test switch: scratch is NaN before each run, so that reading what was never written shows.
     pub poison: bool,
 }
@@ -49,6 +51,19 @@ pub(crate) struct Ports(Vec<*const u8>);
 // SAFETY: the pointers are written and read within one call that holds the lock on `Work`; between calls they are never
 // followed.
 unsafe impl Send for Ports {}
+
+/// Pointers that the running launch is given; valid only while it runs.
+#[derive(Default)]
+struct Args(Vec<*mut f32>);
+
+// SAFETY: as `Ports`.
+unsafe impl Send for Args {}
+
+impl Args {
+    fn clear(&mut self) {
+        self.0.clear();
+    }
+}
 
 impl Ports {
     pub fn clear(&mut self) {
@@ -85,6 +100,7 @@ impl Engine {
                 fixed: Arena::new(0),
                 worker: Arena::new(0),
                 ports: Ports(Vec::with_capacity(plan.inputs.len() + plan.targets.len())),
+                args: Args::default(),
                 poison: false,
             }),
         };
@@ -174,7 +190,7 @@ impl Engine {
                 arena.fill_nan();
             }
         }
-        let cx = Ctx {
+        let mut cx = Ctx {
             params: self.params.as_ptr().cast_mut(),
             grads: work.grads.as_mut_ptr(),
             states,
@@ -183,6 +199,7 @@ impl Engine {
             worker: work.worker.as_mut_ptr(),
             worker_stride,
             ports: work.ports.0.as_ptr(),
+            args: std::ptr::null(),
             batch,
             padded,
             seed: self.seed,
@@ -190,9 +207,23 @@ impl Engine {
         };
         for launch in variant.launches {
             let entry = launch.entry[self.level as usize];
+            work.args.clear();
+            // SAFETY: offsets of the plan lie within the arenas, and ports were pushed for every argument that names one.
+            work.args.0.extend(launch.args.iter().map(|arg| unsafe {
+                match arg.space {
+                    Space::Batch => cx.batch(arg.offset),
+                    Space::Fixed => cx.fixed(arg.offset),
+                    Space::Port => cx.port(arg.offset).cast_mut(),
+                    Space::Params => cx.params(arg.offset),
+                    Space::Grads => cx.grads(arg.offset),
+                    Space::State => cx.states(arg.offset),
+                }
+            }));
+            cx.args = work.args.0.as_ptr();
+            let cx = &cx;
             // SAFETY: the plan is the network's own, so offsets stay within the arenas that were sized from it; the level
             // was detected; tasks of one launch write disjoint places; the caller vouches for the ports.
-            self.pool.run((launch.tasks)(batch), &|worker, task| unsafe { entry(&cx, worker, task) });
+            self.pool.run((launch.tasks)(batch), &|worker, task| unsafe { entry(cx, worker, task) });
         }
         Ok(Finished { engine: self, work, variant, batch })
     }
