@@ -136,11 +136,12 @@ impl<'a> Host<'a> {
         let parameters = Literal::usize_unsuffixed(doc::parameters(module));
         let flops = Literal::u64_unsuffixed(module.layers.iter().map(|l| l.flops).sum());
         let name = self.member_name(member);
-        let types = [(Side::Inputs, "Inputs"), (Side::Targets, "Targets"), (Side::Outputs, "Outputs")].map(|(side, word)| {
-            let ty = ports::ty(self.stem, self.members, member, side);
-            let word = format_ident!("{word}");
-            quote!(type #word = #ty;)
-        });
+        let types =
+            [(Side::Inputs, "Inputs"), (Side::Targets, "Targets"), (Side::Outputs, "Outputs")].map(|(side, word)| {
+                let ty = ports::ty(self.stem, self.members, member, side);
+                let word = format_ident!("{word}");
+                quote!(type #word = #ty;)
+            });
         let implemented = if self.is_family() { quote!(__Member) } else { quote!(::kiln::__private::Network) };
         quote! {
             const #plan_const: &'static ::kiln::__private::plan::Plan = #plan;
