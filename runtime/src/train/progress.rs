@@ -153,8 +153,7 @@ mod tests {
             line(&record(), 12),
             "epoch  3/12  train loss 0.0712 acc 97.90 %  valid loss 0.0651 acc 98.10 %  lr 1.0e-3  1.2 s  best"
         );
-        let autoencoder =
-            EpochRecord { train_accuracy: f64::NAN, valid_accuracy: f64::NAN, best: false, ..record() };
+        let autoencoder = EpochRecord { train_accuracy: f64::NAN, valid_accuracy: f64::NAN, best: false, ..record() };
         assert_eq!(line(&autoencoder, 3), "epoch 3/3  train loss 0.0712  valid loss 0.0651  lr 1.0e-3  1.2 s");
     }
 
