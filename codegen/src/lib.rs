@@ -6,6 +6,8 @@ pub mod diagnostics;
 pub mod emit;
 pub mod graph;
 pub mod interpret;
+pub mod layers;
+pub mod lower;
 pub mod memory;
 pub mod schedule;
 pub mod syntax;

@@ -14,6 +14,7 @@ pub mod optim;
 mod params;
 #[doc(hidden)]
 pub mod plan;
+pub mod plot;
 mod rng;
 mod summary;
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod context;
 mod conv;
 mod conv_weight;
 mod gemm;
+mod pool;
 pub mod simd;
 mod sinks;
 mod support;
@@ -21,8 +22,12 @@ pub use context::Ctx;
 pub use conv::*;
 pub use conv_weight::*;
 pub use gemm::*;
+pub use pool::Pool;
 pub use simd::*;
 pub use sinks::*;
 pub use support::*;
 pub use tile::{Sink, Sink2};
 pub use window::*;
+
+#[cfg(test)]
+mod tests;
