@@ -8,7 +8,7 @@ pub fn network(input: TokenStream) -> TokenStream {
     kiln_codegen::compile(input.into()).into()
 }
 
-/// An optimizer's arithmetic; used by `kiln` itself.
+/// An optimizer's arithmetic on one element, for `kiln` itself.
 #[doc(hidden)]
 #[proc_macro]
 pub fn update(input: TokenStream) -> TokenStream {
