@@ -23,7 +23,7 @@ pub mod train;
 
 pub use device::Device;
 pub use error::{Error, Result};
-pub use kiln_macros::*;
+pub use kiln_macros::network;
 pub use model::{Gradients, Model, ParameterInfo, StepReport};
 pub use network::Network;
 pub use plan::Level;
@@ -35,7 +35,7 @@ pub mod prelude {
     pub use crate::optim::{Adam, Bound, Optimizer, Sgd};
     pub use crate::train::{EpochRecord, Evaluation, Flow, Report, Trainer};
     pub use crate::{Device, Error, Model, Network, StepReport};
-    pub use kiln_macros::*;
+    pub use kiln_macros::network;
 }
 
 /// For emitted code.

@@ -5,7 +5,9 @@
 //! (no fused multiply-add), so their bits are the same.
 
 use super::State;
-use crate::device::cpu::{Arena, Pool};
+use crate::device::cpu::{Arena, Pool, Portable, Simd};
+#[cfg(target_arch = "x86_64")]
+use crate::device::cpu::{Avx2, Avx512};
 use crate::plan::{Level, Plan};
 
 /// Floats per task: 32 KiB of parameters.
@@ -44,15 +46,22 @@ pub(crate) fn segments(plan: &Plan) -> Vec<Segment> {
     ranges.into_iter().flat_map(cut).collect()
 }
 
-/// An optimizer's arithmetic on one element: new parameter and buffers from the old ones and the gradient.
+/// An optimizer's arithmetic on one element, as `kiln_macros::update!` writes it: a struct of hyper-parameters.
 pub trait UpdateRule: Copy + Send + Sync {
-    /// State values an element, at most two.
-    const BUFFERS: usize;
+    /// What an element remembers between steps, at most two values.
+    const STATES: &'static [&'static str];
+
+    /// What is the same for every element.
+    type Uniforms: Copy + Send + Sync;
 
     /// The same rule without weight decay.
     fn without_decay(self) -> Self;
 
-    fn at(&self, param: f32, grad: f32, buffers: &mut [f32; MOST]) -> f32;
+    /// In double precision until the end; steps count from 1.
+    fn uniforms(&self, step: u64) -> Self::Uniforms;
+
+    /// The new parameter and states from the old ones and the gradient.
+    fn at<S: Simd>(s: S, u: &Self::Uniforms, p: S::V, g: S::V, states: &mut [S::V]) -> S::V;
 }
 
 /// One optimizer step under way.
@@ -107,8 +116,8 @@ impl<'a> Pass<'a> {
 
     /// Applies the rule to every trainable element.
     pub fn run<R: UpdateRule>(&mut self, rule: R) {
-        debug_assert!(R::BUFFERS <= MOST, "{} buffers", R::BUFFERS);
-        while self.state.buffers.len() < R::BUFFERS {
+        debug_assert!(R::STATES.len() <= MOST, "{} buffers", R::STATES.len());
+        while self.state.buffers.len() < R::STATES.len() {
             self.state.buffers.push(Arena::new(self.floats));
         }
         assert!(self.params.len() >= self.floats && self.grads.len() >= self.floats, "arenas of the bound network");
@@ -118,21 +127,22 @@ impl<'a> Pass<'a> {
         }
         let arenas = Arenas { params: self.params.as_mut_ptr(), grads: self.grads.as_ptr(), buffers };
         let (level, segments) = (self.level, self.segments);
+        let (decayed, plain) = (rule.uniforms(self.step()), rule.without_decay().uniforms(self.step()));
         self.pool.run(segments.len(), &|_, task| {
             let segment = segments[task];
-            let rule = if segment.decay { rule } else { rule.without_decay() };
+            let uniforms = if segment.decay { decayed } else { plain };
             let arenas = &arenas;
             // SAFETY: segments lie within the trainable part (asserted above for the arenas, by construction for the
             // buffers) and are disjoint; the level was detected.
             unsafe {
                 match level {
-                    Level::Portable => sweep(rule, arenas, segment),
+                    Level::Portable => sweep::<Portable, R>(Portable::new(), uniforms, arenas, segment),
                     #[cfg(target_arch = "x86_64")]
-                    Level::Avx2 => sweep_avx2(rule, arenas, segment),
+                    Level::Avx2 => sweep_avx2::<R>(uniforms, arenas, segment),
                     #[cfg(target_arch = "x86_64")]
-                    Level::Avx512 => sweep_avx512(rule, arenas, segment),
+                    Level::Avx512 => sweep_avx512::<R>(uniforms, arenas, segment),
                     #[cfg(not(target_arch = "x86_64"))]
-                    Level::Avx2 | Level::Avx512 => sweep(rule, arenas, segment),
+                    Level::Avx2 | Level::Avx512 => sweep::<Portable, R>(Portable::new(), uniforms, arenas, segment),
                 }
             }
         });
@@ -140,57 +150,44 @@ impl<'a> Pass<'a> {
 }
 
 /// # Safety
-/// The machine has AVX2; otherwise as `sweep`.
+/// The machine has AVX2 and FMA; otherwise as `sweep`.
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-unsafe fn sweep_avx2<R: UpdateRule>(rule: R, arenas: &Arenas, segment: Segment) {
+#[target_feature(enable = "avx2,fma")]
+unsafe fn sweep_avx2<R: UpdateRule>(uniforms: R::Uniforms, arenas: &Arenas, segment: Segment) {
     // SAFETY: the caller's.
-    unsafe { sweep(rule, arenas, segment) }
+    unsafe { sweep::<Avx2, R>(Avx2::new(), uniforms, arenas, segment) }
 }
 
 /// # Safety
 /// The machine has AVX-512F; otherwise as `sweep`.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f")]
-unsafe fn sweep_avx512<R: UpdateRule>(rule: R, arenas: &Arenas, segment: Segment) {
+unsafe fn sweep_avx512<R: UpdateRule>(uniforms: R::Uniforms, arenas: &Arenas, segment: Segment) {
     // SAFETY: the caller's.
-    unsafe { sweep(rule, arenas, segment) }
+    unsafe { sweep::<Avx512, R>(Avx512::new(), uniforms, arenas, segment) }
 }
 
 /// # Safety
 /// The segment lies within all arenas, and nobody else uses it.
 #[inline(always)]
-unsafe fn sweep<R: UpdateRule>(rule: R, arenas: &Arenas, Segment { start, len, .. }: Segment) {
-    // SAFETY: the caller's; the arenas are different allocations.
-    let (params, grads) = unsafe {
-        (
-            std::slice::from_raw_parts_mut(arenas.params.add(start), len),
-            std::slice::from_raw_parts(arenas.grads.add(start), len),
-        )
-    };
-    let buffer = |index: usize| {
-        // SAFETY: as above; only called for buffers that the rule has.
-        unsafe { std::slice::from_raw_parts_mut(arenas.buffers[index].add(start), len) }
-    };
-    match R::BUFFERS {
-        0 => {
-            for (p, g) in params.iter_mut().zip(grads) {
-                *p = rule.at(*p, *g, &mut [0.0; MOST]);
+unsafe fn sweep<S: Simd, R: UpdateRule>(s: S, uniforms: R::Uniforms, arenas: &Arenas, segment: Segment) {
+    let Arenas { params, grads, buffers } = *arenas;
+    let end = segment.start + segment.len;
+    let mut states = [s.splat(0.0); MOST];
+    for at in (segment.start..end).step_by(S::LANES) {
+        // SAFETY: the caller's; no lane at or behind `end` is touched.
+        unsafe {
+            let n = end - at;
+            let load = |from: *const f32| if n >= S::LANES { s.load(from) } else { s.load_first(from, n) };
+            let store = |to: *mut f32, v: S::V| if n >= S::LANES { s.store(to, v) } else { s.store_first(to, v, n) };
+            for (state, buffer) in states.iter_mut().zip(&buffers[..R::STATES.len()]) {
+                *state = load(buffer.add(at));
             }
-        }
-        1 => {
-            for ((p, g), b) in params.iter_mut().zip(grads).zip(buffer(0)) {
-                let mut state = [*b, 0.0];
-                *p = rule.at(*p, *g, &mut state);
-                *b = state[0];
+            let p = R::at(s, &uniforms, load(params.add(at)), load(grads.add(at)), &mut states);
+            for (state, buffer) in states.iter().zip(&buffers[..R::STATES.len()]) {
+                store(buffer.add(at), *state);
             }
-        }
-        _ => {
-            for (((p, g), b), c) in params.iter_mut().zip(grads).zip(buffer(0)).zip(buffer(1)) {
-                let mut state = [*b, *c];
-                *p = rule.at(*p, *g, &mut state);
-                [*b, *c] = state;
-            }
+            store(params.add(at), p);
         }
     }
 }

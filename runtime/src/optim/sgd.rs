@@ -1,6 +1,6 @@
 //! Stochastic gradient descent with momentum: `torch.optim.SGD`.
 
-use super::{Optimizer, Pass, UpdateRule, at_least};
+use super::{Optimizer, Pass, at_least};
 use crate::error::{Error, Result};
 
 /// Stochastic gradient descent, with PyTorch's defaults and arithmetic.
@@ -46,69 +46,27 @@ impl Optimizer for Sgd {
     }
 
     fn update(&self, pass: &mut Pass<'_>) {
-        let (lr, weight_decay) = (self.lr as f32, self.weight_decay as f32);
-        if self.momentum == 0.0 {
+        let Sgd { lr, momentum, dampening, weight_decay, nesterov } = *self;
+        if momentum == 0.0 {
             return pass.run(Plain { lr, weight_decay });
         }
-        pass.run(Momentum {
-            lr,
-            weight_decay,
-            momentum: self.momentum as f32,
-            keep: (1.0 - self.dampening) as f32,
-            first: pass.is_new(1),
-            nesterov: self.nesterov,
-        });
+        let (nesterov, first) = (f64::from(nesterov), f64::from(pass.is_new(1)));
+        pass.run(Momentum { lr, momentum, dampening, weight_decay, nesterov, first });
     }
 }
 
-#[derive(Clone, Copy)]
-struct Plain {
-    lr: f32,
-    weight_decay: f32,
-}
-
-impl UpdateRule for Plain {
-    const BUFFERS: usize = 0;
-
-    fn without_decay(self) -> Self {
-        Plain { weight_decay: 0.0, ..self }
-    }
-
-    #[inline(always)]
-    fn at(&self, p: f32, g: f32, _: &mut [f32; 2]) -> f32 {
-        let g = decayed(p, g, self.weight_decay);
-        p - self.lr * g
+kiln_macros::update! {
+    Plain(p, g; ; lr, weight_decay) {
+        let d = if weight_decay == 0 { g } else { g + weight_decay * p };
+        p = p - lr * d;
     }
 }
 
-#[derive(Clone, Copy)]
-struct Momentum {
-    lr: f32,
-    weight_decay: f32,
-    momentum: f32,
-    keep: f32,
-    first: bool,
-    nesterov: bool,
-}
-
-impl UpdateRule for Momentum {
-    const BUFFERS: usize = 1;
-
-    fn without_decay(self) -> Self {
-        Momentum { weight_decay: 0.0, ..self }
+kiln_macros::update! {
+    /// `nesterov` and `first` are 0 or 1.
+    Momentum(p, g; b; lr, momentum, dampening, weight_decay, nesterov, first) {
+        let d = if weight_decay == 0 { g } else { g + weight_decay * p };
+        b = if first > 0 { d } else { momentum * b + (1 - dampening) * d };
+        p = p - lr * if nesterov > 0 { d + momentum * b } else { b };
     }
-
-    #[inline(always)]
-    fn at(&self, p: f32, g: f32, [b, _]: &mut [f32; 2]) -> f32 {
-        let g = decayed(p, g, self.weight_decay);
-        *b = if self.first { g } else { *b * self.momentum + self.keep * g };
-        let g = if self.nesterov { g + self.momentum * *b } else { *b };
-        p - self.lr * g
-    }
-}
-
-/// The gradient with weight decay as part of it.
-#[inline(always)]
-pub(super) fn decayed(p: f32, g: f32, weight_decay: f32) -> f32 {
-    if weight_decay == 0.0 { g } else { g + weight_decay * p }
 }
