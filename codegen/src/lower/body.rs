@@ -336,6 +336,7 @@ impl<'a> Lowering<'a> {
                 if body.is_empty() {
                     let message = "this group is empty, so it has no value";
                     self.errors.push(Diagnostic::new(line.source, message).help("remove it"));
+                    self.current = Current::Poisoned;
                 }
                 self.names.push(Vec::new());
                 self.body(body, &mut Place::sequential(path.clone()));

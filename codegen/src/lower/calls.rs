@@ -26,13 +26,22 @@ impl<'a> Lowering<'a> {
         if self.current == Current::Nothing && !std::mem::replace(&mut self.complained, true) {
             let names: Vec<&str> = self.inputs.iter().map(|p| p.name.as_str()).collect();
             let message = match names.len() {
+                _ if !self.calls.is_empty() => {
+                    let block = &self.calls[self.calls.len() - 1];
+                    format!("`{what}` takes the current value, but the block `{block}` has several operands")
+                }
                 0 => format!("`{what}` takes the current value, but no `input` stands before it"),
                 n => format!(
                     "`{what}` takes the current value, but there are {n} inputs ({})",
                     listed(names.iter().copied())
                 ),
             };
+            let operand = self.names.first().and_then(|braces| Some(&braces.first()?.ident));
             let help = match names.first() {
+                Some(_) if !self.calls.is_empty() => {
+                    let name = operand.map_or("name", String::as_str);
+                    format!("say which one: `from {name};` before it, or `{what}(…)`")
+                }
                 Some(name) => format!("say which one: `from {name};` before it, or `{what}(…)`"),
                 None => "move the `input` line up".into(),
             };
@@ -139,6 +148,9 @@ impl<'a> Lowering<'a> {
         let channels = inputs.as_ref().and_then(|v| self.graph.shape(*v.first()?).dims.first().copied());
         let args =
             Args::read(call, layer.arguments, layer.surplus, layer.usage, &self.constants, channels, self.errors);
+        if let (None, Some(args)) = (&inputs, &args) {
+            args.check_constants(self.errors);
+        }
         let (inputs, args) = (inputs?, args?);
         let source = Source::at(call.name.span());
         let trail = self.trail(inputs[0]);
@@ -331,7 +343,7 @@ impl<'a> Lowering<'a> {
                 (None, None) => {
                     let source = Source::at(call.name.span());
                     let message = format!("`{owner}` needs `{name}`");
-                    self.complain(source, message, format!("for example `{owner}<{name} = 64>`"));
+                    self.complain(source, message, format!("for example `{owner}<{name} = 1>`"));
                     return None;
                 }
             };

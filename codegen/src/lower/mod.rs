@@ -47,6 +47,11 @@ pub fn frontend(input: TokenStream) -> (Vec<Declaration>, Vec<Stub>, Errors) {
     check_names(&items, &mut errors);
     for (i, item) in items.iter().enumerate() {
         let Item::Network(network) = item else { continue };
+        // The second of a name would only be told that its type is there already.
+        let repeated = |other: &Item| matches!(other, Item::Network(n) if n.name == network.name);
+        if items[..i].iter().any(repeated) {
+            continue;
+        }
         let scope = Scope::new(&items[..i]);
         let mut own = Errors::default();
         match lower_network(network, &scope, &mut own) {
@@ -143,6 +148,11 @@ fn lower_network(network: &syntax::Network, scope: &Scope, errors: &mut Errors) 
                 declaration.members.push(Member { values, module });
             }
             Err(ports) => {
+                if !values.is_empty() {
+                    let names = declaration.family.iter().map(|(name, _)| name);
+                    let which: Vec<String> = names.zip(&values).map(|(n, v)| format!("{n} = {v}")).collect();
+                    errors.in_trails(&which.join(", "));
+                }
                 (stub.inputs, stub.targets) = ports;
                 return Err(stub);
             }
