@@ -1,1 +1,48 @@
+//! Neural networks that the Rust compiler fires into kernels.
+//!
+//! A network is declared with [`network!`]; shapes, gradients, fusion and the memory plan are decided while the program
+//! compiles. This crate is the other half: devices, models, data, optimizers and training.
 
+pub mod data;
+pub mod device;
+mod engine;
+mod error;
+mod init;
+mod model;
+mod network;
+pub mod optim;
+mod params;
+#[doc(hidden)]
+pub mod plan;
+pub mod plot;
+mod rng;
+mod summary;
+#[cfg(test)]
+mod tests;
+pub mod train;
+
+pub use device::Device;
+pub use error::{Error, Result};
+pub use kiln_macros::*;
+pub use model::{Gradients, Model, ParameterInfo, StepReport};
+pub use network::Network;
+pub use plan::Level;
+pub use summary::Summary;
+
+/// All that a program with a network usually needs.
+pub mod prelude {
+    pub use crate::data::{Classes, Dataset, Images, Rows, Sequences};
+    pub use crate::optim::{Adam, Bound, Optimizer, Sgd};
+    pub use crate::train::{EpochRecord, Evaluation, Flow, Report, Trainer};
+    pub use crate::{Device, Error, Model, Network, StepReport};
+    pub use kiln_macros::*;
+}
+
+/// For emitted code.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::data::{Classes, Feed, Images, Receive, Rows, Sequences};
+    pub use crate::device::cpu;
+    pub use crate::plan;
+    pub use crate::{Device, Error, Model, Network, Result, Summary};
+}

@@ -101,6 +101,13 @@ pub enum Space {
     State,
 }
 
+/// A pointer that a kernel is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arg {
+    pub space: Space,
+    pub offset: usize,
+}
+
 /// Runs task `task` of a launch on worker `worker`.
 pub type Entry = unsafe fn(cx: &Ctx, worker: usize, task: usize);
 
@@ -121,6 +128,8 @@ pub struct Launch {
     pub layers: &'static str,
     /// Fused operations in order: `conv.forward, map, map`.
     pub ops: &'static str,
+    /// What `Ctx::arg` gives its kernel.
+    pub args: &'static [Arg],
     /// Number of tasks for a batch.
     pub tasks: fn(batch: usize) -> usize,
     /// By [`Level`].

@@ -9,9 +9,11 @@
 
 pub mod builder;
 pub mod derivative;
+pub mod display;
 pub mod expr;
 pub mod op;
 pub mod simplify;
+pub mod verify;
 
 use crate::diagnostics::Source;
 use expr::Expr;

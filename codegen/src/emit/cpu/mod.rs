@@ -1,0 +1,306 @@
+//! Plans as Rust: one module per distinct kernel, and the tables of `kiln::plan` that name them.
+//!
+//! A kernel's text knows no addresses: its pointers come from the launch's argument table. Kernels with equal text are
+//! therefore one, across programs, layers and variants.
+
+mod body;
+pub mod expr;
+mod loops;
+mod scalar;
+mod templates;
+
+use crate::graph::{Init, Module, Port, PortKind};
+use crate::memory::{Memory, Tenant};
+use crate::schedule::params::Slot;
+use crate::schedule::{Form, Kernel, Layout, ParamPlan, ProgramKind, Schedule, Storage, Target};
+use body::{Arg, Args};
+use proc_macro2::{Ident, TokenStream};
+use quote::{format_ident, quote};
+use std::collections::HashMap;
+
+/// The version of `kiln::plan` that this prints.
+const VERSION: u32 = 1;
+
+/// A program with its memory planned.
+pub struct Planned {
+    pub kind: ProgramKind,
+    pub schedule: Schedule,
+    pub memory: Memory,
+}
+
+/// One launch of a kernel, as text.
+struct Launch {
+    name: String,
+    args: Vec<Arg>,
+    /// Number of tasks, from `batch`.
+    tasks: TokenStream,
+    /// `Gemm = Gemm { … }`: the static `D` of this kernel.
+    descriptor: Option<TokenStream>,
+    body: TokenStream,
+    /// Floats of scratch per worker, a constant expression.
+    scratch: Option<TokenStream>,
+}
+
+/// What the writers of kernels read.
+struct Writer<'a> {
+    s: &'a Schedule,
+    kernel: &'a Kernel,
+    chunks: usize,
+}
+
+impl Writer<'_> {
+    fn launch(&self, name: &str, args: Args, tasks: TokenStream, body: TokenStream) -> Launch {
+        Launch { name: name.into(), args: args.list, tasks, descriptor: None, body, scratch: None }
+    }
+
+    fn launch_with(
+        &self,
+        name: &str,
+        args: Args,
+        descriptor: TokenStream,
+        tasks: TokenStream,
+        body: TokenStream,
+    ) -> Launch {
+        Launch { descriptor: Some(descriptor), ..self.launch(name, args, tasks, body) }
+    }
+
+    fn write(&self) -> Vec<Launch> {
+        match &self.kernel.form {
+            Form::Map(iter) => loops::map(self, *iter),
+            Form::Row { iter, per_pixel } => loops::row(self, *iter, *per_pixel),
+            Form::Column { iter, reduced } => loops::column(self, *iter, *reduced),
+            Form::Dense(dense) => templates::dense(self, *dense),
+            Form::Conv { role, geometry, planar } => templates::conv(self, *role, geometry, *planar),
+            Form::ConvWeight { geometry, planar, chunks } => templates::conv_weight(self, geometry, *planar, *chunks),
+            Form::DenseTransposed(dense) => templates::dense_transposed(self, *dense),
+            Form::ConvFlipped { geometry, planar } => templates::conv_flipped(self, geometry, *planar),
+            Form::Window { op, axes, iter } => templates::window(self, *op, axes, *iter),
+            Form::Scalar => scalar::scalar(self),
+        }
+    }
+}
+
+/// Distinct kernels, in order of first use.
+#[derive(Default)]
+struct Kernels {
+    items: Vec<TokenStream>,
+    seen: HashMap<String, Ident>,
+}
+
+impl Kernels {
+    /// The module of this kernel, written now if it is new.
+    fn module(&mut self, launch: &Launch, doc: &str) -> Ident {
+        let Launch { tasks, descriptor, body, .. } = launch;
+        let statics = descriptor.as_ref().map(|d| {
+            let d: TokenStream = d.clone();
+            let mut parts = d.into_iter();
+            let ty = parts.next().expect("a type");
+            let rest: TokenStream = parts.collect();
+            quote!(static D: #ty #rest;)
+        });
+        let bindings = Args { list: launch.args.clone() }.bindings();
+        let text = quote! {
+            #statics
+            pub fn tasks(batch: usize) -> usize { #tasks }
+            #[inline(always)]
+            unsafe fn run<S: Simd>(s: S, cx: &Ctx, worker: usize, task: usize) {
+                unsafe { #bindings #body }
+            }
+            pub static ENTRY: [Entry; 3] = levels!(run);
+        };
+        let key = text.to_string();
+        if let Some(name) = self.seen.get(&key) {
+            return name.clone();
+        }
+        let name = format_ident!("k{}_{}", self.items.len(), launch.name);
+        self.items.push(quote! {
+            #[doc = #doc]
+            mod #name {
+                use ::kiln::__private::cpu::*;
+                #text
+            }
+        });
+        self.seen.insert(key, name.clone());
+        name
+    }
+}
+
+/// An expression of type `&'static Plan`.
+pub fn expand(module: &Module, params: &ParamPlan, programs: &[Planned], target: &Target) -> TokenStream {
+    let mut kernels = Kernels::default();
+    let mut fields = Vec::new();
+    for kind in ProgramKind::ALL {
+        let name = format_ident!("{}", kind.name());
+        let program = programs.iter().find(|p| p.kind == kind).map(|p| program(p, params, target, &mut kernels));
+        fields.push(match (kind, program) {
+            (ProgramKind::Infer, program) => quote!(#name: #program),
+            (_, Some(program)) => quote!(#name: ::core::option::Option::Some(#program)),
+            (_, None) => quote!(#name: ::core::option::Option::None),
+        });
+    }
+    let name = &module.name;
+    let tensors = module.params.iter().zip(&params.params).map(|(p, slot)| {
+        let fans = (p.fan_in, p.fan_out);
+        tensor(&p.name, &p.dims, slot, p.init, fans, !p.frozen, !p.no_decay)
+    });
+    let states = module
+        .states
+        .iter()
+        .zip(&params.states)
+        .map(|(st, slot)| tensor(&st.name, &st.dims, slot, st.init, (0, 0), false, false));
+    let (param_floats, trainable_floats, state_floats) =
+        (params.param_floats, params.trainable_floats, params.state_floats);
+    let inputs = module.inputs.iter().map(port);
+    let targets = module.targets.iter().map(port);
+    let outputs = module.outputs.iter().map(port);
+    let layers = module.layers.iter().map(|l| {
+        let (path, text, output, parameters, flops) = (&l.path, &l.text, &l.output, l.parameters, l.flops);
+        quote!(LayerRow { path: #path, text: #text, output: &[#(#output),*], parameters: #parameters, flops: #flops })
+    });
+    let items = &kernels.items;
+    quote! {{
+        #(#items)*
+        use ::kiln::__private::plan::*;
+        const _: () = assert!(VERSION == #VERSION, "kiln and kiln-macros are of different versions");
+        static PLAN: Plan = Plan {
+            version: #VERSION,
+            name: #name,
+            params: &[#(#tensors),*],
+            param_floats: #param_floats,
+            trainable_floats: #trainable_floats,
+            states: &[#(#states),*],
+            state_floats: #state_floats,
+            inputs: &[#(#inputs),*],
+            targets: &[#(#targets),*],
+            outputs: &[#(#outputs),*],
+            layers: &[#(#layers),*],
+            #(#fields),*
+        };
+        &PLAN
+    }}
+}
+
+fn program(p: &Planned, params: &ParamPlan, target: &Target, kernels: &mut Kernels) -> TokenStream {
+    let s = &p.schedule;
+    let mut launches = Vec::new();
+    let mut scratch = Vec::new();
+    for (index, kernel) in s.kernels.iter().enumerate() {
+        let writer = Writer { s, kernel, chunks: target.chunks };
+        for launch in writer.write() {
+            let layers = s.layers(&kernel.nodes);
+            let ops: Vec<&str> = kernel.nodes.iter().map(|v| s.graph().node(*v).op.name()).collect();
+            let ops = ops.join(", ");
+            let module = kernels.module(&launch, &format!(" {layers}: {ops}"));
+            let name = format!("k{index}_{}", launch.name);
+            let args = launch.args.iter().map(|arg| {
+                let (space, offset) = match arg {
+                    Arg::Value(v) => place(s, &p.memory, params, *v),
+                    Arg::Partials => (quote!(Space::Fixed), p.memory.offset(Tenant::Partials(index))),
+                };
+                quote!(Arg { space: #space, offset: #offset })
+            });
+            launches.push(quote! {
+                Launch {
+                    name: #name, layers: #layers, ops: #ops, args: &[#(#args),*],
+                    tasks: #module::tasks, entry: #module::ENTRY,
+                }
+            });
+            if let Some(floats) = &launch.scratch
+                && !scratch.iter().any(|s: &TokenStream| s.to_string() == floats.to_string())
+            {
+                scratch.push(floats.clone());
+            }
+        }
+    }
+    let stored = |v| {
+        let (space, offset) = place(s, &p.memory, params, v);
+        let layout = layout(s.layout(v));
+        let sample = s.sample_stride(v);
+        quote!(Stored { space: #space, offset: #offset, layout: #layout, sample: #sample })
+    };
+    let optional = |v: Option<_>| match v.map(stored) {
+        Some(stored) => quote!(::core::option::Option::Some(#stored)),
+        None => quote!(::core::option::Option::None),
+    };
+    let roots = &s.program.roots;
+    let outputs = roots.outputs.iter().map(|v| stored(*v));
+    let (loss, correct) = (optional(roots.loss), optional(roots.correct));
+    let (batch_floats, fixed_floats) = (p.memory.batch_floats, p.memory.fixed_floats);
+    quote! {
+        Program {
+            variants: &[Variant {
+                max_batch: usize::MAX,
+                batch_floats: #batch_floats,
+                fixed_floats: #fixed_floats,
+                worker_floats: { use ::kiln::__private::cpu::*; largest(&[#(#scratch),*]) },
+                launches: &[#(#launches),*],
+                outputs: &[#(#outputs),*],
+                loss: #loss,
+                correct: #correct,
+            }],
+        }
+    }
+}
+
+fn place(s: &Schedule, memory: &Memory, params: &ParamPlan, value: crate::graph::Value) -> (TokenStream, usize) {
+    let base = s.base(value);
+    match s.storage(value).expect("a stored value") {
+        Storage::Port(i) => (quote!(Space::Port), i),
+        Storage::Param(p) => (quote!(Space::Params), params.params[p].offset),
+        Storage::State(i) => (quote!(Space::State), params.states[i].offset),
+        Storage::Grad(p) => (quote!(Space::Grads), params.params[p].offset),
+        Storage::Batch => (quote!(Space::Batch), memory.offset(Tenant::Value(base))),
+        Storage::Fixed => (quote!(Space::Fixed), memory.offset(Tenant::Value(base))),
+    }
+}
+
+fn layout(layout: &Layout) -> TokenStream {
+    let size = layout.size;
+    let axes = layout.axes.iter().map(|a| {
+        let (extent, block, outer, inner) = (a.extent, a.block, a.outer, a.inner);
+        quote!(Axis { extent: #extent, block: #block, outer: #outer, inner: #inner })
+    });
+    quote!(Layout { axes: &[#(#axes),*], size: #size })
+}
+
+fn tensor(
+    name: &str,
+    dims: &[usize],
+    slot: &Slot,
+    start: Init,
+    (fan_in, fan_out): (usize, usize),
+    trainable: bool,
+    decay: bool,
+) -> TokenStream {
+    let (layout, offset, start) = (layout(&slot.layout), slot.offset, init(start));
+    quote! {
+        Tensor {
+            name: #name, dims: &[#(#dims),*], layout: #layout, offset: #offset, init: #start,
+            fan_in: #fan_in, fan_out: #fan_out, trainable: #trainable, decay: #decay,
+        }
+    }
+}
+
+fn init(start: Init) -> TokenStream {
+    match start {
+        Init::Zeros => quote!(Init::Zeros),
+        Init::Ones => quote!(Init::Ones),
+        Init::Constant(x) => quote!(Init::Constant(#x)),
+        Init::Uniform { low, high } => quote!(Init::Uniform { low: #low, high: #high }),
+        Init::Normal { mean, std } => quote!(Init::Normal { mean: #mean, std: #std }),
+        Init::KaimingUniform { gain, fan_out } => quote!(Init::KaimingUniform { gain: #gain, fan_out: #fan_out }),
+        Init::KaimingNormal { gain, fan_out } => quote!(Init::KaimingNormal { gain: #gain, fan_out: #fan_out }),
+        Init::XavierUniform { gain } => quote!(Init::XavierUniform { gain: #gain }),
+        Init::XavierNormal { gain } => quote!(Init::XavierNormal { gain: #gain }),
+    }
+}
+
+fn port(port: &Port) -> TokenStream {
+    let name = &port.name;
+    let kind = match &port.kind {
+        PortKind::Dense(dims) => quote!(PortKind::Dense { dims: &[#(#dims),*] }),
+        PortKind::Class(classes) => quote!(PortKind::Class { classes: #classes }),
+        PortKind::Ids(dims, below) => quote!(PortKind::Ids { dims: &[#(#dims),*], below: #below }),
+    };
+    quote!(Port { name: #name, kind: #kind })
+}

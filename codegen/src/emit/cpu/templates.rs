@@ -1,0 +1,385 @@
+//! Kernels that call a template of `kiln`: contractions, convolutions, windows. What is fused into one becomes its sink.
+
+use super::body::{Arg, Args, At, Eval, name};
+use super::{Launch, Writer};
+use crate::graph::Value;
+use crate::graph::op::{ConvGeometry, ConvRole, Op, WindowAxis, WindowOp};
+use crate::schedule::form::{Dense, Iter};
+use crate::schedule::layout::{LANES, blocks, is_blocked};
+use proc_macro2::{Ident, TokenStream};
+use quote::{format_ident, quote};
+
+/// A sink type, and the expression that makes one from the kernel's pointers.
+struct Sink {
+    item: TokenStream,
+    value: TokenStream,
+}
+
+/// The sink that stores what this kernel stores, `results` being the values that the template hands over in `variables`.
+fn sink(w: &Writer, at: At, results: &[(Value, Ident)], place: TokenStream, args: &mut Args) -> Sink {
+    let mut own = Args::default();
+    let mut eval = Eval::new(w.s, w.kernel, at.clone());
+    for (value, variable) in results {
+        eval.define(*value, variable);
+    }
+    let stores = &w.kernel.stores;
+    let roots: Vec<_> = stores.iter().map(|v| eval.value(*v, &w.s.graph().shape(*v).dims, &mut own)).collect();
+    let plain = Eval::new(w.s, w.kernel, at);
+    let (statements, values) = eval.finish(&roots);
+    let stores: Vec<TokenStream> = stores.iter().zip(&values).map(|(v, r)| plain.store(*v, r, &mut own)).collect();
+    let body = quote!(#place #statements #(#stores)*);
+    let fields: Vec<Ident> = (0..own.list.len()).map(|i| format_ident!("p{i}")).collect();
+    let (method, variables) = (format_ident!("put"), results.iter().map(|(_, v)| v));
+    let parameters: Vec<TokenStream> = variables.map(|v| quote!(#v: S::V)).collect();
+    let parameters = if parameters.is_empty() { vec![quote!(_: S::V)] } else { parameters };
+    let name = if results.len() == 2 { quote!(Sink2) } else { quote!(Sink) };
+    let item = quote! {
+        #[derive(Clone, Copy)]
+        struct Fused<'a> { cx: &'a Ctx, #(#fields: *mut f32,)* }
+        impl #name for Fused<'_> {
+            #[inline(always)]
+            unsafe fn #method<S: Simd>(self, s: S, #(#parameters,)* row: usize, block: usize, pixel: usize) {
+                unsafe {
+                    let Fused { cx, #(#fields),* } = self;
+                    #body
+                }
+            }
+        }
+    };
+    let outer: Vec<Ident> = own.list.iter().map(|a| args.pointer(*a)).collect();
+    let value = quote!(Fused { cx, #(#fields: #outer),* });
+    Sink { item, value }
+}
+
+/// `let n = row; let b = block; let p = pixel;` for the axes there are.
+fn usual_place(at: &At) -> TokenStream {
+    let mut place = TokenStream::new();
+    for (variable, from) in [(&at.sample, "row"), (&at.block, "block"), (&at.pixel, "pixel")] {
+        let from = name(from);
+        if let Some(variable) = variable {
+            place.extend(quote!(let #variable = #from;));
+        }
+    }
+    place
+}
+
+fn pointer(w: &Writer, value: Value, args: &mut Args) -> (Ident, usize) {
+    (args.pointer(Arg::Value(w.s.base(value))), w.s.sample_stride(value))
+}
+
+fn digit(count: TokenStream, a: usize, b: usize) -> TokenStream {
+    quote!(Digit { count: #count, a: #a, b: #b })
+}
+
+fn fixed(count: usize) -> TokenStream {
+    quote!(Count::Fixed(#count))
+}
+
+pub fn dense(w: &Writer, d: Dense) -> Vec<Launch> {
+    let node = w.s.graph().node(w.kernel.nodes[0]);
+    match d.role {
+        ConvRole::Forward => vec![dense_forward(w, d)],
+        ConvRole::Input => vec![dense_input(w, d)],
+        ConvRole::Weight => {
+            // A convolution's operands are (x, dy); a contraction's are told apart by extent order in the schedule.
+            let (x, dy) = match &node.op {
+                Op::Contract { lhs, out, .. } if lhs[1] == out[0] => (node.inputs[1], node.inputs[0]),
+                _ => (node.inputs[0], node.inputs[1]),
+            };
+            vec![dense_weight(w, d, x, dy)]
+        }
+    }
+}
+
+/// Anchors come first among a kernel's own nodes; what is recomputed may stand before them.
+fn anchor(w: &Writer) -> Value {
+    let own =
+        |v: &&Value| matches!(w.s.graph().node(**v).op, Op::Contract { .. } | Op::Conv { .. } | Op::Window { .. });
+    *w.kernel.nodes.iter().find(own).expect("a template kernel has its anchor")
+}
+
+struct GemmText {
+    rows: TokenStream,
+    blocks: usize,
+    a_row: usize,
+    b_block: usize,
+    k: [TokenStream; 3],
+    tail: usize,
+}
+
+fn gemm(w: &Writer, g: GemmText, a: &Ident, b: &Ident, sink: Sink, args: Args) -> Launch {
+    let GemmText { rows, blocks, a_row, b_block, k: [k0, k1, k2], tail } = g;
+    // Tall enough that a weight's block is read from the cache many times, and enough tasks for several threads.
+    let row_task = 96usize;
+    let block_task = if blocks <= 2 { 1usize } else { blocks.div_ceil(8).clamp(2, 6) };
+    let Sink { item, value } = sink;
+    let descriptor = quote! {
+        Gemm {
+            rows: #rows, blocks: #blocks, a_row: #a_row, b_block: #b_block, k: [#k0, #k1, #k2], tail: #tail,
+            row_task: #row_task, block_task: #block_task,
+        }
+    };
+    let body = quote!(#item gemm(s, &D, #a, #b, cx.batch, task, #value););
+    w.launch_with("gemm", args, quote!(Gemm = #descriptor), quote!(gemm_tasks(&D, batch)), body)
+}
+
+fn dense_forward(w: &Writer, d: Dense) -> Launch {
+    let value = anchor(w);
+    let node = w.s.graph().node(value);
+    let mut args = Args::default();
+    let (a, a_row) = pointer(w, node.inputs[0], &mut args);
+    let (b, _) = pointer(w, node.inputs[1], &mut args);
+    let one = || digit(fixed(1), 0, 0);
+    let depth = d.depth();
+    let full = d.planar || d.channels % LANES == 0;
+    let (k, tail) = if full {
+        ([one(), one(), digit(fixed(depth), 1, LANES)], 0)
+    } else {
+        let (cb, p) = (blocks(d.channels), d.pixels);
+        let outer = digit(fixed(cb), p * LANES, p * LANES * LANES);
+        ([outer, digit(fixed(p), LANES, LANES * LANES), digit(fixed(LANES), 1, LANES)], d.channels % LANES)
+    };
+    let at = At::of(Iter::channelwise(&node.ty.shape));
+    let place = usual_place(&at);
+    let sink = sink(w, at, &[(value, name("acc"))], place, &mut args);
+    let text = GemmText {
+        rows: quote!(Count::Batch(1usize)),
+        blocks: blocks(d.outputs),
+        a_row,
+        b_block: depth * LANES,
+        k,
+        tail,
+    };
+    gemm(w, text, &a, &b, sink, args)
+}
+
+fn dense_input(w: &Writer, d: Dense) -> Launch {
+    let value = anchor(w);
+    let node = w.s.graph().node(value);
+    let mut args = Args::default();
+    let (a, a_row) = pointer(w, node.inputs[0], &mut args);
+    let (b, _) = pointer(w, node.inputs[1], &mut args);
+    let one = || digit(fixed(1), 0, 0);
+    let at = At::of(Iter::channelwise(&node.ty.shape));
+    // The product's blocks are (channel block, pixel).
+    let pixels = d.pixels;
+    let place = if pixels > 1 {
+        let (n, b, p) = (name("n"), name("b"), name("p"));
+        let block = at.block.as_ref().map(|_| quote!(let #b = block / #pixels;));
+        quote!(let #n = row; #block let #p = block % #pixels;)
+    } else {
+        usual_place(&at)
+    };
+    let sink = sink(w, at, &[(value, name("acc"))], place, &mut args);
+    let text = GemmText {
+        rows: quote!(Count::Batch(1usize)),
+        blocks: blocks(d.channels) * pixels,
+        a_row,
+        b_block: d.outputs * LANES,
+        k: [one(), one(), digit(fixed(d.outputs), 1, LANES)],
+        tail: 0,
+    };
+    gemm(w, text, &a, &b, sink, args)
+}
+
+fn dense_weight(w: &Writer, d: Dense, x: Value, dy: Value) -> Launch {
+    let value = anchor(w);
+    let mut args = Args::default();
+    let (a, x_sample) = pointer(w, x, &mut args);
+    let (b, dy_sample) = pointer(w, dy, &mut args);
+    let out = args.pointer(Arg::Value(value));
+    let one = || digit(fixed(1), 0, 0);
+    let (depth, pixels, channels) = (d.depth(), d.pixels, d.channels);
+    let sheet = depth * LANES;
+    // Lanes beyond the outputs and rows beyond the channels are padding of the gradient: zero.
+    let last = blocks(d.outputs) - 1;
+    let output_tail = d.outputs % LANES;
+    let mut value = quote!(acc);
+    if output_tail != 0 {
+        value = quote!(if block == #last { s.keep_first(#value, #output_tail) } else { #value });
+    }
+    if !d.planar && channels % LANES != 0 {
+        value = quote! {
+            if row / (16usize * #pixels) * 16usize + row % 16usize < #channels { #value } else { s.splat(0.0f32) }
+        };
+    }
+    let item = quote! {
+        #[derive(Clone, Copy)]
+        struct Fused { out: *mut f32 }
+        impl Sink for Fused {
+            #[inline(always)]
+            unsafe fn put<S: Simd>(self, s: S, acc: S::V, row: usize, block: usize, _pixel: usize) {
+                unsafe {
+                    let value = #value;
+                    s.store(self.out.add(block * #sheet + row * 16usize), value);
+                }
+            }
+        }
+    };
+    let sink = Sink { item, value: quote!(Fused { out: #out }) };
+    let text = GemmText {
+        rows: fixed(depth),
+        blocks: blocks(d.outputs),
+        a_row: 1,
+        b_block: LANES,
+        k: [one(), one(), digit(quote!(Count::Batch(1usize)), x_sample, dy_sample)],
+        tail: 0,
+    };
+    gemm(w, text, &a, &b, sink, args)
+}
+
+/// `[C/16][pixels][O][16 of C]` from the master form.
+pub fn dense_transposed(w: &Writer, d: Dense) -> Vec<Launch> {
+    let value = w.kernel.nodes[0];
+    let mut args = Args::default();
+    let (from, _) = pointer(w, w.s.graph().node(value).inputs[0], &mut args);
+    let to = args.pointer(Arg::Value(value));
+    let Dense { outputs, channels, pixels, planar, .. } = d;
+    let descriptor = quote! {
+        Transpose { outputs: #outputs, channels: #channels, pixels: #pixels, planar: #planar }
+    };
+    let body = quote!(transpose_dense(s, &D, #from, #to, task););
+    vec![w.launch_with("transpose", args, quote!(Transpose = #descriptor), quote!(transpose_dense_tasks(&D)), body)]
+}
+
+fn pair(x: [usize; 2]) -> TokenStream {
+    let [a, b] = x;
+    quote!([#a, #b])
+}
+
+/// The descriptor of a forward convolution.
+fn conv_text(g: &ConvGeometry, planar: bool) -> TokenStream {
+    let (channels, outputs) = (g.channels, g.outputs);
+    let (input, output, kernel) = (pair(g.input), pair(g.output), pair(g.kernel));
+    let (stride, padding, dilation) = (pair(g.stride), pair(g.padding), pair(g.dilation));
+    quote! {
+        Conv {
+            channels: #channels, outputs: #outputs, input: #input, output: #output, kernel: #kernel, stride: #stride,
+            padding: #padding, dilation: #dilation, spread: [1, 1], planar: #planar,
+        }
+    }
+}
+
+/// The input gradient as a convolution of the output's gradient: channels exchanged, kernel flipped, stride as spread.
+fn adjoint_text(g: &ConvGeometry) -> TokenStream {
+    let (channels, outputs) = (g.outputs, g.channels);
+    let (input, output, kernel) = (pair(g.output), pair(g.input), pair(g.kernel));
+    let (spread, dilation) = (pair(g.stride), pair(g.dilation));
+    let reach = |i: usize| (g.dilation[i] * (g.kernel[i] - 1)) as isize - g.padding[i] as isize;
+    let padding = [reach(0), reach(1)].map(|r| usize::try_from(r).expect("padding is at most the kernel's reach"));
+    let padding = pair(padding);
+    quote! {
+        Conv {
+            channels: #channels, outputs: #outputs, input: #input, output: #output, kernel: #kernel, stride: [1, 1],
+            padding: #padding, dilation: #dilation, spread: #spread, planar: false,
+        }
+    }
+}
+
+pub fn conv(w: &Writer, role: ConvRole, geometry: &ConvGeometry, planar: bool) -> Vec<Launch> {
+    let value = anchor(w);
+    let node = w.s.graph().node(value);
+    let mut args = Args::default();
+    let (x, x_sample) = pointer(w, node.inputs[0], &mut args);
+    let (weight, _) = pointer(w, node.inputs[1], &mut args);
+    let descriptor = if role == ConvRole::Forward { conv_text(geometry, planar) } else { adjoint_text(geometry) };
+    let at = At::of(Iter::channelwise(&node.ty.shape));
+    let place = usual_place(&at);
+    let Sink { item, value } = sink(w, at, &[(value, name("acc"))], place, &mut args);
+    let body = quote! {
+        #item
+        conv(s, &D, #x, #x_sample, #weight, cx.scratch(worker), cx.batch, task, #value);
+    };
+    let mut launch = w.launch_with("conv", args, quote!(Conv = #descriptor), quote!(conv_tasks(&D, batch)), body);
+    launch.scratch = Some(quote!(conv_scratch(&#descriptor)));
+    vec![launch]
+}
+
+pub fn conv_flipped(w: &Writer, geometry: &ConvGeometry, planar: bool) -> Vec<Launch> {
+    let value = w.kernel.nodes[0];
+    let mut args = Args::default();
+    let (from, _) = pointer(w, w.s.graph().node(value).inputs[0], &mut args);
+    let to = args.pointer(Arg::Value(value));
+    let descriptor = conv_text(geometry, planar);
+    let body = quote!(flip_weights(&D, false, #from, #to, task););
+    vec![w.launch_with("flip", args, quote!(Conv = #descriptor), quote!(flip_tasks(&D)), body)]
+}
+
+pub fn conv_weight(w: &Writer, geometry: &ConvGeometry, planar: bool, chunks: usize) -> Vec<Launch> {
+    let value = w.kernel.nodes[0];
+    let node = w.s.graph().node(value);
+    let conv = conv_text(geometry, planar);
+    let dy_planar = !is_blocked(&w.s.graph().shape(node.inputs[1]).dims);
+    let descriptor = quote!(ConvWeight { conv: #conv, dy_planar: #dy_planar, chunks: #chunks });
+    let mut args = Args::default();
+    let (x, x_sample) = pointer(w, node.inputs[0], &mut args);
+    let (dy, dy_sample) = pointer(w, node.inputs[1], &mut args);
+    let to = args.pointer(if chunks > 1 { Arg::Partials } else { Arg::Value(value) });
+    let body = quote! {
+        conv_weight(s, &D, #x, #x_sample, #dy, #dy_sample, #to, cx.scratch(worker), cx.batch, task);
+    };
+    let tasks = quote!(conv_weight_tasks(&D, batch));
+    let mut first = w.launch_with("conv_weight", args, quote!(ConvWeight = #descriptor), tasks, body);
+    first.scratch = Some(quote!(conv_weight_scratch(&#descriptor)));
+    if chunks == 1 {
+        return vec![first];
+    }
+    let mut args = Args::default();
+    let (from, to) = (args.pointer(Arg::Partials), args.pointer(Arg::Value(value)));
+    let size = w.s.layout(value).size;
+    let body = quote!(combine(s, #chunks, #size, #from, #to, task););
+    vec![first, w.launch("combine", args, quote!(combine_tasks(#size)), body)]
+}
+
+fn axis_text(a: &WindowAxis) -> TokenStream {
+    let WindowAxis { input, output, kernel, stride, dilation, padding } = *a;
+    quote! {
+        WindowAxis {
+            input: #input, output: #output, kernel: #kernel, stride: #stride, dilation: #dilation, padding: #padding,
+        }
+    }
+}
+
+pub fn window(w: &Writer, op: WindowOp, axes: &[WindowAxis; 2], iter: Iter) -> Vec<Launch> {
+    let graph = w.s.graph();
+    let value = anchor(w);
+    let node = graph.node(value);
+    let mut args = Args::default();
+    let (x, x_sample) = pointer(w, node.inputs[0], &mut args);
+    let (blocks, a0, a1) = (iter.blocks(), axis_text(&axes[0]), axis_text(&axes[1]));
+    let descriptor = quote!(Window { blocks: #blocks, axes: [#a0, #a1] });
+    let at = At::of(iter);
+    let place = usual_place(&at);
+    let of = |wanted: WindowOp| {
+        w.kernel.nodes.iter().copied().find(|v| matches!(&graph.node(*v).op, Op::Window { op, .. } if *op == wanted))
+    };
+    // The template hands over both; one that this kernel does not compute belongs to no value.
+    let nobody = Value(u32::MAX);
+    let (results, operands) = match op {
+        WindowOp::Max | WindowOp::ArgMax => {
+            let max = (of(WindowOp::Max).unwrap_or(nobody), name("max"));
+            (vec![max, (of(WindowOp::ArgMax).unwrap_or(nobody), name("arg"))], quote!(#x, #x_sample))
+        }
+        WindowOp::Sum | WindowOp::Spread => (vec![(value, name("acc"))], quote!(#x, #x_sample)),
+        WindowOp::Route => {
+            let (arg, arg_sample) = pointer(w, node.inputs[1], &mut args);
+            (vec![(value, name("acc"))], quote!(#x, #x_sample, #arg.cast::<i32>(), #arg_sample))
+        }
+        WindowOp::Pick => unreachable!("has no window template"),
+    };
+    let template = match op {
+        WindowOp::Max | WindowOp::ArgMax => name("window_max"),
+        WindowOp::Sum => name("window_sum"),
+        WindowOp::Spread => name("window_spread"),
+        WindowOp::Route | WindowOp::Pick => name("window_route"),
+    };
+    let Sink { item, value } = sink(w, at, &results, place, &mut args);
+    let tasks = quote!(window_tasks(&D, batch));
+    vec![w.launch_with(
+        "window",
+        args,
+        quote!(Window = #descriptor),
+        tasks,
+        quote!(#item #template(s, &D, #operands, task, #value);),
+    )]
+}

@@ -1,0 +1,3 @@
+//! Printing plans: `cpu` as Rust tokens, `host` as the types that a program sees. Nothing is decided here.
+
+pub mod cpu;

@@ -1,0 +1,134 @@
+//! Lifetimes to arena offsets: big values first, each at the lowest offset where nothing alive at the same time lies.
+//!
+//! A value lives from the kernel that stores it to the last one that reads it; results live to the end. Two arenas are
+//! planned: `Batch` (per sample, multiplied by the padded batch at run time) and `Fixed`. Deliberately absent: sharing an
+//! operand's memory with the result of the same kernel.
+
+use crate::graph::Value;
+use crate::schedule::form::Form;
+use crate::schedule::{Kernel, Schedule, Storage};
+use std::fmt::Write;
+
+/// What occupies an arena.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tenant {
+    Value(Value),
+    /// Partial results of a kernel.
+    Partials(usize),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub tenant: Tenant,
+    pub storage: Storage,
+    pub offset: usize,
+    pub size: usize,
+    /// First and last kernel, inclusive.
+    pub alive: (usize, usize),
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    pub places: Vec<Place>,
+    /// Per sample of the padded batch.
+    pub batch_floats: usize,
+    pub fixed_floats: usize,
+}
+
+pub fn plan(schedule: &Schedule, chunks: usize) -> Memory {
+    let mut wanted = tenants(schedule, chunks);
+    wanted.sort_by_key(|p| (std::cmp::Reverse(p.size), p.alive, p.tenant));
+    let mut memory = Memory::default();
+    for mut place in wanted {
+        let mut taken: Vec<(usize, usize)> = memory
+            .places
+            .iter()
+            .filter(|p| p.storage == place.storage && p.alive.0 <= place.alive.1 && place.alive.0 <= p.alive.1)
+            .map(|p| (p.offset, p.offset + p.size))
+            .collect();
+        taken.sort_unstable();
+        for (start, end) in taken {
+            if place.offset + place.size <= start {
+                break;
+            }
+            place.offset = place.offset.max(end);
+        }
+        let total = if place.storage == Storage::Batch { &mut memory.batch_floats } else { &mut memory.fixed_floats };
+        *total = (*total).max(place.offset + place.size);
+        memory.places.push(place);
+    }
+    memory.places.sort_by_key(|p| (p.storage == Storage::Fixed, p.alive, p.tenant));
+    memory
+}
+
+fn tenants(s: &Schedule, chunks: usize) -> Vec<Place> {
+    let mut out = Vec::new();
+    let end = s.kernels.len();
+    let roots = s.program.roots.all();
+    for (k, kernel) in s.kernels.iter().enumerate() {
+        for &value in &kernel.stores {
+            let storage = s.storage(value).expect("stored values have a class");
+            if !matches!(storage, Storage::Batch | Storage::Fixed) {
+                continue;
+            }
+            let root = roots.iter().any(|r| s.base(*r) == value);
+            let last = s.kernels.iter().rposition(|other| other.reads.contains(&value)).unwrap_or(k);
+            let alive = (k, if root { end } else { last });
+            // A batch value's offset is multiplied by a padded batch of at least 16, which aligns it; others align here.
+            let size = s.layout(value).size;
+            let size = if storage == Storage::Fixed { size.div_ceil(16) * 16 } else { size };
+            out.push(Place { tenant: Tenant::Value(value), storage, offset: 0, size, alive });
+        }
+        if let Some(size) = partial_floats(s, kernel, chunks) {
+            out.push(Place { tenant: Tenant::Partials(k), storage: Storage::Fixed, offset: 0, size, alive: (k, k) });
+        }
+    }
+    out
+}
+
+/// Floats of partial results that a kernel leaves for its second launch.
+pub fn partial_floats(s: &Schedule, kernel: &Kernel, chunks: usize) -> Option<usize> {
+    match &kernel.form {
+        Form::Column { iter, reduced } if reduced.batch => {
+            let result = crate::schedule::fuse::column_result(*iter, *reduced);
+            Some(chunks * kernel.reduces(s).len() * result.vectors() * 16)
+        }
+        Form::ConvWeight { chunks: own, .. } if *own > 1 => Some(own * s.layout(kernel.nodes[0]).size),
+        _ => None,
+    }
+}
+
+impl Memory {
+    pub fn offset(&self, tenant: Tenant) -> usize {
+        self.places.iter().find(|p| p.tenant == tenant).map(|p| p.offset).expect("a planned tenant")
+    }
+
+    /// Stable text: one line per tenant.
+    pub fn text(&self) -> String {
+        let mut text = format!("batch: {} floats per sample, fixed: {} floats\n", self.batch_floats, self.fixed_floats);
+        for p in &self.places {
+            let class = if p.storage == Storage::Batch { "batch" } else { "fixed" };
+            let who = match p.tenant {
+                Tenant::Value(v) => format!("%{}", v.0),
+                Tenant::Partials(k) => format!("partials of k{k}"),
+            };
+            let (first, last) = p.alive;
+            writeln!(text, "{class} {:>8}..{:<8} k{first}..k{last}  {who}", p.offset, p.offset + p.size)
+                .expect("writing to a string");
+        }
+        text
+    }
+
+    /// No two tenants that are alive together overlap.
+    pub fn verify(&self) -> Result<(), String> {
+        for (i, a) in self.places.iter().enumerate() {
+            for b in &self.places[..i] {
+                let together = a.storage == b.storage && a.alive.0 <= b.alive.1 && b.alive.0 <= a.alive.1;
+                if together && a.offset < b.offset + b.size && b.offset < a.offset + a.size {
+                    return Err(format!("{:?} and {:?} overlap", a.tenant, b.tenant));
+                }
+            }
+        }
+        Ok(())
+    }
+}

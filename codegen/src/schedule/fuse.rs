@@ -1,0 +1,355 @@
+//! Which nodes share a kernel.
+//!
+//! Nodes are taken in order. An element-wise node joins the latest kernel among those it reads, if that kernel's template
+//! has a place for it (an epilogue, a loop over the same elements, the result of a reduction); so a kernel never needs a
+//! later one. A reduction joins a kernel that already walks the same elements for the same axes. Two kinds of node have no
+//! home and are recomputed by whoever reads them: random numbers with the masks made of them (`free`), and maps that only
+//! reductions read (`lazy`).
+//!
+//! Afterwards a value is stored exactly if another kernel, or the world outside, reads it.
+
+use super::form::{self, Access, Form, Iter, Reduced};
+use super::params::behind_reshapes;
+use super::{Kernel, Layout, Schedule, Storage, Target};
+use crate::graph::op::{ConvRole, MoveOp, Op, WindowOp};
+use crate::graph::{DType, Graph, Value};
+
+pub fn fuse(schedule: &mut Schedule, target: &Target) {
+    let count = schedule.graph().nodes.len();
+    let mut fuser = Fuser {
+        users: users(schedule),
+        roots: schedule.program.roots.all(),
+        home: vec![None; count],
+        inline: vec![false; count],
+        kernels: Vec::new(),
+        s: schedule,
+        target,
+    };
+    if target.fusion {
+        fuser.mark_inline();
+    }
+    let values: Vec<Value> = fuser.s.graph().values().collect();
+    for value in values {
+        fuser.settle(value);
+    }
+    let kernels = fuser.finish();
+    schedule.kernels = kernels;
+}
+
+/// Who reads each value, free reshapes looked through.
+fn users(s: &Schedule) -> Vec<Vec<Value>> {
+    let mut users = vec![Vec::new(); s.graph().nodes.len()];
+    for value in s.graph().values().filter(|v| s.base(*v) == *v) {
+        for input in &s.graph().node(value).inputs {
+            users[s.base(*input).index()].push(value);
+        }
+    }
+    users
+}
+
+struct Draft {
+    form: Form,
+    nodes: Vec<Value>,
+}
+
+struct Fuser<'a> {
+    s: &'a Schedule,
+    target: &'a Target,
+    users: Vec<Vec<Value>>,
+    roots: Vec<Value>,
+    home: Vec<Option<usize>>,
+    /// Free or lazy: recomputed by its readers.
+    inline: Vec<bool>,
+    kernels: Vec<Draft>,
+}
+
+impl Fuser<'_> {
+    fn graph(&self) -> &Graph {
+        self.s.graph()
+    }
+
+    fn is_root(&self, value: Value) -> bool {
+        self.roots.iter().any(|r| self.s.base(*r) == value)
+    }
+
+    fn mark_inline(&mut self) {
+        for value in self.graph().values() {
+            let node = self.graph().node(value);
+            let free = match &node.op {
+                Op::Random { .. } => true,
+                Op::Map(_) => node.inputs.iter().all(|i| self.inline[self.s.base(*i).index()]),
+                _ => false,
+            };
+            self.inline[value.index()] = free && !self.is_root(value) && self.vector_map(value).is_some();
+        }
+        let values: Vec<Value> = self.graph().values().collect();
+        for value in values.into_iter().rev() {
+            let node = self.graph().node(value);
+            let users = &self.users[value.index()];
+            let lazy = matches!(node.op, Op::Map(_))
+                && !users.is_empty()
+                && users.iter().all(|u| self.reads_lazily(*u, value))
+                && !self.is_root(value)
+                && self.vector_map(value).is_some();
+            self.inline[value.index()] |= lazy;
+        }
+    }
+
+    fn reads_lazily(&self, user: Value, value: Value) -> bool {
+        let same = Iter::of(self.graph().shape(user)) == Iter::of(self.graph().shape(value));
+        match self.graph().node(user).op {
+            Op::Reduce { .. } => form::reduction(self.graph(), user).is_some(),
+            Op::Map(_) => self.inline[user.index()] && same,
+            _ => false,
+        }
+    }
+
+    /// Stored values that this node needs, through what is recomputed.
+    fn reads(&self, value: Value, out: &mut Vec<Value>) {
+        for input in &self.graph().node(value).inputs {
+            let base = self.s.base(*input);
+            if self.inline[base.index()] {
+                self.reads(base, out);
+            } else if !out.contains(&base) {
+                out.push(base);
+            }
+        }
+    }
+
+    /// The latest kernel that this node must come after.
+    fn latest(&self, value: Value) -> Option<usize> {
+        let mut reads = Vec::new();
+        self.reads(value, &mut reads);
+        reads.iter().filter_map(|v| self.home[v.index()]).max()
+    }
+
+    fn settle(&mut self, value: Value) {
+        let op = &self.graph().node(value).op;
+        if self.s.base(value) != value || self.inline[value.index()] || matches!(op, Op::Leaf(_)) {
+            return;
+        }
+        let form = self.form(value);
+        let joined = if self.target.fusion { self.kernel_to_join(value, &form) } else { None };
+        let home = joined.unwrap_or_else(|| {
+            self.kernels.push(Draft { form, nodes: Vec::new() });
+            self.kernels.len() - 1
+        });
+        self.kernels[home].nodes.push(value);
+        self.home[value.index()] = Some(home);
+    }
+
+    /// The template that computes this node alone.
+    fn form(&self, value: Value) -> Form {
+        let graph = self.graph();
+        let node = graph.node(value);
+        match &node.op {
+            Op::Map(_) | Op::Random { .. } | Op::Assign { .. } => {
+                self.vector_map(value).map_or(Form::Scalar, Form::Map)
+            }
+            Op::Reduce { .. } => {
+                let operand = node.inputs[0];
+                let native = self.inline[self.s.base(operand).index()] || self.native(operand);
+                form::reduction(graph, value).filter(|_| native).unwrap_or(Form::Scalar)
+            }
+            Op::Contract { .. } | Op::Conv { .. } => self.contraction(value).unwrap_or(Form::Scalar),
+            Op::Window { .. } => form::window(graph, value).unwrap_or(Form::Scalar),
+            Op::Move(MoveOp::Reshape(_)) => self.weight_copy(value).unwrap_or(Form::Scalar),
+            Op::Table { .. } | Op::Move(_) | Op::Gather | Op::ScatterAdd { .. } => Form::Scalar,
+            Op::Leaf(_) => unreachable!("leaves have no kernel"),
+        }
+    }
+
+    /// A copy of a weight for the input gradient: the reader's form tells which.
+    fn weight_copy(&self, value: Value) -> Option<Form> {
+        behind_reshapes(self.graph(), self.graph().node(value).inputs[0])?;
+        let reader = *self.users[value.index()].first()?;
+        if let Some(dense) = form::dense(self.graph(), reader) {
+            return Some(Form::DenseTransposed(dense));
+        }
+        let Op::Conv { role: ConvRole::Input, geometry } = self.graph().node(reader).op else { return None };
+        let planar = !super::layout::is_blocked(&self.graph().shape(reader).dims);
+        Some(Form::ConvFlipped { geometry, planar })
+    }
+
+    fn contraction(&self, value: Value) -> Option<Form> {
+        let graph = self.graph();
+        let node = graph.node(value);
+        let wanted = form::weight_layout(graph, value)?;
+        let dense = form::dense(graph, value);
+        let (role, geometry) = match (&node.op, dense) {
+            (Op::Conv { role, geometry }, _) => (*role, Some(*geometry)),
+            (_, Some(d)) => (d.role, None),
+            _ => return None,
+        };
+        // The weight must lie as the template reads it: a parameter in its master order, or its copy.
+        let weight = node.inputs[1];
+        match role {
+            ConvRole::Forward => {
+                behind_reshapes(graph, weight)?;
+                self.s.layout(self.s.base(weight)).same_map(&wanted).then_some(())?;
+            }
+            ConvRole::Input => {
+                let copy = self.s.base(weight);
+                behind_reshapes(graph, graph.node(copy).inputs.first().copied()?)?;
+            }
+            ConvRole::Weight => {}
+        }
+        if let Some(dense) = dense {
+            return Some(Form::Dense(dense));
+        }
+        let geometry = geometry?;
+        let planar = !super::layout::is_blocked(&[geometry.channels, geometry.input[0], geometry.input[1]]);
+        if role == ConvRole::Weight {
+            let chunks = if wanted.size <= self.target.chunked_weight_floats { self.target.chunks } else { 1 };
+            return Some(Form::ConvWeight { geometry, planar, chunks });
+        }
+        // The input gradient reads the output's gradient in channel blocks.
+        let dy_planar = role == ConvRole::Input && !super::layout::is_blocked(&graph.shape(node.inputs[0]).dims);
+        (!dy_planar).then_some(Form::Conv { role, geometry, planar: planar && role == ConvRole::Forward })
+    }
+
+    /// Whether the value lies in the standard layout, as vector loops expect.
+    fn native(&self, value: Value) -> bool {
+        let standard = Layout::standard(&self.graph().shape(value).dims);
+        let layout = self.s.layout(value);
+        layout.same_map(&standard) && (layout.size == standard.size || standard.size == 1)
+    }
+
+    /// The walk of an element-wise node, if every operand can be followed in vectors.
+    fn vector_map(&self, value: Value) -> Option<Iter> {
+        let node = self.graph().node(value);
+        let iter = Iter::of(&node.ty.shape);
+        let indexed = matches!(&node.op, Op::Map(e) if uses_index(e)) || matches!(node.op, Op::Random { .. });
+        if iter.flat && indexed && node.ty.shape.rank() > 1 && matches!(node.op, Op::Map(_)) {
+            return None;
+        }
+        (self.native(value) && self.operands_follow(value, iter.flat)).then_some(iter)
+    }
+
+    fn operands_follow(&self, value: Value, flat: bool) -> bool {
+        let node = self.graph().node(value);
+        node.inputs.iter().all(|i| {
+            let operand = self.graph().ty(*i);
+            let access = form::access(&operand.shape.dims, &node.ty.shape.dims, flat);
+            let dtype = operand.dtype == DType::F32 || access == Some(Access::One) || operand.dtype == DType::I32;
+            access.is_some() && dtype && self.native(*i)
+        })
+    }
+
+    fn kernel_to_join(&self, value: Value, form: &Form) -> Option<usize> {
+        let latest = self.latest(value);
+        match form {
+            Form::Map(_) => latest.filter(|k| self.takes_map(*k, value)),
+            Form::Row { .. } => {
+                let from = latest.unwrap_or(0);
+                (from..self.kernels.len()).rev().find(|k| self.kernels[*k].form == *form)
+            }
+            Form::Column { .. } => {
+                let from = latest.map_or(0, |k| k + 1);
+                (from..self.kernels.len()).rev().find(|k| self.kernels[*k].form == *form)
+            }
+            Form::Window { op: WindowOp::Max | WindowOp::ArgMax, .. } => self.window_pair(value),
+            _ => None,
+        }
+    }
+
+    /// Maximum and argmax of the same windows are one pass.
+    fn window_pair(&self, value: Value) -> Option<usize> {
+        let node = self.graph().node(value);
+        let Op::Window { axes, .. } = &node.op else { return None };
+        (0..self.kernels.len()).find(|k| {
+            let other = self.graph().node(self.kernels[*k].nodes[0]);
+            matches!(&other.op, Op::Window { op: WindowOp::Max | WindowOp::ArgMax, axes: a } if a == axes)
+                && matches!(self.kernels[*k].form, Form::Window { .. })
+                && self.s.base(other.inputs[0]) == self.s.base(node.inputs[0])
+        })
+    }
+
+    fn takes_map(&self, kernel: usize, value: Value) -> bool {
+        let draft = &self.kernels[kernel];
+        let shape = self.graph().shape(value);
+        let first = self.graph().shape(draft.nodes[0]);
+        match &draft.form {
+            Form::Map(iter) => Iter::of(shape) == *iter,
+            Form::Row { iter, per_pixel } => {
+                let domain = Iter::of(shape) == *iter;
+                let result = shape.batch && if *per_pixel { shape == first } else { shape.numel() == 1 };
+                domain || result
+            }
+            Form::Column { reduced, iter } => {
+                // Only on the result: what it reads of this kernel must be results, never the elements reduced.
+                let result = Iter::of(shape) == column_result(*iter, *reduced);
+                result && shape.batch == first.batch
+            }
+            form @ (Form::Dense(_) | Form::Conv { .. } | Form::Window { .. }) => {
+                form.epilogue(first) == Some(Iter::channelwise(shape))
+                    && self.graph().shape(value).batch == first.batch
+                    && self.operands_follow(value, false)
+            }
+            Form::ConvWeight { .. } | Form::DenseTransposed(_) | Form::ConvFlipped { .. } | Form::Scalar => false,
+        }
+    }
+
+    fn finish(self) -> Vec<Kernel> {
+        let mut kernels: Vec<Kernel> = Vec::with_capacity(self.kernels.len());
+        for draft in &self.kernels {
+            let mut nodes = Vec::new();
+            for &value in &draft.nodes {
+                self.with_inlined(value, &mut nodes);
+            }
+            kernels.push(Kernel { form: draft.form.clone(), nodes, reads: Vec::new(), stores: Vec::new() });
+        }
+        let mut stored: Vec<bool> = self.graph().values().map(|v| self.is_root(v)).collect();
+        for (k, draft) in self.kernels.iter().enumerate() {
+            let mut all = Vec::new();
+            for &value in &draft.nodes {
+                self.reads(value, &mut all);
+            }
+            all.retain(|v| self.home[v.index()] != Some(k));
+            for value in &all {
+                stored[value.index()] = true;
+            }
+            all.sort_unstable();
+            kernels[k].reads = all;
+        }
+        for (k, draft) in self.kernels.iter().enumerate() {
+            kernels[k].stores = draft.nodes.iter().copied().filter(|v| stored[v.index()]).collect();
+        }
+        kernels
+    }
+
+    fn with_inlined(&self, value: Value, out: &mut Vec<Value>) {
+        for input in &self.graph().node(value).inputs {
+            let base = self.s.base(*input);
+            if self.inline[base.index()] {
+                self.with_inlined(base, out);
+            }
+        }
+        if !out.contains(&value) {
+            out.push(value);
+        }
+    }
+}
+
+/// Walk of a column reduction's result.
+pub fn column_result(iter: Iter, reduced: Reduced) -> Iter {
+    let channels = if reduced.channels { 1 } else { iter.channels };
+    let pixels = if reduced.pixels { 1 } else { iter.pixels };
+    let flat = iter.flat && channels != 1;
+    Iter { batch: iter.batch && !reduced.batch, channels, pixels, flat }
+}
+
+fn uses_index(expr: &crate::graph::expr::Expr) -> bool {
+    expr.nodes().iter().any(|n| matches!(n, crate::graph::expr::Scalar::Index(_)))
+}
+
+/// Give every stored value without a place of its own a storage class.
+pub fn assign_storage(s: &mut Schedule) {
+    let stores: Vec<Value> = s.kernels.iter().flat_map(|k| k.stores.iter().copied()).collect();
+    for value in stores {
+        if s.storage[value.index()].is_none() {
+            let batch = s.graph().shape(value).batch;
+            s.storage[value.index()] = Some(if batch { Storage::Batch } else { Storage::Fixed });
+        }
+    }
+}

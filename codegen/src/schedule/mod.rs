@@ -1,0 +1,102 @@
+//! From a graph to kernels: programs, layouts, fusion. What is decided here is data; the emitters only print it.
+//!
+//! `program` cuts a module into programs (which roots, which mode), `prepare` cleans the graph, `layout` says where elements
+//! lie, `form` which template computes a node, `fuse` which nodes share a kernel. The result prints as stable text.
+
+pub mod display;
+pub mod form;
+pub mod fuse;
+pub mod layout;
+pub mod params;
+pub mod place;
+pub mod prepare;
+pub mod program;
+pub mod target;
+
+use crate::graph::op::Op;
+use crate::graph::{Graph, Module, Value};
+pub use form::{Access, Dense, Form, Iter, Reduced};
+pub use layout::Layout;
+pub use params::ParamPlan;
+pub use program::{Program, ProgramKind, Roots};
+pub use target::Target;
+
+/// Where a stored value lives. Offsets come from `memory`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Storage {
+    /// A caller's buffer: inputs, then targets.
+    Port(usize),
+    Param(usize),
+    State(usize),
+    /// The gradient arena, at the parameter's offset.
+    Grad(usize),
+    /// Per sample: offset × padded batch.
+    Batch,
+    /// Statistics, partial sums, derived weights.
+    Fixed,
+}
+
+/// One launch (or a reduction's two): nodes computed together.
+#[derive(Clone, Debug)]
+pub struct Kernel {
+    pub form: Form,
+    /// What it computes, in order; includes nodes recomputed here that other kernels compute too.
+    pub nodes: Vec<Value>,
+    /// Stored values it reads.
+    pub reads: Vec<Value>,
+    /// Values it stores.
+    pub stores: Vec<Value>,
+}
+
+/// A program with everything decided but memory offsets.
+#[derive(Clone, Debug)]
+pub struct Schedule {
+    pub program: Program,
+    /// Parallel to the graph's nodes.
+    pub layouts: Vec<Layout>,
+    /// The value whose storage a value shares: itself, or what a free reshape looks at.
+    pub base: Vec<Value>,
+    /// Of values that are stored or come from outside; `None` for values that live in registers.
+    pub storage: Vec<Option<Storage>>,
+    pub kernels: Vec<Kernel>,
+}
+
+impl Kernel {
+    /// Its reductions, in order.
+    pub fn reduces(&self, s: &Schedule) -> Vec<Value> {
+        self.nodes.iter().copied().filter(|v| matches!(s.graph().node(*v).op, Op::Reduce { .. })).collect()
+    }
+}
+
+/// A program through all decisions: placed and fused, verified.
+pub fn schedule(module: &Module, params: &ParamPlan, program: &Program, target: &Target) -> Schedule {
+    let prepared = prepare::prepare(program, params);
+    let mut schedule = place::place(prepared, module, params);
+    fuse::fuse(&mut schedule, target);
+    fuse::assign_storage(&mut schedule);
+    schedule
+}
+
+impl Schedule {
+    pub fn graph(&self) -> &Graph {
+        &self.program.graph
+    }
+
+    pub fn layout(&self, value: Value) -> &Layout {
+        &self.layouts[value.index()]
+    }
+
+    pub fn base(&self, value: Value) -> Value {
+        self.base[value.index()]
+    }
+
+    pub fn storage(&self, value: Value) -> Option<Storage> {
+        self.storage[self.base(value).index()]
+    }
+
+    /// Floats from one sample to the next; 0 without a batch.
+    pub fn sample_stride(&self, value: Value) -> usize {
+        let base = self.base(value);
+        if self.graph().shape(base).batch { self.layouts[base.index()].size } else { 0 }
+    }
+}

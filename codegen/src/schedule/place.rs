@@ -1,0 +1,108 @@
+//! Gives every value a layout and, where it cannot live in registers, a storage class; finds the reshapes that are free.
+
+use super::form::{dense, derived_layout, weight_layout};
+use super::layout::Layout;
+use super::params::ParamPlan;
+use super::program::Program;
+use super::{Schedule, Storage};
+use crate::graph::op::{ConvRole, Leaf, MoveOp, Op};
+use crate::graph::{Graph, Module, Node, Value};
+
+/// The schedule of a prepared program, without kernels.
+pub fn place(program: Program, module: &Module, params: &ParamPlan) -> Schedule {
+    let mut s = Schedule { program, layouts: Vec::new(), base: Vec::new(), storage: Vec::new(), kernels: Vec::new() };
+    for value in s.program.graph.values() {
+        let (layout, base, storage) = decide(&s, value, module, params);
+        s.layouts.push(layout);
+        s.base.push(base);
+        s.storage.push(storage);
+    }
+    deliver_gradients(&mut s, params);
+    s
+}
+
+fn decide(s: &Schedule, value: Value, module: &Module, params: &ParamPlan) -> (Layout, Value, Option<Storage>) {
+    let graph = s.graph();
+    let node = graph.node(value);
+    let dims = &node.ty.shape.dims;
+    match &node.op {
+        Op::Leaf(Leaf::Input(i)) => (Layout::dense(dims), value, Some(Storage::Port(*i))),
+        Op::Leaf(Leaf::Target(i)) => (Layout::dense(dims), value, Some(Storage::Port(module.inputs.len() + i))),
+        Op::Leaf(Leaf::Param(p)) => (params.params[*p].layout.clone(), value, Some(Storage::Param(*p))),
+        Op::Leaf(Leaf::State(i)) => (params.states[*i].layout.clone(), value, Some(Storage::State(*i))),
+        Op::Move(MoveOp::Reshape(_)) => {
+            let from = node.inputs[0];
+            let base = s.base(from);
+            let storage = s.storage(from);
+            let persistent = matches!(storage, Some(Storage::Param(_) | Storage::State(_)));
+            if persistent && graph.shape(from) == &node.ty.shape {
+                return (derived_layout(graph, reader(graph, value)), value, None);
+            }
+            let standard = Layout::standard(dims);
+            let whole = s.layout(base);
+            if whole.same_map(&standard) && (whole.size == standard.size || !node.ty.shape.batch) {
+                (standard, base, storage)
+            } else if persistent || writes_weight(graph, base) {
+                // A weight or its gradient: the order of elements is a template's, whatever the extents are called.
+                (whole.clone(), base, storage)
+            } else {
+                (standard, value, None)
+            }
+        }
+        Op::Assign { state } => (params.states[*state].layout.clone(), value, Some(Storage::State(*state))),
+        Op::Conv { .. } | Op::Contract { .. } if writes_weight(graph, value) => {
+            (weight_layout(graph, value).expect("a weight template"), value, None)
+        }
+        Op::Map(_)
+        | Op::Reduce { .. }
+        | Op::Contract { .. }
+        | Op::Conv { .. }
+        | Op::Window { .. }
+        | Op::Table { .. }
+        | Op::Move(_)
+        | Op::Gather
+        | Op::ScatterAdd { .. }
+        | Op::Random { .. } => (Layout::standard(dims), value, None),
+    }
+}
+
+fn writes_weight(graph: &Graph, value: Value) -> bool {
+    match &graph.node(value).op {
+        Op::Conv { role, geometry } => *role == ConvRole::Weight && geometry.groups == 1,
+        Op::Contract { .. } => dense(graph, value).is_some_and(|d| d.role == ConvRole::Weight),
+        _ => false,
+    }
+}
+
+/// The node for which a weight was copied.
+fn reader(graph: &Graph, copy: Value) -> Value {
+    graph.values().find(|v| graph.node(*v).inputs.contains(&copy)).expect("a copied weight is read")
+}
+
+/// Gradients are written in place where their kernel can write the parameter's order; else a copy is added.
+fn deliver_gradients(s: &mut Schedule, params: &ParamPlan) {
+    let roots = s.program.roots.clone();
+    let mut gradients = Vec::new();
+    for (param, value) in roots.gradients {
+        let base = s.base(value);
+        let layout = &params.params[param].layout;
+        let taken = s.storage[base.index()].is_some() || roots.outputs.contains(&base) || roots.loss == Some(base);
+        if !taken && s.layout(base).same_map(layout) && s.layout(base).size == layout.size {
+            s.storage[base.index()] = Some(Storage::Grad(param));
+            gradients.push((param, value));
+            continue;
+        }
+        let ty = s.graph().ty(value).clone();
+        let (source, layer) = (s.graph().sources[value.index()], s.graph().layers[value.index()].clone());
+        let copy = Value(s.graph().nodes.len() as u32);
+        let op = Op::Move(MoveOp::Reshape(ty.shape.dims.clone()));
+        s.program.graph.nodes.push(Node { op, inputs: vec![value], ty, detached: false });
+        s.program.graph.sources.push(source);
+        s.program.graph.layers.push(layer);
+        s.layouts.push(layout.clone());
+        s.base.push(copy);
+        s.storage.push(Some(Storage::Grad(param)));
+        gradients.push((param, copy));
+    }
+    s.program.roots.gradients = gradients;
+}

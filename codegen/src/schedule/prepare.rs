@@ -1,0 +1,151 @@
+//! The graph as the kernels want it: nothing unreachable, nothing twice, no identity maps, broadcasts folded into the maps
+//! that read them, inputs copied into a padded layout where vectors will be loaded from them, and weights copied into the
+//! order of the input gradient. A copy is a reshape to the same extents: the one case in which a reshape is not free.
+
+use super::form::weight_layout;
+use super::layout::is_blocked;
+use super::params::{ParamPlan, behind_reshapes};
+use super::program::Program;
+use crate::graph::builder::infer;
+use crate::graph::op::{ConvRole, Leaf, MoveOp, Op};
+use crate::graph::{DType, Graph, Node, Shape, Value, is_identity};
+use std::collections::HashMap;
+
+pub fn prepare(program: &Program, params: &ParamPlan) -> Program {
+    let old = &program.graph;
+    let needed = old.reachable(&program.roots.all());
+    let mut build = Rebuild { graph: Graph::default(), seen: HashMap::new(), params };
+    let mut new: Vec<Value> = Vec::with_capacity(old.nodes.len());
+    for value in old.values() {
+        if !needed[value.index()] {
+            new.push(Value(u32::MAX));
+            continue;
+        }
+        let mut node = old.node(value).clone();
+        for input in &mut node.inputs {
+            *input = new[input.index()];
+        }
+        node.detached = false;
+        let made = build.add(node, old, value);
+        new.push(made);
+    }
+    let roots = program.roots.map(|v| new[v.index()]);
+    // Folding may have left nodes behind.
+    let needed = build.graph.reachable(&roots.all());
+    let graph = build.graph;
+    let (graph, place) = compact(&graph, &needed);
+    Program { kind: program.kind, graph, roots: roots.map(|v| place[v.index()]) }
+}
+
+struct Rebuild<'p> {
+    params: &'p ParamPlan,
+    graph: Graph,
+    seen: HashMap<(Op, Vec<Value>, Shape), Value>,
+}
+
+impl Rebuild<'_> {
+    fn add(&mut self, mut node: Node, old: &Graph, from: Value) -> Value {
+        if let Op::Map(expr) = &node.op {
+            if is_identity(expr) && self.graph.ty(node.inputs[0]) == &node.ty {
+                return node.inputs[0];
+            }
+            self.fold_broadcasts(&mut node);
+        }
+        if !reads_port(&node, &self.graph) {
+            for i in 0..node.inputs.len() {
+                node.inputs[i] = self.packed(node.inputs[i], old, from);
+            }
+        }
+        if reads_transposed(&node)
+            && let Some(param) = behind_reshapes(&self.graph, node.inputs[1])
+            && weight_layout(old, from).is_some_and(|w| self.params.params[param].layout.same_map(&w))
+        {
+            node.inputs[1] = self.copy(node.inputs[1], old, from);
+        }
+        self.push(node, old, from)
+    }
+
+    fn push(&mut self, node: Node, old: &Graph, from: Value) -> Value {
+        let key = (node.op.clone(), node.inputs.clone(), node.ty.shape.clone());
+        if !matches!(node.op, Op::Assign { .. })
+            && let Some(&value) = self.seen.get(&key)
+        {
+            return value;
+        }
+        let value = Value(self.graph.nodes.len() as u32);
+        self.graph.nodes.push(node);
+        self.graph.sources.push(old.sources[from.index()]);
+        self.graph.layers.push(old.layers[from.index()].clone());
+        self.seen.insert(key, value);
+        value
+    }
+
+    /// A map repeats its operands anyway: read what a broadcast read, where the result keeps its shape.
+    fn fold_broadcasts(&self, node: &mut Node) {
+        for i in 0..node.inputs.len() {
+            while let Op::Move(MoveOp::Broadcast { .. }) = self.graph.node(node.inputs[i]).op {
+                let small = self.graph.node(node.inputs[i]).inputs[0];
+                let whole = std::mem::replace(&mut node.inputs[i], small);
+                let types: Vec<_> = node.inputs.iter().map(|v| self.graph.ty(*v)).collect();
+                if infer(&node.op, &types).as_ref() != Ok(&node.ty) {
+                    node.inputs[i] = whole;
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Callers' buffers are dense; kernels that load vectors want the standard layout. The layout pass makes this
+    /// reshape free where the two are the same.
+    fn packed(&mut self, value: Value, old: &Graph, from: Value) -> Value {
+        let node = self.graph.node(value);
+        if !matches!(node.op, Op::Leaf(Leaf::Input(_) | Leaf::Target(_))) || node.ty.dtype != DType::F32 {
+            return value;
+        }
+        self.copy(value, old, from)
+    }
+
+    fn copy(&mut self, value: Value, old: &Graph, from: Value) -> Value {
+        let ty = self.graph.ty(value).clone();
+        let op = Op::Move(MoveOp::Reshape(ty.shape.dims.clone()));
+        self.push(Node { op, inputs: vec![value], ty, detached: false }, old, from)
+    }
+}
+
+/// Input gradients contract the weight over its first axis.
+fn reads_transposed(node: &Node) -> bool {
+    match &node.op {
+        Op::Conv { role: ConvRole::Input, geometry } => geometry.groups == 1,
+        Op::Contract { lhs, rhs, out } => match (lhs.as_slice(), rhs.as_slice(), out.as_slice()) {
+            ([0, o], [p, i], [0, r]) => o == p && i == r && i != o,
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+/// Whether this node reads a dense buffer as it is: contractions broadcast single elements of their left operand.
+fn reads_port(node: &Node, graph: &Graph) -> bool {
+    match &node.op {
+        Op::Conv { role: ConvRole::Forward | ConvRole::Weight, .. } => !is_blocked(&graph.shape(node.inputs[0]).dims),
+        Op::Contract { lhs, .. } => lhs.len() == 2,
+        Op::Move(_) => true,
+        _ => false,
+    }
+}
+
+fn compact(graph: &Graph, needed: &[bool]) -> (Graph, Vec<Value>) {
+    let mut out = Graph::default();
+    let mut place = vec![Value(u32::MAX); graph.nodes.len()];
+    for value in graph.values().filter(|v| needed[v.index()]) {
+        let mut node = graph.node(value).clone();
+        for input in &mut node.inputs {
+            *input = place[input.index()];
+        }
+        place[value.index()] = Value(out.nodes.len() as u32);
+        out.nodes.push(node);
+        out.sources.push(graph.sources[value.index()]);
+        out.layers.push(graph.layers[value.index()].clone());
+    }
+    (out, place)
+}

@@ -1,0 +1,110 @@
+//! One declaration, several programs: they differ in their roots and in training or evaluation mode.
+
+use crate::autodiff;
+use crate::graph::op::{Leaf, Op};
+use crate::graph::{Graph, Module, Value};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ProgramKind {
+    /// Evaluation mode, outputs.
+    Infer,
+    /// Evaluation mode, outputs, loss and correct predictions.
+    Evaluate,
+    /// Training mode, loss and gradients; changes nothing.
+    Gradients,
+    /// As `Gradients`, and running statistics are assigned.
+    Step,
+}
+
+impl ProgramKind {
+    pub const ALL: [ProgramKind; 4] =
+        [ProgramKind::Infer, ProgramKind::Evaluate, ProgramKind::Gradients, ProgramKind::Step];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            ProgramKind::Infer => "infer",
+            ProgramKind::Evaluate => "evaluate",
+            ProgramKind::Gradients => "gradients",
+            ProgramKind::Step => "step",
+        }
+    }
+}
+
+/// What must be there when the program has run.
+#[derive(Clone, Debug, Default)]
+pub struct Roots {
+    pub outputs: Vec<Value>,
+    pub loss: Option<Value>,
+    pub correct: Option<Value>,
+    /// Parameter and its gradient.
+    pub gradients: Vec<(usize, Value)>,
+    /// `Assign` nodes.
+    pub assigns: Vec<Value>,
+}
+
+impl Roots {
+    pub fn all(&self) -> Vec<Value> {
+        let gradients = self.gradients.iter().map(|(_, v)| *v);
+        self.outputs
+            .iter()
+            .copied()
+            .chain(self.loss)
+            .chain(self.correct)
+            .chain(gradients)
+            .chain(self.assigns.iter().copied())
+            .collect()
+    }
+
+    /// Every root replaced.
+    pub fn map(&self, mut f: impl FnMut(Value) -> Value) -> Roots {
+        Roots {
+            outputs: self.outputs.iter().map(|v| f(*v)).collect(),
+            loss: self.loss.map(&mut f),
+            correct: self.correct.map(&mut f),
+            gradients: self.gradients.iter().map(|(p, v)| (*p, f(*v))).collect(),
+            assigns: self.assigns.iter().map(|v| f(*v)).collect(),
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Program {
+    pub kind: ProgramKind,
+    pub graph: Graph,
+    pub roots: Roots,
+}
+
+/// The program of this kind, with its backward part written; `None` if it needs a loss and there is none.
+pub fn program(module: &Module, kind: ProgramKind) -> Option<Program> {
+    let training = matches!(kind, ProgramKind::Gradients | ProgramKind::Step);
+    let mode = if training { &module.training } else { &module.evaluation };
+    let mut graph = mode.graph.clone();
+    let mut roots = Roots::default();
+    if !training {
+        roots.outputs = mode.outputs.clone();
+    }
+    if kind != ProgramKind::Infer {
+        roots.loss = Some(mode.loss?);
+        roots.correct = mode.correct;
+    }
+    if kind == ProgramKind::Step {
+        roots.assigns = mode.assigns.clone();
+    }
+    if training {
+        roots.gradients = gradients(module, &mut graph, mode.loss?);
+    }
+    Some(Program { kind, graph, roots })
+}
+
+fn gradients(module: &Module, graph: &mut Graph, loss: Value) -> Vec<(usize, Value)> {
+    let trained: Vec<(usize, Value)> = graph
+        .values()
+        .filter_map(|v| match graph.node(v).op {
+            Op::Leaf(Leaf::Param(p)) if !module.params[p].frozen => Some((p, v)),
+            _ => None,
+        })
+        .collect();
+    let leaves: Vec<Value> = trained.iter().map(|(_, v)| *v).collect();
+    let found = autodiff::gradients(graph, loss, &leaves);
+    trained.iter().zip(found).filter_map(|((p, _), g)| g.map(|g| (*p, g))).collect()
+}

@@ -1,0 +1,50 @@
+//! Between host data and a network: what can feed its ports, and what can hold its outputs.
+//!
+//! Batches are gathered, never sliced: an epoch is a permutation of sample numbers, and `gather_into` copies the chosen
+//! samples into a buffer that is used again and again. No type of the engine appears here.
+
+use crate::error::Error;
+
+/// Host values, batch first, that feed one or several ports of a network.
+pub trait Feed: Clone + Send + Sync + 'static {
+    /// No samples.
+    fn empty() -> Self;
+
+    /// Samples.
+    fn len(&self) -> usize;
+
+    /// `out` becomes these samples in this order. Allocates nothing where `out` has the capacity.
+    ///
+    /// # Panics
+    /// Where a row is `len()` or above.
+    fn gather_into(&self, rows: &[usize], out: &mut Self);
+
+    /// Calls `f` in declaration order with the first element of each port.
+    fn each_port(&self, f: &mut dyn FnMut(*const u8));
+
+    /// Equal lengths of all ports, labels in range.
+    fn check(&self) -> Result<(), Error>;
+}
+
+/// Host values that a network returns.
+pub trait Receive: Sized {
+    /// Values in canonical (row-major) order, one buffer an output.
+    fn from_buffers(samples: usize, buffers: Vec<Vec<f32>>) -> Self;
+}
+
+/// A network without targets.
+impl Feed for () {
+    fn empty() -> Self {}
+
+    fn len(&self) -> usize {
+        0
+    }
+
+    fn gather_into(&self, _rows: &[usize], _out: &mut Self) {}
+
+    fn each_port(&self, _f: &mut dyn FnMut(*const u8)) {}
+
+    fn check(&self) -> Result<(), Error> {
+        Ok(())
+    }
+}

@@ -1,0 +1,30 @@
+//! Host data: statically shaped sample sets, data sets of inputs and targets, the readers that make them.
+//!
+//! | port of a network | host type |
+//! |---|---|
+//! | `[n]` | [`Rows<n>`](Rows) |
+//! | `[c, l]` | [`Sequences<c, l>`](Sequences) |
+//! | `[c, h, w]` | [`Images<c, h, w>`](Images) |
+//! | `class<n>` | [`Classes<n>`](Classes) |
+//!
+//! All of them are batch first, contiguous and in canonical (row-major) order: packing for a device is the engine's
+//! business. Files are read whole; there is no streaming.
+
+mod classes;
+mod confusion;
+mod dataset;
+mod dense;
+mod feed;
+pub mod idx;
+#[cfg(feature = "mnist")]
+pub mod mnist;
+mod shuffle;
+mod standardize;
+
+pub use classes::Classes;
+pub use confusion::Confusion;
+pub use dataset::Dataset;
+pub use dense::{Dense, Images, Rows, Sequences};
+pub use feed::{Feed, Receive};
+pub(crate) use shuffle::{permutation, shuffle};
+pub use standardize::Standardizer;

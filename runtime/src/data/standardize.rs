@@ -1,0 +1,130 @@
+//! Standardisation of host data: `(x − mean) / deviation`, fitted on the training part.
+//!
+//! For data at rest. A network that shall carry its own mean and deviation does so in its weights file, with a layer.
+
+use super::dataset::Dataset;
+use super::dense::Dense;
+use super::feed::Feed;
+use crate::error::Error;
+
+/// Below this deviation a pixel or channel counts as constant.
+const EPSILON: f64 = 1e-5;
+
+/// Means and deviations fitted on one data set, to be applied to all.
+///
+/// ```
+/// # use kiln::data::{Dataset, Images, Standardizer};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let images = Images::<1, 1, 2>::from_vec(vec![1.0, 2.0, 3.0, 2.0])?;
+/// # let data = Dataset::new(images, ())?;
+/// let (train, valid) = data.split(0.5, 42);
+/// let standardizer = Standardizer::per_channel(&train)?;
+/// let (train, valid) = (standardizer.apply(train), standardizer.apply(valid));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Standardizer<I: Dense> {
+    mean: Vec<f32>,
+    /// 1 / deviation.
+    scale: Vec<f32>,
+    /// Neighbouring values of a sample that share a mean.
+    run: usize,
+    of: std::marker::PhantomData<I>,
+}
+
+impl<I: Dense> Standardizer<I> {
+    /// One mean and deviation for each channel (the first axis of a sample).
+    ///
+    /// # Errors
+    /// Where there is no sample.
+    pub fn per_channel<T: Feed>(train: &Dataset<I, T>) -> Result<Self, Error> {
+        Self::fit(train.inputs(), I::SIZE / I::SHAPE[0])
+    }
+
+    /// One mean and deviation for each value of a sample. What is constant in the training part is only centred.
+    ///
+    /// # Errors
+    /// Where there is no sample.
+    pub fn per_pixel<T: Feed>(train: &Dataset<I, T>) -> Result<Self, Error> {
+        Self::fit(train.inputs(), 1)
+    }
+
+    fn fit(inputs: &I, run: usize) -> Result<Self, Error> {
+        if inputs.len() == 0 {
+            return Err(Error::empty("the data set to fit a standardizer on"));
+        }
+        let (groups, values) = (I::SIZE / run, inputs.values());
+        let count = (inputs.len() * run) as f64;
+        // Two passes in f64: a large mean over a small deviation must not cancel.
+        let mut mean = vec![0.0f64; groups];
+        for (i, chunk) in values.chunks_exact(run).enumerate() {
+            mean[i % groups] += chunk.iter().map(|&x| f64::from(x)).sum::<f64>();
+        }
+        mean.iter_mut().for_each(|sum| *sum /= count);
+        let mut variance = vec![0.0f64; groups];
+        for (i, chunk) in values.chunks_exact(run).enumerate() {
+            let mean = mean[i % groups];
+            variance[i % groups] += chunk.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>();
+        }
+        let scale = |sum: &f64| {
+            let deviation = (sum / count).sqrt();
+            if deviation < EPSILON { 1.0 } else { (1.0 / deviation) as f32 }
+        };
+        Ok(Self {
+            scale: variance.iter().map(scale).collect(),
+            mean: mean.into_iter().map(|mean| mean as f32).collect(),
+            run,
+            of: std::marker::PhantomData,
+        })
+    }
+
+    /// The data set with standardised inputs.
+    pub fn apply<T: Feed>(&self, mut data: Dataset<I, T>) -> Dataset<I, T> {
+        self.apply_to(data.inputs_mut());
+        data
+    }
+
+    /// Standardises in place, for inputs that belong to no data set.
+    pub fn apply_to(&self, inputs: &mut I) {
+        for (i, chunk) in inputs.values_mut().chunks_exact_mut(self.run).enumerate() {
+            let (mean, scale) = (self.mean[i % self.mean.len()], self.scale[i % self.mean.len()]);
+            chunk.iter_mut().for_each(|x| *x = (*x - mean) * scale);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Images;
+    use super::*;
+
+    fn data(values: Vec<f32>) -> Dataset<Images<2, 1, 2>> {
+        Dataset::new(Images::from_vec(values).unwrap(), ()).unwrap()
+    }
+
+    #[test]
+    fn per_channel() {
+        let train = data(vec![1.0, 3.0, 100.0, 100.0, 5.0, 7.0, 100.0, 100.0]);
+        let fitted = Standardizer::per_channel(&train).unwrap();
+        let out = fitted.apply(train);
+        let deviation = 5f32.sqrt();
+        let expected = [-3.0, -1.0, 0.0, 0.0, 1.0, 3.0, 0.0, 0.0].map(|x| x / deviation);
+        for (a, b) in out.inputs().as_slice().iter().zip(expected.map(|x| if x == 0.0 { 0.0 } else { x })) {
+            assert!((a - b).abs() < 1e-6, "{a} {b}");
+        }
+        let valid = fitted.apply(data(vec![4.0, 4.0, 101.0, 99.0]));
+        assert_eq!(valid.inputs().as_slice(), [0.0, 0.0, 1.0, -1.0], "the training part's numbers");
+    }
+
+    #[test]
+    fn per_pixel_and_constant_pixels() {
+        let train = data(vec![1.0, 3.0, 0.0, 2.0, 5.0, 3.0, 0.0, 4.0]);
+        let out = Standardizer::per_pixel(&train).unwrap().apply(train);
+        assert_eq!(out.inputs().as_slice(), [-1.0, 0.0, 0.0, -1.0, 1.0, 0.0, 0.0, 1.0]);
+        assert_eq!(
+            Standardizer::per_pixel(&data(vec![])).unwrap_err().to_string(),
+            "the data set to fit a standardizer on is empty"
+        );
+    }
+}

@@ -1,0 +1,110 @@
+//! What a running kernel sees.
+
+use super::BLOCK;
+
+/// The arenas and the batch of one run. Offsets count floats.
+#[derive(Clone, Copy, Debug)]
+pub struct Ctx {
+    pub params: *mut f32,
+    pub grads: *mut f32,
+    pub states: *mut f32,
+    /// Offsets into it are per sample, times `padded`.
+    pub batch_arena: *mut f32,
+    pub fixed: *mut f32,
+    /// Scratch of worker 0; the next one's is `worker_stride` floats on.
+    pub worker: *mut f32,
+    pub worker_stride: usize,
+    /// The caller's buffers: inputs, then targets.
+    pub ports: *const *const u8,
+    /// Where the running launch's arguments lie, in the order of its table.
+    pub args: *const *mut f32,
+    pub batch: usize,
+    /// The batch rounded up to [`BLOCK`].
+    pub padded: usize,
+    pub seed: u64,
+    pub step: u64,
+}
+
+// SAFETY: the pointers are only followed by kernels, whose tasks write disjoint parts; whoever makes a `Ctx` keeps the arenas alive and unshared while a launch runs.
+unsafe impl Send for Ctx {}
+// SAFETY: as above.
+unsafe impl Sync for Ctx {}
+
+impl Ctx {
+    /// `batch` rounded up.
+    pub const fn pad(batch: usize) -> usize {
+        batch.next_multiple_of(BLOCK)
+    }
+
+    /// # Safety
+    /// The running launch has that many arguments.
+    #[inline(always)]
+    pub unsafe fn arg(&self, index: usize) -> *mut f32 {
+        // SAFETY: the caller's promise.
+        unsafe { *self.args.add(index) }
+    }
+
+    /// # Safety
+    /// `offset` lies in the parameter arena.
+    #[inline(always)]
+    pub unsafe fn params(&self, offset: usize) -> *mut f32 {
+        // SAFETY: the caller's promise.
+        unsafe { self.params.add(offset) }
+    }
+
+    /// # Safety
+    /// `offset` lies in the gradient arena.
+    #[inline(always)]
+    pub unsafe fn grads(&self, offset: usize) -> *mut f32 {
+        // SAFETY: the caller's promise.
+        unsafe { self.grads.add(offset) }
+    }
+
+    /// # Safety
+    /// `offset` lies in the state arena.
+    #[inline(always)]
+    pub unsafe fn states(&self, offset: usize) -> *mut f32 {
+        // SAFETY: the caller's promise.
+        unsafe { self.states.add(offset) }
+    }
+
+    /// # Safety
+    /// `offset` (per sample) lies in the batch arena.
+    #[inline(always)]
+    pub unsafe fn batch(&self, offset: usize) -> *mut f32 {
+        // SAFETY: the caller's promise.
+        unsafe { self.batch_arena.add(offset * self.padded) }
+    }
+
+    /// # Safety
+    /// `offset` lies in the fixed arena.
+    #[inline(always)]
+    pub unsafe fn fixed(&self, offset: usize) -> *mut f32 {
+        // SAFETY: the caller's promise.
+        unsafe { self.fixed.add(offset) }
+    }
+
+    /// # Safety
+    /// `worker` is one of the run's workers.
+    #[inline(always)]
+    pub unsafe fn scratch(&self, worker: usize) -> *mut f32 {
+        // SAFETY: the caller's promise.
+        unsafe { self.worker.add(worker * self.worker_stride) }
+    }
+
+    /// # Safety
+    /// The run has a port `index`, of floats.
+    #[inline(always)]
+    pub unsafe fn port(&self, index: usize) -> *const f32 {
+        // SAFETY: the caller's promise.
+        unsafe { (*self.ports.add(index)).cast() }
+    }
+
+    /// # Safety
+    /// The run has a port `index`, of integers.
+    #[inline(always)]
+    pub unsafe fn port_i32(&self, index: usize) -> *const i32 {
+        // SAFETY: the caller's promise.
+        unsafe { (*self.ports.add(index)).cast() }
+    }
+}

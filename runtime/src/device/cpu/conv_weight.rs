@@ -1,0 +1,366 @@
+//! Gradient of a convolution's weight: a contraction over samples and pixels for every kernel position.
+//!
+//! Where the weights are too few to keep all threads busy, samples are cut into a fixed number of chunks, each with a buffer of its own, and [`combine`] adds those in order. The border is left out of the sums where x is
+//! blocked, and copied as zeros where it is planar (there the rows of a tile are the kernel positions of one row).
+
+use core::ops::Range;
+
+use super::{
+    BLOCK, Conv, Simd,
+    conv::border,
+    simd::levels::compiled_here,
+    tile::{Tile, Tiling, Walk, part, tile},
+};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConvWeight {
+    /// The forward pass; `spread` is 1.
+    pub conv: Conv,
+    /// dy is `[O][H][W]` instead of `[O/16][H][W][16]`.
+    pub dy_planar: bool,
+    /// Number of parts of the batch with a buffer each. With 1, tasks are parts of the weight instead.
+    pub chunks: usize,
+}
+
+/// Samples are taken in groups of about so many floats of x and dy, to stay in the second-level cache.
+const GROUP: usize = 1 << 17;
+/// Output blocks of a task where tasks are parts of the weight.
+const BLOCKS: usize = 6;
+
+impl ConvWeight {
+    /// Floats of the weight in its master form, and of one chunk's buffer.
+    pub const fn floats(&self) -> usize {
+        self.conv.weight_block() * self.conv.output_blocks()
+    }
+
+    /// Samples of a group.
+    const fn group(&self) -> usize {
+        let d = &self.conv;
+        let x = if d.planar { self.copy() } else { d.input[0] * d.input[1] * BLOCK };
+        let samples = GROUP / (x + 3 * d.output[0] * d.output[1] * BLOCK);
+        if samples == 0 { 1 } else { samples }
+    }
+
+    /// A bordered sample of planar x.
+    const fn copy(&self) -> usize {
+        let d = &self.conv;
+        d.channels * d.reach(0, d.output[0]) * d.reach(1, d.output[1])
+    }
+
+    const fn copies(&self) -> bool {
+        self.conv.planar && self.conv.bordered()
+    }
+
+    /// Groups of input blocks and of output blocks that make the tasks, with one chunk.
+    const fn split(&self) -> [usize; 2] {
+        [if self.conv.planar { 1 } else { self.conv.parts() }, self.conv.output_blocks().div_ceil(BLOCKS)]
+    }
+}
+
+/// Number of tasks of [`conv_weight`].
+pub const fn conv_weight_tasks(d: &ConvWeight) -> usize {
+    if d.chunks > 1 {
+        d.chunks
+    } else {
+        let [parts, blocks] = d.split();
+        parts * blocks
+    }
+}
+
+/// Floats of scratch that a task of [`conv_weight`] needs.
+pub const fn conv_weight_scratch(d: &ConvWeight) -> usize {
+    let x = if d.copies() { d.copy() } else { 0 };
+    let dy = if d.dy_planar { d.conv.output[0] * d.conv.output[1] * BLOCK } else { 0 };
+    d.group() * (x.next_multiple_of(BLOCK) + dy)
+}
+
+compiled_here! {
+    /// The gradient in master form. With several chunks, chunk c goes to `dst + c · floats()`. Lanes and rows beyond the extents are written as 0, whatever x and dy hold there.
+    ///
+    /// # Safety
+    /// `x` and `dy` are readable at these distances of samples, `dst` is writable, `scratch` is this worker's and holds [`conv_weight_scratch`] floats, and `task` is below [`conv_weight_tasks`].
+    pub unsafe fn conv_weight(
+        d: &ConvWeight,
+        x: *const f32,
+        x_sample: usize,
+        dy: *const f32,
+        dy_sample: usize,
+        dst: *mut f32,
+        scratch: *mut f32,
+        batch: usize,
+        task: usize,
+    ) = run
+}
+
+/// # Safety
+/// As [`conv_weight`].
+#[inline(always)]
+#[allow(clippy::too_many_arguments)]
+unsafe fn run<S: Simd>(
+    s: S,
+    d: &ConvWeight,
+    x: *const f32,
+    x_sample: usize,
+    dy: *const f32,
+    dy_sample: usize,
+    dst: *mut f32,
+    scratch: *mut f32,
+    batch: usize,
+    task: usize,
+) {
+    let conv = &d.conv;
+    let [part_groups, block_groups] = d.split();
+    let (dst, samples, parts, blocks) = if d.chunks > 1 {
+        // SAFETY: one buffer per chunk.
+        let dst = unsafe { dst.add(task * d.floats()) };
+        (dst, part(batch, d.chunks, task), 0..conv.parts(), 0..conv.output_blocks())
+    } else {
+        let parts = part(conv.parts(), part_groups, task % part_groups);
+        (dst, 0..batch, parts, part(conv.output_blocks(), block_groups, task / part_groups))
+    };
+    let mut job = Job { conv, x, x_sample, dy, dy_sample, dst, parts, blocks };
+    let (x_copy, dy_copy) = (d.copy().next_multiple_of(BLOCK), conv.output[0] * conv.output[1] * BLOCK);
+    let mut sample = samples.start;
+    // SAFETY: the caller's promises; the scratch holds a group's copies.
+    unsafe {
+        loop {
+            let group = (samples.end - sample).min(d.group());
+            let mut free = scratch;
+            if d.copies() {
+                for i in 0..group {
+                    border(conv, x.add((sample + i) * x_sample), free.add(i * x_copy), 0, conv.output[0]);
+                }
+                (job.x, job.x_sample) = (free, x_copy);
+                free = free.add(d.group() * x_copy);
+            } else {
+                job.x = x.add(sample * x_sample);
+            }
+            if d.dy_planar {
+                for i in 0..group {
+                    interleave(s, conv, dy.add((sample + i) * dy_sample), free.add(i * dy_copy));
+                }
+                (job.dy, job.dy_sample) = (free, dy_copy);
+            } else {
+                job.dy = dy.add(sample * dy_sample);
+            }
+            let add = sample > samples.start;
+            if conv.planar {
+                job.planar(s, group, add);
+            } else {
+                job.blocked(s, group, add);
+            }
+            sample += group;
+            if sample >= samples.end {
+                break;
+            }
+        }
+        job.clean(s);
+    }
+}
+
+/// `[O][pixels]` → `[pixels][16]`, with zeros beyond O.
+///
+/// # Safety
+/// `dy` is a planar sample, and `dst` holds one vector per pixel.
+#[inline(always)]
+unsafe fn interleave<S: Simd>(s: S, conv: &Conv, dy: *const f32, dst: *mut f32) {
+    let pixels = conv.output[0] * conv.output[1];
+    for pixel in 0..pixels {
+        // SAFETY: the caller's promises.
+        unsafe { s.store(dst.add(pixel * BLOCK), s.gather(dy.add(pixel), pixels, conv.outputs)) }
+    }
+}
+
+/// A task of [`conv_weight`].
+struct Job<'a> {
+    conv: &'a Conv,
+    x: *const f32,
+    x_sample: usize,
+    dy: *const f32,
+    dy_sample: usize,
+    dst: *mut f32,
+    parts: Range<usize>,
+    blocks: Range<usize>,
+}
+
+impl Job<'_> {
+    /// Rows of a tile are the channels of a block.
+    ///
+    /// # Safety
+    /// As [`conv_weight`].
+    #[inline(always)]
+    unsafe fn blocked<S: Simd>(&self, s: S, samples: usize, add: bool) {
+        let d = self.conv;
+        let [height, width] = d.input;
+        let [out_h, out_w] = d.output;
+        let tap_size = BLOCK * BLOCK;
+        for block_tile in 0..self.blocks.len().div_ceil(3) {
+            let block_tile = part(self.blocks.len(), self.blocks.len().div_ceil(3), block_tile);
+            let first = self.blocks.start + block_tile.start;
+            for channel_block in self.parts.clone() {
+                let channels = (d.channels - channel_block * BLOCK).min(BLOCK);
+                let tiling = Tiling::new(S::LEVEL, channels, block_tile.len());
+                for tap in 0..d.kernel[0] * d.kernel[1] {
+                    let [ky, kx] = [tap / d.kernel[1], tap % d.kernel[1]];
+                    let (oy, ox) = (d.outputs_at(0, ky), d.outputs_at(1, kx));
+                    let walk = Walk {
+                        count: [samples, oy.len(), 1, ox.len()],
+                        a: [self.x_sample, d.stride[0] * width * BLOCK, 0, d.stride[1] * BLOCK],
+                        b: [self.dy_sample, out_w * BLOCK, 0, BLOCK],
+                        tail: ox.len(),
+                    };
+                    // SAFETY: those outputs read pixels of the image; where there are none, nothing is read.
+                    unsafe {
+                        let (mut a, mut b) = (self.x, self.dy);
+                        if !oy.is_empty() && !ox.is_empty() {
+                            let y = oy.start * d.stride[0] + ky * d.dilation[0] - d.padding[0];
+                            let x = ox.start * d.stride[1] + kx * d.dilation[1] - d.padding[1];
+                            a = a.add(((channel_block * height + y) * width + x) * BLOCK);
+                            b = b.add(((first * out_h + oy.start) * out_w + ox.start) * BLOCK);
+                        }
+                        let at =
+                            first * d.weight_block() + (channel_block * d.kernel[0] * d.kernel[1] + tap) * tap_size;
+                        let t = Tile {
+                            a,
+                            a_row: 1,
+                            b,
+                            b_block: out_h * out_w * BLOCK,
+                            walk: &walk,
+                            out: self.dst.add(at),
+                            out_row: BLOCK,
+                            out_block: d.weight_block(),
+                            add,
+                        };
+                        cut(s, tiling, channels, block_tile.len(), &t);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Rows of a tile are the kernel positions of a row; x has its border.
+    ///
+    /// # Safety
+    /// As [`conv_weight`].
+    #[inline(always)]
+    unsafe fn planar<S: Simd>(&self, s: S, samples: usize, add: bool) {
+        let d = self.conv;
+        let [out_h, out_w] = d.output;
+        let [height, width] = if d.bordered() { [d.reach(0, out_h), d.reach(1, out_w)] } else { d.input };
+        let walk = Walk {
+            count: [samples, out_h, 1, out_w],
+            a: [self.x_sample, d.stride[0] * width, 0, d.stride[1]],
+            b: [self.dy_sample, out_w * BLOCK, 0, BLOCK],
+            tail: out_w,
+        };
+        let tiling = Tiling::new(S::LEVEL, d.kernel[1], self.blocks.len());
+        for channel in self.parts.clone() {
+            for ky in 0..d.kernel[0] {
+                // SAFETY: x has its border, so that every kernel position can be read for every output.
+                unsafe {
+                    let at = self.blocks.start * d.weight_block() + (channel * d.kernel[0] + ky) * d.kernel[1] * BLOCK;
+                    let t = Tile {
+                        a: self.x.add((channel * height + ky * d.dilation[0]) * width),
+                        a_row: d.dilation[1],
+                        b: self.dy.add(self.blocks.start * out_h * out_w * BLOCK),
+                        b_block: out_h * out_w * BLOCK,
+                        walk: &walk,
+                        out: self.dst.add(at),
+                        out_row: BLOCK,
+                        out_block: d.weight_block(),
+                        add,
+                    };
+                    cut(s, tiling, d.kernel[1], self.blocks.len(), &t);
+                }
+            }
+        }
+    }
+
+    /// Zeros in the lanes and rows beyond the extents.
+    ///
+    /// # Safety
+    /// As [`conv_weight`].
+    #[inline(always)]
+    unsafe fn clean<S: Simd>(&self, s: S) {
+        let d = self.conv;
+        let taps = d.kernel[0] * d.kernel[1];
+        let rows = d.lanes();
+        let (channels, outputs) = (d.channels - (d.parts() - 1) * rows, d.outputs - (d.output_blocks() - 1) * BLOCK);
+        for block in self.blocks.clone() {
+            for channel_part in self.parts.clone() {
+                let real_rows = if channel_part + 1 == d.parts() { channels } else { rows };
+                let real_lanes = if block + 1 == d.output_blocks() { outputs } else { BLOCK };
+                if real_rows == rows && real_lanes == BLOCK {
+                    continue;
+                }
+                for tap in 0..taps {
+                    for row in 0..rows {
+                        // SAFETY: within the weight.
+                        unsafe {
+                            let at = block * d.weight_block() + ((channel_part * taps + tap) * rows + row) * BLOCK;
+                            let p = self.dst.add(at);
+                            let lanes = if row < real_rows { real_lanes } else { 0 };
+                            s.store(p, s.load_first(p, lanes));
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Runs a tile too large for the registers in parts.
+///
+/// # Safety
+/// As [`tile`].
+#[inline(always)]
+unsafe fn cut<S: Simd>(s: S, tiling: Tiling, rows: usize, blocks: usize, t: &Tile) {
+    for block_tile in 0..tiling.block_tiles {
+        let blocks = part(blocks, tiling.block_tiles, block_tile);
+        for row_tile in 0..tiling.row_tiles {
+            let rows = part(rows, tiling.row_tiles, row_tile);
+            // SAFETY: a part of what the caller vouches for.
+            unsafe {
+                let t = Tile {
+                    a: t.a.add(rows.start * t.a_row),
+                    b: t.b.add(blocks.start * t.b_block),
+                    out: t.out.add(rows.start * t.out_row + blocks.start * t.out_block),
+                    ..*t
+                };
+                tile(s, rows.len(), blocks.len(), &t);
+            }
+        }
+    }
+}
+
+/// Floats of a task of [`combine`].
+const RANGE: usize = 1 << 12;
+
+/// Number of tasks of [`combine`].
+pub const fn combine_tasks(floats: usize) -> usize {
+    floats.div_ceil(RANGE)
+}
+
+compiled_here! {
+    /// `dst[i] = Σ src[c · floats + i]` over chunks in order. `floats` is a multiple of 16.
+    ///
+    /// # Safety
+    /// `src` is readable for all chunks, `dst` writable for one, and `task` is below [`combine_tasks`].
+    pub unsafe fn combine(chunks: usize, floats: usize, src: *const f32, dst: *mut f32, task: usize) = add_chunks
+}
+
+/// # Safety
+/// As [`combine`].
+#[inline(always)]
+unsafe fn add_chunks<S: Simd>(s: S, chunks: usize, floats: usize, src: *const f32, dst: *mut f32, task: usize) {
+    for i in (task * RANGE..((task + 1) * RANGE).min(floats)).step_by(BLOCK) {
+        // SAFETY: `floats` is a multiple of the block.
+        unsafe {
+            let mut sum = s.load(src.add(i));
+            for chunk in 1..chunks {
+                sum = s.add(sum, s.load(src.add(chunk * floats + i)));
+            }
+            s.store(dst.add(i), sum);
+        }
+    }
+}

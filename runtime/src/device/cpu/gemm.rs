@@ -1,0 +1,153 @@
+//! Contractions: `acc[row][block · 16 + lane] = Σ_k A[row, k] · B[k, block, lane]`.
+//!
+//! `A` is read one number at a time at any stride; `B` lies in contiguous vectors of 16. A transposed operand is a matter of strides or of [`transpose_blocks`], never of a second template.
+
+use super::{
+    BLOCK, Simd, Sink,
+    tile::{Buffer, Tile, Tiling, Walk, part, tile},
+};
+
+/// An extent that may depend on the batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Count {
+    Fixed(usize),
+    /// So many times the batch.
+    Batch(usize),
+}
+
+impl Count {
+    #[inline(always)]
+    pub const fn of(self, batch: usize) -> usize {
+        match self {
+            Count::Fixed(n) => n,
+            Count::Batch(n) => n * batch,
+        }
+    }
+}
+
+/// One loop of k: how often, and how far `A` and `B` move per iteration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Digit {
+    pub count: Count,
+    pub a: usize,
+    pub b: usize,
+}
+
+impl Digit {
+    /// A loop that is not there.
+    pub const NONE: Digit = Digit { count: Count::Fixed(1), a: 0, b: 0 };
+}
+
+/// Extents and strides, in floats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gemm {
+    pub rows: Count,
+    /// Output columns, in blocks of 16.
+    pub blocks: usize,
+    pub a_row: usize,
+    pub b_block: usize,
+    /// Outermost first.
+    pub k: [Digit; 3],
+    /// If not 0: length of the innermost loop in the last iteration of the outermost.
+    pub tail: usize,
+    /// A task covers so many rows …
+    pub row_task: usize,
+    /// … of so many blocks.
+    pub block_task: usize,
+}
+
+/// Number of tasks of [`gemm`].
+pub const fn gemm_tasks(d: &Gemm, batch: usize) -> usize {
+    d.rows.of(batch).div_ceil(d.row_task) * d.blocks.div_ceil(d.block_task)
+}
+
+impl Gemm {
+    #[inline(always)]
+    fn walk(&self, batch: usize) -> Walk {
+        let [k0, k1, k2] = self.k;
+        let inner = k2.count.of(batch);
+        Walk {
+            count: [k0.count.of(batch), k1.count.of(batch), 1, inner],
+            a: [k0.a, k1.a, 0, k2.a],
+            b: [k0.b, k1.b, 0, k2.b],
+            tail: if self.tail == 0 { inner } else { self.tail },
+        }
+    }
+}
+
+/// Hands every vector of the task's part of the result to `sink`, as (row, block, 0).
+///
+/// # Safety
+/// `a` and `b` are readable at every index that `d` describes for this batch, `task` is below [`gemm_tasks`], and `sink` may store what it is given.
+#[inline(always)]
+pub unsafe fn gemm<S: Simd, K: Sink>(
+    s: S,
+    d: &'static Gemm,
+    a: *const f32,
+    b: *const f32,
+    batch: usize,
+    task: usize,
+    sink: K,
+) {
+    let all_rows = d.rows.of(batch);
+    let row_tasks = all_rows.div_ceil(d.row_task);
+    let (row_task, block_task) = (task % row_tasks, task / row_tasks);
+    let rows = row_task * d.row_task..((row_task + 1) * d.row_task).min(all_rows);
+    let blocks = block_task * d.block_task..((block_task + 1) * d.block_task).min(d.blocks);
+    let walk = d.walk(batch);
+    let tiling = Tiling::new(S::LEVEL, rows.len(), blocks.len());
+    let mut buffer = Buffer::new();
+    let out = buffer.as_mut_ptr();
+    for block_tile in 0..tiling.block_tiles {
+        let tile_blocks = part(blocks.len(), tiling.block_tiles, block_tile);
+        let block = blocks.start + tile_blocks.start;
+        for row_tile in 0..tiling.row_tiles {
+            let tile_rows = part(rows.len(), tiling.row_tiles, row_tile);
+            let row = rows.start + tile_rows.start;
+            // SAFETY: rows and blocks lie within the extents; the buffer holds the largest tile.
+            unsafe {
+                let t = Tile {
+                    a: a.add(row * d.a_row),
+                    a_row: d.a_row,
+                    b: b.add(block * d.b_block),
+                    b_block: d.b_block,
+                    walk: &walk,
+                    out,
+                    out_row: tile_blocks.len() * BLOCK,
+                    out_block: BLOCK,
+                    add: false,
+                };
+                tile(s, tile_rows.len(), tile_blocks.len(), &t);
+                for i in 0..tile_rows.len() {
+                    for j in 0..tile_blocks.len() {
+                        let acc = s.load(out.add((i * tile_blocks.len() + j) * BLOCK));
+                        sink.put(s, acc, row + i, block + j, 0);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Tasks of [`transpose_blocks`]: blocks of inputs.
+pub const fn transpose_tasks(inputs: usize) -> usize {
+    inputs.div_ceil(BLOCK)
+}
+
+/// A Linear's weight for its input gradient: `[o/16][i][16 o]` becomes `[i/16][o][16 i]`. Lanes beyond `inputs` become 0.
+///
+/// # Safety
+/// `src` is readable and `dst` writable in those layouts, and `task` is below [`transpose_tasks`].
+pub unsafe fn transpose_blocks(inputs: usize, outputs: usize, src: *const f32, dst: *mut f32, task: usize) {
+    let lanes = (inputs - task * BLOCK).min(BLOCK);
+    for o in 0..outputs {
+        // SAFETY: o and the lanes are within the extents.
+        unsafe {
+            let from = src.add((o / BLOCK * inputs + task * BLOCK) * BLOCK + o % BLOCK);
+            let to = dst.add((task * outputs + o) * BLOCK);
+            for lane in 0..BLOCK {
+                *to.add(lane) = if lane < lanes { *from.add(lane * BLOCK) } else { 0.0 };
+            }
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! The CPU engine: memory, threads, and the templates that emitted kernels call.
+//!
+//! An emitted kernel is a function generic over [`Simd`]; [`levels!`](crate::levels) makes its entry points. Whatever has loops worth tuning (contractions, convolutions, windows) is a template here, driven by a
+//! descriptor, and hands each result vector to a *sink* that the emitter printed.
+
+mod arena;
+mod context;
+mod conv;
+mod conv_weight;
+mod gemm;
+mod pool;
+pub mod simd;
+mod sinks;
+mod support;
+mod tile;
+mod window;
+
+pub use crate::levels;
+pub use crate::plan::{Entry, Level};
+pub use arena::Arena;
+pub use context::Ctx;
+pub use conv::*;
+pub use conv_weight::*;
+pub use gemm::*;
+pub use pool::Pool;
+pub use simd::*;
+pub use sinks::*;
+pub use support::*;
+pub use tile::{Sink, Sink2};
+pub use window::*;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,211 @@
+//! The one inner loop of every contraction: a tile of accumulators that stays in registers.
+//!
+//! `out[row][block] (+)= Σ_k a[row, k] · b[k, block]`, one sequential chain of `fma` per element whatever the tile's shape, so that shapes never show in the bits. Accumulators have literal indices:
+//! arrays indexed by a loop are in registers only by luck. The tiles are compiled here, once per level and shape, and write to memory; the caller's sink reads that from the first-level cache.
+//! This costs a percent at k = 256, and keeps the functors of emitted kernels out of the inner loop.
+
+use core::mem::MaybeUninit;
+
+#[cfg(target_arch = "x86_64")]
+use super::{Avx2, Avx512};
+use super::{BLOCK, Portable, Simd};
+use crate::plan::Level;
+
+/// Takes each finished vector of a contraction and does all the storing.
+pub trait Sink: Copy {
+    /// # Safety
+    /// Called once per `(row, block, pixel)` of the task; where the result goes must be writable.
+    unsafe fn put<S: Simd>(self, s: S, acc: S::V, row: usize, block: usize, pixel: usize);
+}
+
+/// As [`Sink`], for a maximum and its position in the window.
+pub trait Sink2: Copy {
+    /// # Safety
+    /// As [`Sink::put`].
+    unsafe fn put<S: Simd>(self, s: S, max: S::V, arg: S::V, row: usize, block: usize, pixel: usize);
+}
+
+/// The loops over k, outermost first, with the distance of `a` and `b` per iteration.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Walk {
+    pub count: [usize; 4],
+    pub a: [usize; 4],
+    pub b: [usize; 4],
+    /// Length of the innermost loop in the last iteration of the outermost.
+    pub tail: usize,
+}
+
+/// One call of a tile. Distances count floats.
+pub(super) struct Tile<'a> {
+    pub a: *const f32,
+    pub a_row: usize,
+    pub b: *const f32,
+    pub b_block: usize,
+    pub walk: &'a Walk,
+    pub out: *mut f32,
+    pub out_row: usize,
+    pub out_block: usize,
+    /// Start from what `out` holds.
+    pub add: bool,
+}
+
+/// The largest tile holds 24 vectors.
+#[repr(align(64))]
+pub(super) struct Buffer([MaybeUninit<f32>; 24 * BLOCK]);
+
+impl Buffer {
+    #[inline(always)]
+    pub fn new() -> Buffer {
+        Buffer([MaybeUninit::uninit(); 24 * BLOCK])
+    }
+
+    #[inline(always)]
+    pub fn as_mut_ptr(&mut self) -> *mut f32 {
+        self.0.as_mut_ptr().cast()
+    }
+}
+
+/// How a block of results is cut into tiles of nearly equal size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Tiling {
+    pub row_tiles: usize,
+    pub block_tiles: usize,
+}
+
+impl Tiling {
+    #[inline]
+    pub fn new(level: Level, rows: usize, blocks: usize) -> Tiling {
+        let most = match level {
+            Level::Portable => 2,
+            Level::Avx2 => 6,
+            Level::Avx512 => 12,
+        };
+        let row_tiles = rows.div_ceil(most);
+        let across = match (level, rows.div_ceil(row_tiles.max(1))) {
+            (Level::Portable, _) => 1,
+            (Level::Avx2, 4..) => 1,
+            (Level::Avx2, 2..) => 2,
+            (Level::Avx2, _) => 4,
+            (Level::Avx512, 9..) => 2,
+            (Level::Avx512, 7..) => 3,
+            (Level::Avx512, _) => 4,
+        };
+        Tiling { row_tiles, block_tiles: blocks.div_ceil(across) }
+    }
+}
+
+/// Part `index` of `parts` of `0..len`.
+#[inline(always)]
+pub(super) fn part(len: usize, parts: usize, index: usize) -> core::ops::Range<usize> {
+    index * len / parts..(index + 1) * len / parts
+}
+
+/// Runs the tile of `rows` × `blocks`, a shape that [`Tiling`] gave for this level.
+///
+/// # Safety
+/// All elements that `t` describes are readable, and those of `out` writable.
+#[inline(always)]
+pub(super) unsafe fn tile<S: Simd>(_: S, rows: usize, blocks: usize, t: &Tile) {
+    let table: &[&[TileFn]] = match S::LEVEL {
+        Level::Portable => &PORTABLE,
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2 => &AVX2,
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512 => &AVX512,
+        #[cfg(not(target_arch = "x86_64"))]
+        _ => &PORTABLE,
+    };
+    // SAFETY: the token proves the level; the rest is the caller's promise.
+    unsafe { table[blocks - 1][rows - 1](t) }
+}
+
+type TileFn = unsafe fn(&Tile);
+
+/// The function of one tile: row indices in brackets, then block indices.
+macro_rules! tile {
+    ($token:ident, [$(#[$feature:meta])?], $rows:literal [$($i:literal)*], $blocks:literal $j:tt) => {{
+        $(#[$feature])?
+        unsafe fn run(t: &Tile) {
+            type S = $token;
+            // SAFETY: the table that holds this function is used only with a token of its level; addresses are the caller's promise.
+            unsafe {
+                let s = S::new();
+                let Tile { a_row, b_block, walk, out, out_row, out_block, .. } = *t;
+                let mut acc = [[s.splat(0.0); $blocks]; $rows];
+                if t.add {
+                    $( tile!(@load s acc out out_row out_block $i $j); )*
+                }
+                let [c0, c1, c2, c3] = walk.count;
+                let (a3, b3) = (walk.a[3], walk.b[3]);
+                for i0 in 0..c0 {
+                    let inner = if i0 + 1 == c0 { walk.tail } else { c3 };
+                    for i1 in 0..c1 {
+                        let mut a_run = t.a.add(i0 * walk.a[0] + i1 * walk.a[1]);
+                        let mut b_run = t.b.add(i0 * walk.b[0] + i1 * walk.b[1]);
+                        for _ in 0..c2 {
+                            let (mut a, mut b, mut left) = (a_run, b_run, inner);
+                            while left != 0 {
+                                tile!(@vectors s b b_block bv $j);
+                                $( let x = s.splat(*a.add($i * a_row)); tile!(@fma s acc x bv $i $j); )*
+                                a = a.wrapping_add(a3);
+                                b = b.wrapping_add(b3);
+                                left -= 1;
+                            }
+                            a_run = a_run.wrapping_add(walk.a[2]);
+                            b_run = b_run.wrapping_add(walk.b[2]);
+                        }
+                    }
+                }
+                $( tile!(@store s acc out out_row out_block $i $j); )*
+            }
+        }
+        run as TileFn
+    }};
+    (@vectors $s:ident $b:ident $b_block:ident $bv:ident [$($j:literal)*]) => {
+        let $bv = [$( $s.load($b.add($j * $b_block)) ),*];
+    };
+    (@fma $s:ident $acc:ident $x:ident $bv:ident $i:literal [$($j:literal)*]) => {
+        $( $acc[$i][$j] = $s.fma($x, $bv[$j], $acc[$i][$j]); )*
+    };
+    (@load $s:ident $acc:ident $out:ident $row:ident $block:ident $i:literal [$($j:literal)*]) => {
+        $( $acc[$i][$j] = $s.load($out.add($i * $row + $j * $block)); )*
+    };
+    (@store $s:ident $acc:ident $out:ident $row:ident $block:ident $i:literal [$($j:literal)*]) => {
+        $( $s.store($out.add($i * $row + $j * $block), $acc[$i][$j]); )*
+    };
+}
+
+/// Tiles of one width, by height.
+macro_rules! column {
+    ($token:ident, $feature:tt, $blocks:literal $j:tt, $($rows:literal $i:tt),*) => {
+        &[$( tile!($token, $feature, $rows $i, $blocks $j) ),*]
+    };
+}
+
+/// Indexed by width, then height.
+static PORTABLE: [&[TileFn]; 1] = [column!(Portable, [], 1 [0], 1 [0], 2 [0 1])];
+
+#[cfg(target_arch = "x86_64")]
+#[rustfmt::skip]
+static AVX2: [&[TileFn]; 4] = [
+    column!(Avx2, [#[target_feature(enable = "avx2,fma")]], 1 [0],
+        1 [0], 2 [0 1], 3 [0 1 2], 4 [0 1 2 3], 5 [0 1 2 3 4], 6 [0 1 2 3 4 5]),
+    column!(Avx2, [#[target_feature(enable = "avx2,fma")]], 2 [0 1], 1 [0], 2 [0 1], 3 [0 1 2]),
+    column!(Avx2, [#[target_feature(enable = "avx2,fma")]], 3 [0 1 2], 1 [0]),
+    column!(Avx2, [#[target_feature(enable = "avx2,fma")]], 4 [0 1 2 3], 1 [0]),
+];
+
+#[cfg(target_arch = "x86_64")]
+#[rustfmt::skip]
+static AVX512: [&[TileFn]; 4] = [
+    column!(Avx512, [#[target_feature(enable = "avx512f")]], 1 [0],
+        1 [0], 2 [0 1], 3 [0 1 2], 4 [0 1 2 3], 5 [0 1 2 3 4], 6 [0 1 2 3 4 5], 7 [0 1 2 3 4 5 6], 8 [0 1 2 3 4 5 6 7],
+        9 [0 1 2 3 4 5 6 7 8], 10 [0 1 2 3 4 5 6 7 8 9], 11 [0 1 2 3 4 5 6 7 8 9 10], 12 [0 1 2 3 4 5 6 7 8 9 10 11]),
+    column!(Avx512, [#[target_feature(enable = "avx512f")]], 2 [0 1],
+        1 [0], 2 [0 1], 3 [0 1 2], 4 [0 1 2 3], 5 [0 1 2 3 4], 6 [0 1 2 3 4 5], 7 [0 1 2 3 4 5 6], 8 [0 1 2 3 4 5 6 7],
+        9 [0 1 2 3 4 5 6 7 8], 10 [0 1 2 3 4 5 6 7 8 9], 11 [0 1 2 3 4 5 6 7 8 9 10], 12 [0 1 2 3 4 5 6 7 8 9 10 11]),
+    column!(Avx512, [#[target_feature(enable = "avx512f")]], 3 [0 1 2],
+        1 [0], 2 [0 1], 3 [0 1 2], 4 [0 1 2 3], 5 [0 1 2 3 4], 6 [0 1 2 3 4 5], 7 [0 1 2 3 4 5 6], 8 [0 1 2 3 4 5 6 7]),
+    column!(Avx512, [#[target_feature(enable = "avx512f")]], 4 [0 1 2 3],
+        1 [0], 2 [0 1], 3 [0 1 2], 4 [0 1 2 3], 5 [0 1 2 3 4], 6 [0 1 2 3 4 5]),
+];

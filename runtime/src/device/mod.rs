@@ -1,0 +1,141 @@
+//! Where a model lives. The device is a value, chosen when the program runs.
+//!
+//! Deliberately absent in this version: CUDA. `Device::Cuda(0)` can be written; a model there is an ordinary error.
+
+pub mod cpu;
+
+use crate::error::{Error, Result};
+use crate::plan::Level;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, Weak};
+
+/// Where a model lives and computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Device {
+    /// All cores (or `KILN_THREADS`), the best instruction set of this machine.
+    #[default]
+    Cpu,
+    /// What [`Device::cpu`] with [`Device::threads`] or [`Device::simd`] makes.
+    CpuWith { threads: Option<usize>, simd: Option<Level> },
+    /// A CUDA device by its number.
+    Cuda(usize),
+}
+
+impl Device {
+    /// The CPU, to be configured: `Device::cpu().threads(2)`.
+    pub fn cpu() -> Self {
+        Device::Cpu
+    }
+
+    /// The fastest device of this machine that this version can use: the CPU.
+    pub fn best() -> Self {
+        Device::Cpu
+    }
+
+    /// Computes on the CPU with so many threads. The results do not depend on their number.
+    pub fn threads(self, threads: usize) -> Self {
+        Device::CpuWith { threads: Some(threads), simd: self.options().1 }
+    }
+
+    /// Computes on the CPU with this instruction set instead of the best one.
+    pub fn simd(self, level: Level) -> Self {
+        Device::CpuWith { threads: self.options().0, simd: Some(level) }
+    }
+
+    fn options(self) -> (Option<usize>, Option<Level>) {
+        match self {
+            Device::CpuWith { threads, simd } => (threads, simd),
+            Device::Cpu | Device::Cuda(_) => (None, None),
+        }
+    }
+
+    /// The thread pool and instruction set that this device means here.
+    pub(crate) fn open(self) -> Result<(Arc<cpu::Pool>, Level)> {
+        if let Device::Cuda(_) = self {
+            let problem = "CUDA is not in this version of kiln; help: Device::best() or Device::cpu()".to_owned();
+            return Err(Error::Device { device: self.to_string(), problem });
+        }
+        let (threads, simd) = self.options();
+        let threads = match threads {
+            Some(0) => return Err(Error::option("Device::threads", "at least 1", 0)),
+            Some(threads) => threads,
+            None => default_threads(std::env::var_os("KILN_THREADS").map(|v| v.to_string_lossy().into_owned()))?,
+        };
+        let found = cpu::detect();
+        let level = simd.unwrap_or(found);
+        if level > found {
+            let problem = format!("this machine has no {level:?}; its best level is {found:?}");
+            return Err(Error::Device { device: self.to_string(), problem });
+        }
+        Ok((pool(threads), level))
+    }
+}
+
+impl fmt::Display for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Device::Cpu | Device::CpuWith { .. } => f.write_str("cpu"),
+            Device::Cuda(number) => write!(f, "cuda:{number}"),
+        }
+    }
+}
+
+fn default_threads(variable: Option<String>) -> Result<usize> {
+    match variable {
+        None => Ok(std::thread::available_parallelism().map_or(1, usize::from)),
+        Some(text) => match text.trim().parse() {
+            Ok(threads) if threads > 0 => Ok(threads),
+            _ => Err(Error::option("KILN_THREADS", "a number of threads, at least 1", format!("`{text}`"))),
+        },
+    }
+}
+
+/// One pool for each number of threads, shared by all models that live at the same time.
+fn pool(threads: usize) -> Arc<cpu::Pool> {
+    static POOLS: Mutex<BTreeMap<usize, Weak<cpu::Pool>>> = Mutex::new(BTreeMap::new());
+    let mut pools = POOLS.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    if let Some(pool) = pools.get(&threads).and_then(Weak::upgrade) {
+        return pool;
+    }
+    let pool = Arc::new(cpu::Pool::new(threads));
+    pools.insert(threads, Arc::downgrade(&pool));
+    pool
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thread_counts() {
+        assert!(default_threads(None).unwrap() >= 1);
+        assert_eq!(default_threads(Some(" 3 ".into())).unwrap(), 3);
+        for bad in ["0", "many", "-1", ""] {
+            let text = default_threads(Some(bad.into())).unwrap_err().to_string();
+            assert_eq!(text, format!("KILN_THREADS must be a number of threads, at least 1, but it is `{bad}`"));
+        }
+        assert!(Device::cpu().threads(0).open().is_err());
+    }
+
+    #[test]
+    fn cuda_is_an_ordinary_error() {
+        let text = Device::Cuda(0).open().err().unwrap().to_string();
+        assert!(text.starts_with("cuda:0: CUDA is not in this version"), "{text}");
+    }
+
+    #[test]
+    fn options_combine_in_any_order() {
+        let a = Device::cpu().threads(2).simd(Level::Portable);
+        assert_eq!(a, Device::cpu().simd(Level::Portable).threads(2));
+        assert_eq!(a.open().unwrap().1, Level::Portable);
+    }
+
+    #[test]
+    fn models_share_a_pool() {
+        let (a, b) = (pool(2), pool(2));
+        assert!(Arc::ptr_eq(&a, &b));
+        assert!(!Arc::ptr_eq(&a, &pool(1)));
+    }
+}

@@ -1,0 +1,137 @@
+//! What can go wrong at run time. Each message names the thing, the expected and the found value.
+//!
+//! Mistakes in a declaration are compile errors and never get here.
+
+use std::path::{Path, PathBuf};
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    #[error("{}: {source}", path.display())]
+    Io { path: PathBuf, source: std::io::Error },
+
+    /// A file that is not what its name or its reader says.
+    #[error("{}: {problem}", path.display())]
+    File { path: PathBuf, problem: String },
+
+    /// A file whose parameters are not the network's.
+    #[error("{}", mismatch_text(path, network, missing, surplus, misshapen))]
+    Mismatch {
+        path: PathBuf,
+        network: &'static str,
+        /// In the network, not in the file.
+        missing: Vec<String>,
+        /// In the file, not in the network.
+        surplus: Vec<String>,
+        /// In both, but different: a line each, `fc.weight: the network has [10, 84], the file [10, 100]`.
+        misshapen: Vec<String>,
+    },
+
+    #[error("{network} has no parameter `{name}`{}", suggestion(similar))]
+    UnknownParameter { network: &'static str, name: String, similar: Option<&'static str> },
+
+    #[error("`{name}` has shape {expected:?}, but the given array has shape {found:?}")]
+    ParameterShape { name: String, expected: Vec<usize>, found: Vec<usize> },
+
+    /// Host values of the wrong count, shape or range.
+    #[error("{what}: expected {expected}, found {found}")]
+    Data { what: String, expected: String, found: String },
+
+    /// There is nothing to work on.
+    #[error("{what} is empty")]
+    Empty { what: String },
+
+    /// An option outside its range.
+    #[error("{option} must be {expected}, but it is {found}")]
+    Option { option: String, expected: String, found: String },
+
+    #[error("{network} has no `loss:`, so it cannot be {action}")]
+    NoLoss { network: &'static str, action: &'static str },
+
+    #[error(
+        "the optimizer was bound to {bound}, but the model is a {network} with {found} trainable values (bound: {expected})"
+    )]
+    ForeignOptimizer { bound: &'static str, network: &'static str, expected: usize, found: usize },
+
+    #[error("`apply` without gradients: call `accumulate` first")]
+    NothingAccumulated,
+
+    #[error(
+        "the {which} loss is {loss} in epoch {epoch}, step {step}; help: a smaller learning rate, or look for NaN in the data"
+    )]
+    LossNotFinite { which: &'static str, loss: f32, epoch: usize, step: usize },
+
+    #[error("{device}: {problem}")]
+    Device { device: String, problem: String },
+
+    #[error("a plot could not be drawn: {0}")]
+    Plot(String),
+}
+
+impl Error {
+    #[cold]
+    pub(crate) fn io(path: impl AsRef<Path>, source: std::io::Error) -> Self {
+        Error::Io { path: path.as_ref().to_path_buf(), source }
+    }
+
+    #[cold]
+    pub(crate) fn file(path: impl AsRef<Path>, problem: impl Into<String>) -> Self {
+        Error::File { path: path.as_ref().to_path_buf(), problem: problem.into() }
+    }
+
+    #[cold]
+    pub(crate) fn data(what: impl Into<String>, expected: impl ToString, found: impl ToString) -> Self {
+        Error::Data { what: what.into(), expected: expected.to_string(), found: found.to_string() }
+    }
+
+    #[cold]
+    pub(crate) fn option(option: impl Into<String>, expected: impl ToString, found: impl ToString) -> Self {
+        Error::Option { option: option.into(), expected: expected.to_string(), found: found.to_string() }
+    }
+
+    #[cold]
+    pub(crate) fn empty(what: impl Into<String>) -> Self {
+        Error::Empty { what: what.into() }
+    }
+}
+
+fn suggestion(similar: &Option<&'static str>) -> String {
+    similar.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default()
+}
+
+fn mismatch_text(path: &Path, network: &str, missing: &[String], surplus: &[String], misshapen: &[String]) -> String {
+    let mut text = format!("{}: these are not the parameters of {network}", path.display());
+    for (word, list) in [("missing in the file", missing), ("surplus in the file", surplus), ("misshapen", misshapen)] {
+        if list.is_empty() {
+            continue;
+        }
+        text += &format!("\n  {word} ({}):", list.len());
+        for line in list {
+            text += &format!("\n    {line}");
+        }
+    }
+    text
+}
+
+/// The known name nearest to `name`, if it is near enough to be meant.
+pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    known.map(|k| (distance(name, k), k)).min().filter(|(d, _)| *d <= 1 + name.len() / 4).map(|(_, k)| k)
+}
+
+/// Levenshtein's.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let cost = diagonal + usize::from(x != *y);
+            diagonal = row[j + 1];
+            row[j + 1] = cost.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}

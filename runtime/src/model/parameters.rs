@@ -1,0 +1,111 @@
+//! Parameters and gradients by name, in PyTorch's order.
+
+use super::{Model, StepReport};
+use crate::error::{Error, Result, nearest};
+use crate::network::Network;
+use crate::params;
+use crate::plan::{Plan, Tensor};
+use ndarray::{ArrayD, ArrayViewD, IxDyn};
+
+/// Name and shape of a parameter or a running statistic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ParameterInfo {
+    /// PyTorch's name, `features.0.weight`.
+    pub name: &'static str,
+    /// PyTorch's shape.
+    pub dims: &'static [usize],
+    /// Whether an optimizer changes it: neither frozen nor a running statistic.
+    pub trainable: bool,
+}
+
+impl<N: Network> Model<N> {
+    /// All parameters, then all running statistics, in declaration order.
+    pub fn parameters(&self) -> impl Iterator<Item = ParameterInfo> + use<N> {
+        let plan = N::plan();
+        let info = |t: &Tensor, trainable| ParameterInfo { name: t.name, dims: t.dims, trainable };
+        let params = plan.params.iter().map(move |t| info(t, t.trainable));
+        params.chain(plan.states.iter().map(move |t| info(t, false)))
+    }
+
+    /// An owned copy in PyTorch's order.
+    pub fn parameter(&self, name: &str) -> Result<ArrayD<f32>> {
+        let (tensor, state) = find(N::plan(), name)?;
+        let arena = if state { &self.engine.states } else { &self.engine.params };
+        Ok(array(tensor, arena))
+    }
+
+    /// Overwrites a parameter or a running statistic.
+    pub fn set_parameter<'a>(&mut self, name: &str, values: impl Into<ArrayViewD<'a, f32>>) -> Result<()> {
+        let values = values.into();
+        let (tensor, state) = find(N::plan(), name)?;
+        if values.shape() != tensor.dims {
+            return Err(Error::ParameterShape {
+                name: name.to_owned(),
+                expected: tensor.dims.to_vec(),
+                found: values.shape().to_vec(),
+            });
+        }
+        self.write(tensor, state, values.iter().copied());
+        Ok(())
+    }
+
+    /// Canonical values into their places.
+    pub(super) fn write(&mut self, tensor: &Tensor, state: bool, values: impl IntoIterator<Item = f32>) {
+        let arena = if state { &mut self.engine.states } else { &mut self.engine.params };
+        let physical = &mut arena[tensor.offset..tensor.offset + tensor.layout.size];
+        params::pack(&tensor.layout, values, physical);
+    }
+}
+
+/// Named gradients of one batch, in PyTorch's order.
+#[derive(Clone, Debug)]
+pub struct Gradients {
+    /// Loss and correct predictions of the batch.
+    pub step: StepReport,
+    network: &'static str,
+    list: Vec<(&'static str, ArrayD<f32>)>,
+}
+
+impl Gradients {
+    pub(super) fn collect(plan: &'static Plan, step: StepReport, grads: &[f32]) -> Self {
+        let list = plan.params.iter().filter(|t| t.trainable).map(|t| (t.name, array(t, grads))).collect();
+        Gradients { step, network: plan.name, list }
+    }
+
+    /// The gradient of one trainable parameter.
+    pub fn get(&self, name: &str) -> Result<&ArrayD<f32>> {
+        match self.list.iter().find(|(known, _)| *known == name) {
+            Some((_, array)) => Ok(array),
+            None => {
+                let similar = nearest_static(name, self.list.iter().map(|(known, _)| *known));
+                Err(Error::UnknownParameter { network: self.network, name: name.to_owned(), similar })
+            }
+        }
+    }
+
+    /// All of them, in declaration order.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &ArrayD<f32>)> {
+        self.list.iter().map(|(name, array)| (*name, array))
+    }
+}
+
+/// The tensor of that name, and whether it is a state.
+fn find(plan: &'static Plan, name: &str) -> Result<(&'static Tensor, bool)> {
+    let params = plan.params.iter().map(|t| (t, false));
+    let states = plan.states.iter().map(|t| (t, true));
+    params.chain(states).find(|(t, _)| t.name == name).ok_or_else(|| {
+        let similar = nearest_static(name, plan.params.iter().chain(plan.states).map(|t| t.name));
+        Error::UnknownParameter { network: plan.name, name: name.to_owned(), similar }
+    })
+}
+
+fn nearest_static(name: &str, known: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+    nearest(name, known)
+}
+
+/// Canonical values of one tensor.
+pub(super) fn array(tensor: &Tensor, arena: &[f32]) -> ArrayD<f32> {
+    let mut values = Vec::with_capacity(params::numel(&tensor.layout));
+    params::unpack(&tensor.layout, &arena[tensor.offset..tensor.offset + tensor.layout.size], &mut values);
+    ArrayD::from_shape_vec(IxDyn(tensor.dims), values).expect("the plan's layout has as many elements as its dims")
+}

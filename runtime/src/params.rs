@@ -1,0 +1,73 @@
+//! Canonical (PyTorch's) order ↔ the layouts of the arenas.
+//!
+//! Files, seeds and users speak canonical order; only kernels see the physical one. Padding is never read here and stays
+//! as it is.
+
+use crate::plan::{Axis, Layout};
+
+/// Walks `layout` in canonical order and gives each element's physical offset.
+fn walk(axes: &[Axis], base: usize, f: &mut impl FnMut(usize)) {
+    let Some((axis, rest)) = axes.split_first() else { return f(base) };
+    let block = axis.block.max(1);
+    for i in 0..axis.extent {
+        let offset = base + (i / block) * axis.outer + if block > 1 { (i % block) * axis.inner } else { 0 };
+        walk(rest, offset, f);
+    }
+}
+
+/// Number of elements.
+pub fn numel(layout: &Layout) -> usize {
+    layout.axes.iter().map(|a| a.extent).product()
+}
+
+/// Writes canonical `values` into their places in `physical`.
+pub fn pack(layout: &Layout, values: impl IntoIterator<Item = f32>, physical: &mut [f32]) {
+    let mut values = values.into_iter();
+    walk(layout.axes, 0, &mut |at| {
+        if let Some(value) = values.next() {
+            physical[at] = value;
+        }
+    });
+}
+
+/// Appends the canonical values of `physical` to `out`.
+pub fn unpack(layout: &Layout, physical: &[f32], out: &mut Vec<f32>) {
+    walk(layout.axes, 0, &mut |at| out.push(physical[at]));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocked_round_trip_leaves_padding_alone() {
+        // [20, 3] as [20/16][3][16]
+        const LAYOUT: Layout = Layout {
+            axes: &[
+                Axis { extent: 20, block: 16, outer: 48, inner: 1 },
+                Axis { extent: 3, block: 1, outer: 16, inner: 0 },
+            ],
+            size: 96,
+        };
+        let values: Vec<f32> = (0..60).map(|i| i as f32).collect();
+        let mut physical = vec![-1.0; LAYOUT.size];
+        pack(&LAYOUT, values.iter().copied(), &mut physical);
+        assert_eq!(
+            physical[0..16].iter().map(|v| *v as i32).collect::<Vec<_>>(),
+            (0..16).map(|o| 3 * o).collect::<Vec<_>>()
+        );
+        assert_eq!(physical[48 + 16 + 3], (19 * 3 + 1) as f32);
+        assert_eq!(physical.iter().filter(|v| **v == -1.0).count(), 36);
+        let mut back = Vec::new();
+        unpack(&LAYOUT, &physical, &mut back);
+        assert_eq!(back, values);
+    }
+
+    #[test]
+    fn a_scalar_has_one_element() {
+        let layout = Layout { axes: &[], size: 1 };
+        let mut out = Vec::new();
+        unpack(&layout, &[4.0], &mut out);
+        assert_eq!((numel(&layout), out), (1, vec![4.0]));
+    }
+}

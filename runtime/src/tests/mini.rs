@@ -1,0 +1,196 @@
+//! `Mini`: `input x: [4]; target y: class<3>; fc: Linear<3>; loss: CrossEntropy(_, y);`, and a running mean of the input
+//! as state. Kernels are scalar and one per step, as an emitter without any wits would write them.
+
+use crate::data::{Classes, Dataset, Rows};
+use crate::device::cpu::{Ctx, Entry};
+use crate::plan::*;
+use crate::{Device, Model, Network};
+
+pub struct Mini;
+
+impl Network for Mini {
+    type Inputs = Rows<4>;
+    type Targets = Classes<3>;
+    type Outputs = Rows<3>;
+    const NAME: &'static str = "Mini";
+    const PARAMETERS: usize = 15;
+    const FORWARD_FLOPS: u64 = 24;
+
+    fn plan() -> &'static Plan {
+        &PLAN
+    }
+}
+
+pub type Batch = Dataset<Rows<4>, Classes<3>>;
+
+pub fn model(seed: u64) -> Model<Mini> {
+    let mut model = Mini::new(&Device::cpu().threads(2), seed).unwrap();
+    model.poison_scratch(true);
+    model
+}
+
+/// Three separable clusters: class k has its largest value at position k.
+pub fn data(samples: usize) -> Batch {
+    let mut values = Vec::new();
+    let mut labels = Vec::new();
+    for i in 0..samples {
+        let class = i * 7 % 3;
+        let noise = |j: usize| ((i * 13 + j * 5) % 11) as f32 * 0.05;
+        values.extend((0..4).map(|j| noise(j) + if j == class { 1.0 } else { 0.0 }));
+        labels.push(class);
+    }
+    Dataset::new(Rows::from_vec(values).unwrap(), Classes::from_vec(labels).unwrap()).unwrap()
+}
+
+/// W [3, 4] as [1][4][16 o] at 0, b [3] at 64; both padded to 16 outputs.
+const WEIGHT: usize = 0;
+const BIAS: usize = 64;
+/// Per sample: logits at 0, their gradient at 16.
+const LOGITS: usize = 0;
+const GRADIENT: usize = 16;
+
+const fn row(extent: usize) -> Axis {
+    Axis { extent, block: 1, outer: 1, inner: 0 }
+}
+
+static PLAN: Plan = Plan {
+    version: VERSION,
+    name: "Mini",
+    params: &[
+        Tensor {
+            name: "fc.weight",
+            dims: &[3, 4],
+            layout: Layout {
+                axes: &[
+                    Axis { extent: 3, block: 16, outer: 64, inner: 1 },
+                    Axis { extent: 4, block: 1, outer: 16, inner: 0 },
+                ],
+                size: 64,
+            },
+            offset: WEIGHT,
+            init: Init::KaimingUniform { gain: 0.577_350_269_189_625_8, fan_out: false },
+            fan_in: 4,
+            fan_out: 3,
+            trainable: true,
+            decay: true,
+        },
+        Tensor {
+            name: "fc.bias",
+            dims: &[3],
+            layout: Layout { axes: &[row(3)], size: 16 },
+            offset: BIAS,
+            init: Init::Uniform { low: -0.5, high: 0.5 },
+            fan_in: 4,
+            fan_out: 3,
+            trainable: true,
+            decay: false,
+        },
+    ],
+    param_floats: 80,
+    trainable_floats: 80,
+    states: &[Tensor {
+        name: "norm.running_mean",
+        dims: &[4],
+        layout: Layout { axes: &[row(4)], size: 16 },
+        offset: 0,
+        init: Init::Zeros,
+        fan_in: 0,
+        fan_out: 0,
+        trainable: false,
+        decay: false,
+    }],
+    state_floats: 16,
+    inputs: &[Port { name: "x", kind: PortKind::Dense { dims: &[4] } }],
+    targets: &[Port { name: "y", kind: PortKind::Class { classes: 3 } }],
+    outputs: &[Port { name: "fc", kind: PortKind::Dense { dims: &[3] } }],
+    layers: &[LayerRow { path: "fc", text: "Linear<3>", output: &[3], parameters: 15, flops: 24 }],
+    infer: Program { variants: &[variant(&[FORWARD], false)] },
+    evaluate: Some(Program { variants: &[variant(&[FORWARD, LOSS], true)] }),
+    gradients: Some(Program { variants: &[variant(&[FORWARD, LOSS, BACKWARD], true)] }),
+    step: Some(Program { variants: &[variant(&[FORWARD, LOSS, BACKWARD, RUNNING], true)] }),
+};
+
+const fn variant(launches: &'static [Launch], loss: bool) -> Variant {
+    const OUTPUT: Stored =
+        Stored { space: Space::Batch, offset: LOGITS, layout: Layout { axes: &[row(3)], size: 3 }, sample: 16 };
+    const fn scalar(offset: usize) -> Stored {
+        Stored { space: Space::Fixed, offset, layout: Layout { axes: &[], size: 1 }, sample: 0 }
+    }
+    Variant {
+        max_batch: usize::MAX,
+        batch_floats: 32,
+        fixed_floats: 2,
+        worker_floats: 1,
+        launches,
+        outputs: &[OUTPUT],
+        loss: if loss { Some(scalar(0)) } else { None },
+        correct: if loss { Some(scalar(1)) } else { None },
+    }
+}
+
+const FORWARD: Launch = launch("k0_fc", |batch| batch, forward);
+const LOSS: Launch = launch("k1_loss", |_| 1, loss);
+const BACKWARD: Launch = launch("k2_grad", |_| 3, backward);
+const RUNNING: Launch = launch("k3_running", |_| 1, running);
+
+const fn launch(name: &'static str, tasks: fn(usize) -> usize, entry: Entry) -> Launch {
+    Launch { name, layers: "fc", ops: "contract", tasks, entry: [entry; 3] }
+}
+
+/// One task a sample.
+unsafe fn forward(cx: &Ctx, worker: usize, sample: usize) {
+    unsafe {
+        let scratch = cx.scratch(worker);
+        for o in 0..3 {
+            *scratch = *cx.params(BIAS + o);
+            for i in 0..4 {
+                *scratch += *cx.port(0).add(sample * 4 + i) * *cx.params(WEIGHT + i * 16 + o);
+            }
+            *cx.batch(LOGITS).add(sample * 16 + o) = *scratch;
+        }
+    }
+}
+
+unsafe fn loss(cx: &Ctx, _: usize, _: usize) {
+    unsafe {
+        let (mut total, mut correct) = (0.0, 0.0);
+        for sample in 0..cx.batch {
+            let logits = std::slice::from_raw_parts(cx.batch(LOGITS).add(sample * 16), 3);
+            let label = *cx.port_i32(1).add(sample) as usize;
+            let max = logits.iter().copied().fold(f32::MIN, f32::max);
+            let sum: f32 = logits.iter().map(|z| (z - max).exp()).sum();
+            total += sum.ln() + max - logits[label];
+            let first = logits.iter().position(|z| *z == max);
+            correct += if first == Some(label) { 1.0 } else { 0.0 };
+            for (o, z) in logits.iter().enumerate() {
+                let one_hot = if o == label { 1.0 } else { 0.0 };
+                *cx.batch(GRADIENT).add(sample * 16 + o) = ((z - max).exp() / sum - one_hot) / cx.batch as f32;
+            }
+        }
+        *cx.fixed(0) = total / cx.batch as f32;
+        *cx.fixed(1) = correct;
+    }
+}
+
+/// One task an output.
+unsafe fn backward(cx: &Ctx, _: usize, o: usize) {
+    unsafe {
+        let gradient = |sample: usize| *cx.batch(GRADIENT).add(sample * 16 + o);
+        *cx.grads(BIAS + o) = (0..cx.batch).map(gradient).sum();
+        for i in 0..4 {
+            let product = |sample: usize| gradient(sample) * *cx.port(0).add(sample * 4 + i);
+            *cx.grads(WEIGHT + i * 16 + o) = (0..cx.batch).map(product).sum();
+        }
+    }
+}
+
+/// running = 0.9 · running + 0.1 · mean
+unsafe fn running(cx: &Ctx, _: usize, _: usize) {
+    unsafe {
+        for i in 0..4 {
+            let sum: f32 = (0..cx.batch).map(|sample| *cx.port(0).add(sample * 4 + i)).sum();
+            let state = cx.states(i);
+            *state = 0.9 * *state + 0.1 * (sum / cx.batch as f32);
+        }
+    }
+}
