@@ -1,6 +1,6 @@
 //! The lowering of one network in one mode: its state, and the walk over its lines.
 
-use super::attributes::Asked;
+use super::attributes::{Asked, Stands};
 use super::names::{Fact, Name};
 use super::*;
 use crate::graph::Graph;
@@ -199,11 +199,8 @@ impl<'a> Lowering<'a> {
     }
 
     fn network(&mut self, network: &syntax::Network) -> Option<(Mode, Vec<Port>)> {
-        let has_input = network.body.iter().any(|line| match &line.kind {
-            Kind::Input { .. } | Kind::If { .. } => true,
-            Kind::Broken => true,
-            _ => false,
-        });
+        let has_input =
+            network.body.iter().any(|line| matches!(line.kind, Kind::Input { .. } | Kind::If { .. } | Kind::Broken));
         if !has_input {
             let source = Source::at(network.name.span());
             let message = format!("the network `{}` has no `input`", network.name);
@@ -213,7 +210,7 @@ impl<'a> Lowering<'a> {
             self.current = Current::Poisoned;
         }
         let mut place = Place::module(String::new());
-        self.around(&network.attributes, true, |lowering| lowering.body(&network.body, &mut place));
+        self.around(&network.attributes, Stands::Network, |lowering| lowering.body(&network.body, &mut place));
         self.finish(network)
     }
 
@@ -232,7 +229,11 @@ impl<'a> Lowering<'a> {
     }
 
     pub fn line(&mut self, line: &Line, place: &mut Place) {
-        self.around(&line.attributes, false, |lowering| lowering.bare_line(line, place));
+        let stands = match &line.kind {
+            Kind::Call(call) if !self.is_block(&call.name) => Stands::Layer,
+            _ => Stands::Group,
+        };
+        self.around(&line.attributes, stands, |lowering| lowering.bare_line(line, place));
     }
 
     fn bare_line(&mut self, line: &Line, place: &mut Place) {

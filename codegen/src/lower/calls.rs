@@ -361,7 +361,7 @@ impl<'a> Lowering<'a> {
             .constants
             .iter()
             .map(|c| match &c.given {
-                Given::Default(argument) => (&c.name, Some(argument)),
+                Given::Default(argument) => (&c.name, Some(&**argument)),
                 Given::Required | Given::Family(_) => (&c.name, None),
             })
             .collect();

@@ -57,7 +57,7 @@ pub fn frontend(input: TokenStream) -> (Vec<Declaration>, Vec<Stub>, Errors) {
         match lower_network(network, &scope, &mut own) {
             Ok(declaration) if own.is_empty() && network.intact => declarations.push(declaration),
             Ok(declaration) => stubs.push(stub_of(network, &declaration)),
-            Err(stub) => stubs.push(stub),
+            Err(stub) => stubs.push(*stub),
         }
         errors.extend(own);
     }
@@ -119,7 +119,7 @@ fn stub_of(network: &syntax::Network, declaration: &Declaration) -> Stub {
     }
 }
 
-fn lower_network(network: &syntax::Network, scope: &Scope, errors: &mut Errors) -> Result<Declaration, Stub> {
+fn lower_network(network: &syntax::Network, scope: &Scope, errors: &mut Errors) -> Result<Declaration, Box<Stub>> {
     let mut declaration = attributes::declaration(network, errors);
     let (fixed, family) = constants(network, errors);
     declaration.family = family;
@@ -134,7 +134,7 @@ fn lower_network(network: &syntax::Network, scope: &Scope, errors: &mut Errors) 
     if !errors.is_empty() {
         // Constants in doubt would give mistakes that are none.
         (stub.inputs, stub.targets) = body::ports_only(network, scope, &fixed);
-        return Err(stub);
+        return Err(Box::new(stub));
     }
     for values in product(&declaration.family) {
         let mut constants = fixed.clone();
@@ -154,7 +154,7 @@ fn lower_network(network: &syntax::Network, scope: &Scope, errors: &mut Errors) 
                     errors.in_trails(&which.join(", "));
                 }
                 (stub.inputs, stub.targets) = ports;
-                return Err(stub);
+                return Err(Box::new(stub));
             }
         }
     }

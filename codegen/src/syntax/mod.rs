@@ -56,7 +56,7 @@ pub struct Constant {
 #[derive(Clone, Debug)]
 pub enum Given {
     Required,
-    Default(Argument),
+    Default(Box<Argument>),
     Family(Vec<Argument>),
 }
 

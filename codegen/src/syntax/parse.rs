@@ -132,7 +132,7 @@ fn constants(input: ParseStream) -> Result<Vec<Constant>> {
         let name: Ident = input.call(Ident::parse_any)?;
         let given = if input.peek(Token![=]) {
             input.parse::<Token![=]>()?;
-            Given::Default(parse_argument(input)?)
+            Given::Default(Box::new(parse_argument(input)?))
         } else if input.peek(Token![in]) {
             input.parse::<Token![in]>()?;
             let content;
