@@ -8,6 +8,9 @@ use crate::layers::site::Wishes;
 use crate::syntax::{Kind, Line};
 use std::collections::{BTreeSet, HashMap};
 
+/// Nested `repeat`s grow fast.
+const MOST_LINES: usize = 20_000;
+
 /// The value that the next line takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Current {
@@ -112,6 +115,8 @@ pub(super) struct Lowering<'a> {
     pub calls: Vec<String>,
     /// A layer was lowered, so that a further input does not take the current value away.
     pub begun: bool,
+    /// Lines lowered so far.
+    pub lines: usize,
     /// One message about the missing current value is enough.
     pub complained: bool,
 }
@@ -194,6 +199,7 @@ impl<'a> Lowering<'a> {
             computed: Vec::new(),
             calls: Vec::new(),
             begun: false,
+            lines: 0,
             complained: false,
         }
     }
@@ -229,6 +235,15 @@ impl<'a> Lowering<'a> {
     }
 
     pub fn line(&mut self, line: &Line, place: &mut Place) {
+        self.lines += 1;
+        if self.lines > MOST_LINES {
+            if self.lines == MOST_LINES + 1 {
+                let message = format!("the network has more than {MOST_LINES} lines, repeats and blocks unrolled");
+                self.errors.push(Diagnostic::new(line.source, message));
+            }
+            self.current = Current::Poisoned;
+            return;
+        }
         let stands = match &line.kind {
             Kind::Call(call) if !self.is_block(&call.name) => Stands::Layer,
             _ => Stands::Group,

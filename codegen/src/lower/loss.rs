@@ -111,6 +111,11 @@ impl Lowering<'_> {
         }));
         let truth = self.truth(truth_operand, loss);
         let (args, prediction, (truth, class)) = (args?, prediction?, truth?);
+        if !self.graph.shape(prediction).batch {
+            let message = "the prediction does not depend on any input";
+            self.errors.push(Diagnostic::new(prediction_operand.source(), message));
+            return None;
+        }
         self.check_shapes(loss, (prediction, prediction_operand), (truth, class, truth_operand), name_source)?;
         self.check_producer(loss, prediction, name_source)?;
         let trail = self.trail(prediction);
