@@ -196,7 +196,7 @@ impl Lowering<'_> {
                         format!(
                             "`target {}: class<{}>;`, or a loss of dense values such as `Mse`",
                             path.text(),
-                            dims[0]
+                            dims.first().unwrap_or(&1)
                         )
                     }
                     _ => "write the class target itself".into(),
