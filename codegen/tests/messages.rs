@@ -69,6 +69,12 @@ fn shape() {
            trail: x [1, 28, 28] → Conv2d [8, 24, 24] → here"],
     );
     check_lines(
+        "Conv2d<6, 3, padding = 3>; Flatten; Linear<10>;",
+        &["3: `padding` of `Conv2d` is 3, but with kernel 3 windows beyond 2 see nothing of the input\n\
+           help: at most `padding = 2`\n\
+           trail: x [1, 28, 28] → here"],
+    );
+    check_lines(
         "Reshape<[3, 4]>; Flatten; Linear<10>;",
         &["[: `Reshape` to [3, 4] needs 12 values, but its input [1, 28, 28] has 784\n\
            trail: x [1, 28, 28] → here"],

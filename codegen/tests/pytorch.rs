@@ -4,6 +4,7 @@
 
 use kiln_codegen::autodiff::gradients;
 use kiln_codegen::graph::op::{Leaf, Op};
+use kiln_codegen::graph::verify::verify;
 use kiln_codegen::graph::{Graph, Module, PortKind, Shape, Value};
 use kiln_codegen::interpret::{Env, Tensor, run};
 use kiln_codegen::lower::frontend;
@@ -74,6 +75,7 @@ fn layers_and_losses() {
     for (net, expected) in cases {
         let module = module(net);
         let leaves = leaves(&module);
+        verify(&module.evaluation.graph).unwrap();
         let mut mode = module.training.clone();
         let all = |word: &str| expected.iter().filter(|(w, _)| *w == word).map(|(_, x)| *x).collect::<Vec<_>>();
         close(net, "output", &evaluate(&mode.graph, &leaves, &mode.outputs)[0], all("output")[0]);

@@ -36,6 +36,7 @@ fn lower(site: &mut Site) -> Result<Value> {
             return Err(diagnostic.help(divisors(channels, outputs)).trail(site.trail.clone()));
         }
     }
+    check_padding(site, kernel, padding, dilation)?;
     let mut output = [0; 2];
     for (i, extent) in [height, width].into_iter().enumerate() {
         output[i] = Span { extent, kernel: kernel[i], stride: stride[i], padding: padding[i], dilation: dilation[i] }
