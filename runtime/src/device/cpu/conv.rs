@@ -1,6 +1,6 @@
 //! Convolution over two axes in blocked layouts: `acc[sample][block][pixel] = Σ x · w`.
 //!
-//! One template serves the forward pass and the input gradient (weights turned by [`flip_weights`], zeros between the pixels by `spread`). Nothing is unrolled into columns: the tile walks the image itself. Rows of a
+//! One template serves the forward pass and the input gradient (weights turned by [`flip_weights`](super::flip_weights), zeros between the pixels by `spread`). Nothing is unrolled into columns: the tile walks the image itself. Rows of a
 //! tile are neighbouring pixels, or, where rows of pixels are short, the same pixel of several samples; the sums are the same either way.
 
 use core::ops::Range;
@@ -354,51 +354,6 @@ pub(super) unsafe fn border(d: &Conv, x: *const f32, dst: *mut f32, first: usize
                     }
                 }
                 to = to.add(wide * lanes);
-            }
-        }
-    }
-}
-
-/// Floats that [`flip_weights`] writes.
-pub const fn flip_size(d: &Conv, dy_planar: bool) -> usize {
-    let parts = if dy_planar { d.outputs } else { d.output_blocks() * BLOCK };
-    d.channels.div_ceil(BLOCK) * parts * d.kernel[0] * d.kernel[1] * BLOCK
-}
-
-/// Number of tasks of [`flip_weights`].
-pub const fn flip_tasks(d: &Conv) -> usize {
-    d.channels.div_ceil(BLOCK) * d.output_blocks()
-}
-
-/// Weights of the forward convolution `d` for its input gradient: `[c/16][o/16][kh flipped][kw flipped][16 o][16 c]`, or `[c/16][o][kh][kw][16 c]` where dy is planar. What no weight reaches is 0.
-///
-/// # Safety
-/// `src` holds the master form, `dst` [`flip_size`] floats, and `task` is below [`flip_tasks`].
-pub unsafe fn flip_weights(d: &Conv, dy_planar: bool, src: *const f32, dst: *mut f32, task: usize) {
-    let taps = d.kernel[0] * d.kernel[1];
-    let blocks = d.output_blocks();
-    let (c_block, o_block) = (task / blocks, task % blocks);
-    let channels = (d.channels - c_block * BLOCK).min(BLOCK);
-    let outputs = (d.outputs - o_block * BLOCK).min(BLOCK);
-    for tap in 0..taps {
-        for o in 0..if dy_planar { outputs } else { BLOCK } {
-            // SAFETY: all indices lie in the extents of both forms.
-            unsafe {
-                let to = if dy_planar {
-                    dst.add(((c_block * d.outputs + o_block * BLOCK + o) * taps + tap) * BLOCK)
-                } else {
-                    dst.add((((c_block * blocks + o_block) * taps + tap) * BLOCK + o) * BLOCK)
-                };
-                for c in 0..BLOCK {
-                    *to.add(c) = if c >= channels || o >= outputs {
-                        0.0
-                    } else if d.planar {
-                        *src.add(((o_block * d.channels + c_block * BLOCK + c) * taps + taps - 1 - tap) * BLOCK + o)
-                    } else {
-                        let at = (o_block * d.parts() + c_block) * taps + taps - 1 - tap;
-                        *src.add((at * BLOCK + c) * BLOCK + o)
-                    };
-                }
             }
         }
     }

@@ -24,10 +24,18 @@ pub struct ConvWeight {
 
 /// Samples are taken in groups of about so many floats of x and dy, to stay in the second-level cache.
 const GROUP: usize = 1 << 17;
+/// Enough tasks for the threads of today, few enough buffers.
+const CHUNKS: usize = 16;
 /// Output blocks of a task where tasks are parts of the weight.
 const BLOCKS: usize = 6;
 
 impl ConvWeight {
+    /// As many chunks as are worth having: one where the weight alone gives enough tasks.
+    pub const fn best_chunks(conv: &Conv) -> usize {
+        let one = ConvWeight { conv: *conv, dy_planar: false, chunks: 1 };
+        if conv_weight_tasks(&one) >= CHUNKS { 1 } else { CHUNKS }
+    }
+
     /// Floats of the weight in its master form, and of one chunk's buffer.
     pub const fn floats(&self) -> usize {
         self.conv.weight_block() * self.conv.output_blocks()
