@@ -28,6 +28,7 @@ fn entry_points() {
             worker: scratch.as_mut_ptr(),
             worker_stride: 16,
             ports: std::ptr::null(),
+            args: std::ptr::null(),
             batch: 3,
             padded: Ctx::pad(3),
             seed: 0,
