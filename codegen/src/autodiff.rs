@@ -22,7 +22,8 @@ pub fn gradients(graph: &mut Graph, loss: Value, wrt: &[Value]) -> Vec<Option<Va
     let count = loss.index() + 1;
     let needs = leads_to(graph, count, wrt);
     let rank = graph.shape(loss).rank();
-    let mut backward = Backward { tape: Tape::new(graph, loss), needs, parts: vec![Vec::new(); count] };
+    let mut backward =
+        Backward { tape: Tape::new(graph, loss), needs, parts: vec![Vec::new(); count], reader: vec![loss; count] };
     let mut results = vec![None; wrt.len()];
     backward.parts[loss.index()].push(Lazy::constant(1.0, rank));
     for value in (0..count as u32).rev().map(Value) {
@@ -30,7 +31,8 @@ pub fn gradients(graph: &mut Graph, loss: Value, wrt: &[Value]) -> Vec<Option<Va
         if !backward.needs[value.index()] || parts.is_empty() {
             continue;
         }
-        backward.tape.at = value;
+        let is_leaf = matches!(backward.tape.graph.node(value).op, Op::Leaf(_));
+        backward.tape.at = if is_leaf { backward.reader[value.index()] } else { value };
         let mut total = backward.total(parts, value);
         if total.is_zero() {
             continue;
@@ -85,6 +87,8 @@ struct Backward<'g> {
     needs: Vec<bool>,
     /// What consumers have contributed to the gradient of each forward value.
     parts: Vec<Vec<Lazy>>,
+    /// The consumer that contributed last: a leaf's gradient belongs to its layer.
+    reader: Vec<Value>,
 }
 
 impl Backward<'_> {
@@ -110,6 +114,7 @@ impl Backward<'_> {
     fn give(&mut self, to: Value, part: Lazy) {
         if !part.is_zero() {
             self.parts[to.index()].push(part);
+            self.reader[to.index()] = self.tape.at;
         }
     }
 

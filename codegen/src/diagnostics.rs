@@ -92,6 +92,25 @@ impl Errors {
         self.list.is_empty()
     }
 
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    pub fn extend(&mut self, other: Errors) {
+        self.list.extend(other.list);
+    }
+
+    /// One of each message and place: a block used twice, or the members of a family, repeat themselves.
+    pub fn dedup(&mut self) {
+        let mut seen = std::collections::HashSet::new();
+        self.list.retain(|d| seen.insert(format!("{:?} {}", d.source.first, d.text())));
+    }
+
+    /// Drop them on purpose.
+    pub fn discard(mut self) {
+        self.list.clear();
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
         self.list.iter()
     }

@@ -53,8 +53,7 @@ pub fn plan(schedule: &Schedule, chunks: usize) -> Memory {
             }
             place.offset = place.offset.max(end);
         }
-        let total =
-            if place.storage == Storage::Batch { &mut memory.batch_floats } else { &mut memory.fixed_floats };
+        let total = if place.storage == Storage::Batch { &mut memory.batch_floats } else { &mut memory.fixed_floats };
         *total = (*total).max(place.offset + place.size);
         memory.places.push(place);
     }
@@ -94,9 +93,7 @@ pub fn partial_floats(s: &Schedule, kernel: &Kernel, chunks: usize) -> Option<us
             let result = crate::schedule::fuse::column_result(*iter, *reduced);
             Some(chunks * kernel.reduces(s).len() * result.vectors() * 16)
         }
-        Form::ConvWeight { chunks: own, .. } if *own > 1 => {
-            Some(own * s.layout(kernel.nodes[0]).size)
-        }
+        Form::ConvWeight { chunks: own, .. } if *own > 1 => Some(own * s.layout(kernel.nodes[0]).size),
         _ => None,
     }
 }

@@ -1,1 +1,9 @@
-//! doorway
+//! The proc-macros of Kiln: a doorway to `kiln-codegen`.
+
+use proc_macro::TokenStream;
+
+/// Declares networks; see the language reference in this crate's documentation.
+#[proc_macro]
+pub fn network(input: TokenStream) -> TokenStream {
+    kiln_codegen::compile(input.into()).into()
+}

@@ -9,8 +9,11 @@
 
 pub mod builder;
 pub mod derivative;
+pub mod display;
 pub mod expr;
 pub mod op;
+pub mod simplify;
+pub mod verify;
 
 use crate::diagnostics::Source;
 use expr::Expr;
@@ -236,6 +239,20 @@ pub struct LayerRow {
     pub doc: String,
 }
 
+/// A name in the declaration: one documented item each.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Label {
+    pub name: String,
+    /// With the labels around it, `features.conv1`. Labels within a `repeat` or a block may share a path.
+    pub path: String,
+    /// The layer as written; empty for a group.
+    pub text: String,
+    pub output: Vec<usize>,
+    /// Elements of all parameters in it.
+    pub parameters: usize,
+    pub source: Source,
+}
+
 /// A network after lowering: all that later stages need to know.
 #[derive(Clone, Debug, Default)]
 pub struct Module {
@@ -247,6 +264,7 @@ pub struct Module {
     pub params: Vec<Param>,
     pub states: Vec<State>,
     pub layers: Vec<LayerRow>,
+    pub labels: Vec<Label>,
     pub training: Mode,
     pub evaluation: Mode,
 }

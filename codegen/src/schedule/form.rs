@@ -108,18 +108,39 @@ pub enum Form {
     /// Element-wise over vectors.
     Map(Iter),
     /// Sample by sample (or pixel by pixel): reductions over the channels (and pixels), and maps around them.
-    Row { iter: Iter, per_pixel: bool },
+    Row {
+        iter: Iter,
+        per_pixel: bool,
+    },
     /// Reductions that keep the channels or drop the batch; maps on the result.
-    Column { iter: Iter, reduced: Reduced },
+    Column {
+        iter: Iter,
+        reduced: Reduced,
+    },
     Dense(Dense),
     /// Role forward or input; groups of 1.
-    Conv { role: ConvRole, geometry: ConvGeometry, planar: bool },
-    ConvWeight { geometry: ConvGeometry, planar: bool, chunks: usize },
+    Conv {
+        role: ConvRole,
+        geometry: ConvGeometry,
+        planar: bool,
+    },
+    ConvWeight {
+        geometry: ConvGeometry,
+        planar: bool,
+        chunks: usize,
+    },
     /// The weight in the order its input-gradient template reads.
     DenseTransposed(Dense),
-    ConvFlipped { geometry: ConvGeometry, planar: bool },
+    ConvFlipped {
+        geometry: ConvGeometry,
+        planar: bool,
+    },
     /// Max and argmax, sum, and their adjoints on channel blocks.
-    Window { op: WindowOp, axes: [WindowAxis; 2], iter: Iter },
+    Window {
+        op: WindowOp,
+        axes: [WindowAxis; 2],
+        iter: Iter,
+    },
     /// Any primitive over any layout, one element at a time.
     Scalar,
 }
@@ -172,16 +193,26 @@ impl Form {
 pub fn dense(graph: &Graph, value: Value) -> Option<Dense> {
     let node = graph.node(value);
     match &node.op {
-        Op::Conv { role, geometry: g } if g.groups == 1 && g.output == [1, 1] && g.kernel == g.input && g.padding == [0, 0] => {
+        Op::Conv { role, geometry: g }
+            if g.groups == 1 && g.output == [1, 1] && g.kernel == g.input && g.padding == [0, 0] =>
+        {
             let dims = [g.channels, g.input[0], g.input[1]];
             let planar = !is_blocked(&dims);
-            Some(Dense { role: *role, outputs: g.outputs, channels: g.channels, pixels: g.input[0] * g.input[1], planar })
+            Some(Dense {
+                role: *role,
+                outputs: g.outputs,
+                channels: g.channels,
+                pixels: g.input[0] * g.input[1],
+                planar,
+            })
         }
         Op::Contract { lhs, rhs, out } => {
             let extent = |v: Value, axis: usize| graph.shape(v).dims[axis];
             let b = node.inputs[1];
             let (role, outputs, channels) = match (lhs.as_slice(), rhs.as_slice(), out.as_slice()) {
-                ([0, i], [o, k], [0, r]) if i == k && o == r && i != o => (ConvRole::Forward, extent(b, 0), extent(b, 1)),
+                ([0, i], [o, k], [0, r]) if i == k && o == r && i != o => {
+                    (ConvRole::Forward, extent(b, 0), extent(b, 1))
+                }
                 ([0, o], [p, i], [0, r]) if o == p && i == r && i != o => (ConvRole::Input, extent(b, 0), extent(b, 1)),
                 ([0, x], [0, y], [o, i]) if (x, y) == (o, i) || (y, x) == (o, i) => {
                     let dims = &node.ty.shape.dims;

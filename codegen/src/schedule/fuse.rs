@@ -9,12 +9,12 @@
 //! Afterwards a value is stored exactly if another kernel, or the world outside, reads it.
 
 use super::form::{self, Access, Form, Iter, Reduced};
-use super::params::{ParamPlan, behind_reshapes};
+use super::params::behind_reshapes;
 use super::{Kernel, Layout, Schedule, Storage, Target};
 use crate::graph::op::{ConvRole, MoveOp, Op, WindowOp};
 use crate::graph::{DType, Graph, Value};
 
-pub fn fuse(schedule: &mut Schedule, params: &ParamPlan, target: &Target) {
+pub fn fuse(schedule: &mut Schedule, target: &Target) {
     let count = schedule.graph().nodes.len();
     let mut fuser = Fuser {
         users: users(schedule),
@@ -23,7 +23,6 @@ pub fn fuse(schedule: &mut Schedule, params: &ParamPlan, target: &Target) {
         inline: vec![false; count],
         kernels: Vec::new(),
         s: schedule,
-        params,
         target,
     };
     if target.fusion {
@@ -55,7 +54,6 @@ struct Draft {
 
 struct Fuser<'a> {
     s: &'a Schedule,
-    params: &'a ParamPlan,
     target: &'a Target,
     users: Vec<Vec<Value>>,
     roots: Vec<Value>,
@@ -145,7 +143,9 @@ impl Fuser<'_> {
         let graph = self.graph();
         let node = graph.node(value);
         match &node.op {
-            Op::Map(_) | Op::Random { .. } | Op::Assign { .. } => self.vector_map(value).map_or(Form::Scalar, Form::Map),
+            Op::Map(_) | Op::Random { .. } | Op::Assign { .. } => {
+                self.vector_map(value).map_or(Form::Scalar, Form::Map)
+            }
             Op::Reduce { .. } => {
                 let operand = node.inputs[0];
                 let native = self.inline[self.s.base(operand).index()] || self.native(operand);

@@ -72,7 +72,7 @@ impl Kernel {
 pub fn schedule(module: &Module, params: &ParamPlan, program: &Program, target: &Target) -> Schedule {
     let prepared = prepare::prepare(program, params);
     let mut schedule = place::place(prepared, module, params);
-    fuse::fuse(&mut schedule, params, target);
+    fuse::fuse(&mut schedule, target);
     fuse::assign_storage(&mut schedule);
     schedule
 }

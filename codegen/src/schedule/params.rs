@@ -25,7 +25,8 @@ pub struct ParamPlan {
 
 impl ParamPlan {
     pub fn new(module: &Module) -> Self {
-        let graph = if module.training.graph.nodes.is_empty() { &module.evaluation.graph } else { &module.training.graph };
+        let graph =
+            if module.training.graph.nodes.is_empty() { &module.evaluation.graph } else { &module.training.graph };
         let mut layouts: Vec<Option<Layout>> = vec![None; module.params.len()];
         for value in graph.values() {
             if let Some((param, layout)) = wanted(graph, value)

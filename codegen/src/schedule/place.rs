@@ -10,8 +10,7 @@ use crate::graph::{Graph, Module, Node, Value};
 
 /// The schedule of a prepared program, without kernels.
 pub fn place(program: Program, module: &Module, params: &ParamPlan) -> Schedule {
-    let mut s =
-        Schedule { program, layouts: Vec::new(), base: Vec::new(), storage: Vec::new(), kernels: Vec::new() };
+    let mut s = Schedule { program, layouts: Vec::new(), base: Vec::new(), storage: Vec::new(), kernels: Vec::new() };
     for value in s.program.graph.values() {
         let (layout, base, storage) = decide(&s, value, module, params);
         s.layouts.push(layout);
@@ -43,14 +42,15 @@ fn decide(s: &Schedule, value: Value, module: &Module, params: &ParamPlan) -> (L
             let whole = s.layout(base);
             if whole.same_map(&standard) && (whole.size == standard.size || !node.ty.shape.batch) {
                 (standard, base, storage)
-            } else if persistent {
+            } else if persistent || writes_weight(graph, base) {
+                // A weight or its gradient: the order of elements is a template's, whatever the extents are called.
                 (whole.clone(), base, storage)
             } else {
                 (standard, value, None)
             }
         }
         Op::Assign { state } => (params.states[*state].layout.clone(), value, Some(Storage::State(*state))),
-        Op::Conv { role: ConvRole::Weight, .. } | Op::Contract { .. } if writes_weight(graph, value) => {
+        Op::Conv { .. } | Op::Contract { .. } if writes_weight(graph, value) => {
             (weight_layout(graph, value).expect("a weight template"), value, None)
         }
         Op::Map(_)
@@ -68,8 +68,9 @@ fn decide(s: &Schedule, value: Value, module: &Module, params: &ParamPlan) -> (L
 
 fn writes_weight(graph: &Graph, value: Value) -> bool {
     match &graph.node(value).op {
-        Op::Conv { geometry, .. } => geometry.groups == 1,
-        _ => dense(graph, value).is_some_and(|d| d.role == ConvRole::Weight),
+        Op::Conv { role, geometry } => *role == ConvRole::Weight && geometry.groups == 1,
+        Op::Contract { .. } => dense(graph, value).is_some_and(|d| d.role == ConvRole::Weight),
+        _ => false,
     }
 }
 

@@ -45,7 +45,14 @@ pub struct Roots {
 impl Roots {
     pub fn all(&self) -> Vec<Value> {
         let gradients = self.gradients.iter().map(|(_, v)| *v);
-        self.outputs.iter().copied().chain(self.loss).chain(self.correct).chain(gradients).chain(self.assigns.iter().copied()).collect()
+        self.outputs
+            .iter()
+            .copied()
+            .chain(self.loss)
+            .chain(self.correct)
+            .chain(gradients)
+            .chain(self.assigns.iter().copied())
+            .collect()
     }
 
     /// Every root replaced.

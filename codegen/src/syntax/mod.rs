@@ -1,3 +1,258 @@
-//! What the user wrote, as trees with their tokens' places. Knows no layer names.
+//! What the user wrote: `network! { … }` as a tree that keeps every token's place.
+//!
+//! [`parse`] goes on after a mistake: a line that cannot be read becomes [`Kind::Broken`], and the next line is read.
+//! Deliberately absent: names of layers and losses, shapes, values of constants. `Residual` and `Concat` are here only as
+//! statement forms with braces.
 
+pub mod constant;
 pub mod function;
+mod parse;
+mod value;
+
+pub use parse::{diagnostic, parse};
+pub use value::parse_arguments;
+
+use crate::diagnostics::Source;
+use function::Function;
+use proc_macro2::{Ident, Span, TokenStream};
+
+/// One item of `network!`.
+#[derive(Clone, Debug)]
+pub enum Item {
+    Network(Network),
+    Block(Block),
+    Function(Function),
+}
+
+/// `pub Name<…> { … }`
+#[derive(Clone, Debug)]
+pub struct Network {
+    pub attributes: Vec<syn::Attribute>,
+    pub vis: TokenStream,
+    pub name: Ident,
+    pub constants: Vec<Constant>,
+    pub body: Vec<Line>,
+    /// The body could be read without a mistake.
+    pub intact: bool,
+}
+
+/// `block Name<…>(x, …) { … }`
+#[derive(Clone, Debug)]
+pub struct Block {
+    pub name: Ident,
+    pub constants: Vec<Constant>,
+    /// Names of the operands; without `(…)` the block takes the current value.
+    pub operands: Option<Vec<Ident>>,
+    pub body: Vec<Line>,
+}
+
+/// `H = 64`, `H in [8, 32]`, or `H` alone.
+#[derive(Clone, Debug)]
+pub struct Constant {
+    pub name: Ident,
+    pub given: Given,
+}
+
+#[derive(Clone, Debug)]
+pub enum Given {
+    Required,
+    Default(Argument),
+    Family(Vec<Argument>),
+}
+
+/// One statement, with what stands before and behind it.
+#[derive(Clone, Debug)]
+pub struct Line {
+    pub attributes: Vec<syn::Attribute>,
+    pub label: Option<Ident>,
+    pub kind: Kind,
+    /// `… as name`
+    pub alias: Option<Ident>,
+    pub source: Source,
+}
+
+#[derive(Clone, Debug)]
+pub enum Kind {
+    Input {
+        name: Ident,
+        port: PortSyntax,
+    },
+    Target {
+        name: Ident,
+        port: PortSyntax,
+    },
+    Call(Call),
+    /// `{ … }` with a label before it
+    Group {
+        body: Vec<Line>,
+        operands: Option<Vec<Operand>>,
+    },
+    From(Path),
+    Repeat {
+        count: Argument,
+        body: Vec<Line>,
+    },
+    If {
+        condition: syn::Expr,
+        then: Vec<Line>,
+        otherwise: Vec<Line>,
+    },
+    Residual {
+        body: Vec<Line>,
+        shortcut: Option<Shortcut>,
+    },
+    Concat {
+        branches: Vec<Line>,
+    },
+    Param {
+        name: Ident,
+        dims: Vec<Argument>,
+        init: Option<Argument>,
+    },
+    Output(Vec<Path>),
+    Loss(Vec<Term>),
+    /// Could not be read; the mistake is reported.
+    Broken,
+}
+
+/// `[1, 28, 28]`, `class<10>`, `ids<[32], 5000>`
+#[derive(Clone, Debug)]
+pub enum PortSyntax {
+    Dense(Vec<Argument>, Source),
+    Call(Call),
+}
+
+#[derive(Clone, Debug)]
+pub struct Shortcut {
+    pub name: Option<Ident>,
+    /// `if reshaped`
+    pub reshaped: bool,
+    pub body: Vec<Line>,
+    pub source: Source,
+}
+
+/// One term of `loss:`.
+#[derive(Clone, Debug)]
+pub struct Term {
+    pub negative: bool,
+    pub weight: Option<Argument>,
+    pub call: Call,
+}
+
+/// `Layer<…>(…)`
+#[derive(Clone, Debug)]
+pub struct Call {
+    pub name: Ident,
+    /// `nn.` or `nn::` before the name, as written.
+    pub qualifier: Option<(Ident, String)>,
+    pub arguments: Vec<Argument>,
+    pub operands: Option<Vec<Operand>>,
+    pub source: Source,
+}
+
+/// `features.low`
+#[derive(Clone, Debug)]
+pub struct Path {
+    pub segments: Vec<Ident>,
+}
+
+impl Path {
+    pub fn text(&self) -> String {
+        let parts: Vec<String> = self.segments.iter().map(Ident::to_string).collect();
+        parts.join(".")
+    }
+
+    pub fn source(&self) -> Source {
+        match (self.segments.first(), self.segments.last()) {
+            (Some(first), Some(last)) => Source { first: first.span(), last: last.span() },
+            _ => Source::default(),
+        }
+    }
+}
+
+/// What stands in `(…)`.
+#[derive(Clone, Debug)]
+pub enum Operand {
+    /// `_`
+    Current(Span),
+    Path(Path),
+    /// `one_hot(digit)`
+    Call(Call),
+    /// A number or something else that is no value of the network.
+    Other(TokenStream),
+}
+
+impl Operand {
+    pub fn source(&self) -> Source {
+        match self {
+            Operand::Current(span) => Source::at(*span),
+            Operand::Path(path) => path.source(),
+            Operand::Call(call) => call.source,
+            Operand::Other(tokens) => Source::of(tokens),
+        }
+    }
+}
+
+/// What stands in `<…>`: `5`, `padding = 2`.
+#[derive(Clone, Debug)]
+pub struct Argument {
+    pub name: Option<Ident>,
+    pub value: ArgumentValue,
+    /// The value's tokens.
+    pub source: Source,
+}
+
+#[derive(Clone, Debug)]
+pub enum ArgumentValue {
+    /// `_`
+    Channels,
+    /// A literal, or `{…}`.
+    Expr(syn::Expr),
+    /// `[1, 7]`
+    List(Vec<Argument>),
+    /// A name, perhaps with arguments of its own: `H`, `fan_out`, `KaimingNormal<mode = fan_out>`.
+    Word(Ident, Vec<Argument>),
+    Text(String),
+}
+
+impl Call {
+    /// As written, without operands: `Conv2d<6, 5, padding = 2>`.
+    pub fn text(&self) -> String {
+        format!("{}{}", self.name, arguments_text(&self.arguments))
+    }
+}
+
+/// `<6, 5, padding = 2>`, or nothing.
+pub fn arguments_text(arguments: &[Argument]) -> String {
+    if arguments.is_empty() {
+        return String::new();
+    }
+    let parts: Vec<String> = arguments.iter().map(Argument::text).collect();
+    format!("<{}>", parts.join(", "))
+}
+
+impl Argument {
+    pub fn text(&self) -> String {
+        match &self.name {
+            Some(name) => format!("{name} = {}", self.value.text()),
+            None => self.value.text(),
+        }
+    }
+}
+
+impl ArgumentValue {
+    pub fn text(&self) -> String {
+        match self {
+            ArgumentValue::Channels => "_".into(),
+            ArgumentValue::Expr(syn::Expr::Lit(lit)) => constant::tokens_text(lit),
+            ArgumentValue::Expr(expr @ syn::Expr::Unary(_)) => constant::tokens_text(expr),
+            ArgumentValue::Expr(expr) => format!("{{{}}}", constant::tokens_text(expr)),
+            ArgumentValue::List(items) => {
+                let parts: Vec<String> = items.iter().map(Argument::text).collect();
+                format!("[{}]", parts.join(", "))
+            }
+            ArgumentValue::Word(name, arguments) => format!("{name}{}", arguments_text(arguments)),
+            ArgumentValue::Text(text) => format!("{text:?}"),
+        }
+    }
+}

@@ -256,11 +256,7 @@ impl<'a> Eval<'a> {
         let integer = ty.dtype == DType::I32;
         let dims = &ty.shape.dims;
         let single = |address: TokenStream| {
-            if integer {
-                quote!(s.splat(*#address.cast::<i32>() as f32))
-            } else {
-                quote!(s.splat(*#address))
-            }
+            if integer { quote!(s.splat(*#address.cast::<i32>() as f32)) } else { quote!(s.splat(*#address)) }
         };
         let vector = |address: TokenStream| {
             if integer { quote!(s.load_i32(#address.cast())) } else { quote!(s.load(#address)) }

@@ -250,12 +250,19 @@ pub fn column(w: &Writer, iter: Iter, reduced: Reduced) -> Vec<Launch> {
     let reduces = w.kernel.reduces(w.s);
     let accs: Vec<Ident> = (0..reduces.len()).map(|m| format_ident!("acc{m}")).collect();
     let ops: Vec<ReduceOp> = reduces.iter().map(|r| reduce_op(w, *r)).collect();
-    let starts: Vec<TokenStream> = accs.iter().zip(&ops).map(|(a, op)| {
-        let start = start(*op);
-        quote!(let mut #a = #start;)
-    }).collect();
+    let starts: Vec<TokenStream> = accs
+        .iter()
+        .zip(&ops)
+        .map(|(a, op)| {
+            let start = start(*op);
+            quote!(let mut #a = #start;)
+        })
+        .collect();
     if reduced.batch {
-        return vec![partials(w, iter, reduced, result, &accs, &ops, &starts), finalize(w, reduced, result, &accs, &ops, &starts)];
+        return vec![
+            partials(w, iter, reduced, result, &accs, &ops, &starts),
+            finalize(w, reduced, result, &accs, &ops, &starts),
+        ];
     }
     let mut args = Args::default();
     let loops = accumulate(w, iter, reduced, &accs, &ops, &mut args);

@@ -143,9 +143,11 @@ pub fn expand(module: &Module, params: &ParamPlan, programs: &[Planned], target:
         let fans = (p.fan_in, p.fan_out);
         tensor(&p.name, &p.dims, slot, p.init, fans, !p.frozen, !p.no_decay)
     });
-    let states = module.states.iter().zip(&params.states).map(|(st, slot)| {
-        tensor(&st.name, &st.dims, slot, st.init, (0, 0), false, false)
-    });
+    let states = module
+        .states
+        .iter()
+        .zip(&params.states)
+        .map(|(st, slot)| tensor(&st.name, &st.dims, slot, st.init, (0, 0), false, false));
     let (param_floats, trainable_floats, state_floats) =
         (params.param_floats, params.trainable_floats, params.state_floats);
     let inputs = module.inputs.iter().map(port);

@@ -193,7 +193,12 @@ impl Elements<'_, '_> {
         let element = self.read(x, &inner_at);
         let (start, step) = match op {
             ReduceOp::Sum => (quote!(0.0f32), quote!(acc += x;)),
-            ReduceOp::Max => (quote!(f32::NEG_INFINITY), quote!(if x > acc || x.is_nan() { acc = x; })),
+            ReduceOp::Max => (
+                quote!(f32::NEG_INFINITY),
+                quote!(if x > acc || x.is_nan() {
+                    acc = x;
+                }),
+            ),
             ReduceOp::ArgMax => {
                 let variable = &variables[0].1;
                 (quote!(f32::NEG_INFINITY), quote!(if x > acc { acc = x; arg = #variable as f32; }))
@@ -480,7 +485,7 @@ fn import(e: &Expr, inputs: &[Id], at: Index, dims: &[usize], lazy: &mut Lazy) -
     map[map.len() - 1]
 }
 
-fn three(at: Index) -> [&TokenStream; 3] {
+fn three(at: Index<'_>) -> [&TokenStream; 3] {
     [&at[0], &at[1], &at[2]]
 }
 

@@ -5,7 +5,7 @@ use super::{Launch, Writer};
 use crate::graph::Value;
 use crate::graph::op::{ConvGeometry, ConvRole, Op, WindowAxis, WindowOp};
 use crate::schedule::form::{Dense, Iter};
-use crate::schedule::layout::{LANES, blocks};
+use crate::schedule::layout::{LANES, blocks, is_blocked};
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
@@ -93,7 +93,8 @@ pub fn dense(w: &Writer, d: Dense) -> Vec<Launch> {
 
 /// Anchors come first among a kernel's own nodes; what is recomputed may stand before them.
 fn anchor(w: &Writer) -> Value {
-    let own = |v: &&Value| matches!(w.s.graph().node(**v).op, Op::Contract { .. } | Op::Conv { .. } | Op::Window { .. });
+    let own =
+        |v: &&Value| matches!(w.s.graph().node(**v).op, Op::Contract { .. } | Op::Conv { .. } | Op::Window { .. });
     *w.kernel.nodes.iter().find(own).expect("a template kernel has its anchor")
 }
 
@@ -108,9 +109,15 @@ struct GemmText {
 
 fn gemm(w: &Writer, g: GemmText, a: &Ident, b: &Ident, sink: Sink, args: Args) -> Launch {
     let GemmText { rows, blocks, a_row, b_block, k: [k0, k1, k2], tail } = g;
+    // Tall enough that a weight's block is read from the cache many times, and enough tasks for several threads.
+    let row_task = 96usize;
+    let block_task = if blocks <= 2 { 1usize } else { blocks.div_ceil(8).clamp(2, 6) };
     let Sink { item, value } = sink;
     let descriptor = quote! {
-        Gemm { rows: #rows, blocks: #blocks, a_row: #a_row, b_block: #b_block, k: [#k0, #k1, #k2], tail: #tail }
+        Gemm {
+            rows: #rows, blocks: #blocks, a_row: #a_row, b_block: #b_block, k: [#k0, #k1, #k2], tail: #tail,
+            row_task: #row_task, block_task: #block_task,
+        }
     };
     let body = quote!(#item gemm(s, &D, #a, #b, cx.batch, task, #value););
     w.launch_with("gemm", args, quote!(Gemm = #descriptor), quote!(gemm_tasks(&D, batch)), body)
@@ -135,8 +142,14 @@ fn dense_forward(w: &Writer, d: Dense) -> Launch {
     let at = At::of(Iter::channelwise(&node.ty.shape));
     let place = usual_place(&at);
     let sink = sink(w, at, &[(value, name("acc"))], place, &mut args);
-    let text =
-        GemmText { rows: quote!(Count::Batch(1usize)), blocks: blocks(d.outputs), a_row, b_block: depth * LANES, k, tail };
+    let text = GemmText {
+        rows: quote!(Count::Batch(1usize)),
+        blocks: blocks(d.outputs),
+        a_row,
+        b_block: depth * LANES,
+        k,
+        tail,
+    };
     gemm(w, text, &a, &b, sink, args)
 }
 
@@ -226,7 +239,7 @@ pub fn dense_transposed(w: &Writer, d: Dense) -> Vec<Launch> {
         Transpose { outputs: #outputs, channels: #channels, pixels: #pixels, planar: #planar }
     };
     let body = quote!(transpose_dense(s, &D, #from, #to, task););
-    vec![w.launch_with("transpose", args, quote!(Transpose = #descriptor), quote!(transpose_tasks(&D)), body)]
+    vec![w.launch_with("transpose", args, quote!(Transpose = #descriptor), quote!(transpose_dense_tasks(&D)), body)]
 }
 
 fn pair(x: [usize; 2]) -> TokenStream {
@@ -288,7 +301,7 @@ pub fn conv_flipped(w: &Writer, geometry: &ConvGeometry, planar: bool) -> Vec<La
     let (from, _) = pointer(w, w.s.graph().node(value).inputs[0], &mut args);
     let to = args.pointer(Arg::Value(value));
     let descriptor = conv_text(geometry, planar);
-    let body = quote!(flip_weights(s, &D, #from, #to, task););
+    let body = quote!(flip_weights(&D, false, #from, #to, task););
     vec![w.launch_with("flip", args, quote!(Conv = #descriptor), quote!(flip_tasks(&D)), body)]
 }
 
@@ -296,7 +309,8 @@ pub fn conv_weight(w: &Writer, geometry: &ConvGeometry, planar: bool, chunks: us
     let value = w.kernel.nodes[0];
     let node = w.s.graph().node(value);
     let conv = conv_text(geometry, planar);
-    let descriptor = quote!(ConvWeight { conv: #conv, chunks: #chunks });
+    let dy_planar = !is_blocked(&w.s.graph().shape(node.inputs[1]).dims);
+    let descriptor = quote!(ConvWeight { conv: #conv, dy_planar: #dy_planar, chunks: #chunks });
     let mut args = Args::default();
     let (x, x_sample) = pointer(w, node.inputs[0], &mut args);
     let (dy, dy_sample) = pointer(w, node.inputs[1], &mut args);
@@ -313,7 +327,7 @@ pub fn conv_weight(w: &Writer, geometry: &ConvGeometry, planar: bool, chunks: us
     let mut args = Args::default();
     let (from, to) = (args.pointer(Arg::Partials), args.pointer(Arg::Value(value)));
     let size = w.s.layout(value).size;
-    let body = quote!(combine(s, #from, #chunks, #size, #to, task););
+    let body = quote!(combine(s, #chunks, #size, #from, #to, task););
     vec![first, w.launch("combine", args, quote!(combine_tasks(#size)), body)]
 }
 
@@ -361,5 +375,11 @@ pub fn window(w: &Writer, op: WindowOp, axes: &[WindowAxis; 2], iter: Iter) -> V
     };
     let Sink { item, value } = sink(w, at, &results, place, &mut args);
     let tasks = quote!(window_tasks(&D, batch));
-    vec![w.launch_with("window", args, quote!(Window = #descriptor), tasks, quote!(#item #template(s, &D, #operands, task, #value);))]
+    vec![w.launch_with(
+        "window",
+        args,
+        quote!(Window = #descriptor),
+        tasks,
+        quote!(#item #template(s, &D, #operands, task, #value);),
+    )]
 }

@@ -16,6 +16,8 @@ pub struct Ctx {
     pub worker_stride: usize,
     /// The caller's buffers: inputs, then targets.
     pub ports: *const *const u8,
+    /// Where the running launch's arguments lie, in the order of its table.
+    pub args: *const *mut f32,
     pub batch: usize,
     /// The batch rounded up to [`BLOCK`].
     pub padded: usize,
@@ -32,6 +34,14 @@ impl Ctx {
     /// `batch` rounded up.
     pub const fn pad(batch: usize) -> usize {
         batch.next_multiple_of(BLOCK)
+    }
+
+    /// # Safety
+    /// The running launch has that many arguments.
+    #[inline(always)]
+    pub unsafe fn arg(&self, index: usize) -> *mut f32 {
+        // SAFETY: the caller's promise.
+        unsafe { *self.args.add(index) }
     }
 
     /// # Safety

@@ -8,18 +8,26 @@ mod context;
 mod conv;
 mod conv_weight;
 mod gemm;
+mod pool;
 pub mod simd;
 mod sinks;
+mod support;
 mod tile;
 mod window;
 
+pub use crate::levels;
 pub use crate::plan::{Entry, Level};
 pub use arena::Arena;
 pub use context::Ctx;
 pub use conv::*;
 pub use conv_weight::*;
 pub use gemm::*;
+pub use pool::Pool;
 pub use simd::*;
 pub use sinks::*;
+pub use support::*;
 pub use tile::{Sink, Sink2};
 pub use window::*;
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,8 @@ use super::{BLOCK, Simd};
 
 /// ln 2 in two parts: ten bits, so that products with an exponent are exact, and the rest.
 const LN2: [f32; 2] = [0.693_359_375, -2.121_944_4e-4];
+/// 1/3 in two parts.
+const THIRD: [f32; 2] = [0.333_333_34, -9.934_107e-9];
 /// 1.5 · 2²³: adding it rounds to an integer, which then stands in the low bits.
 const ROUND: f32 = 12_582_912.0;
 /// π / 2 in parts of 11 bits (the last: the rest), so that products with a quadrant below 2¹³ are exact.
@@ -238,11 +240,20 @@ fn ln_exact<S: Simd>(s: S, x: S::V) -> (S::V, S::V) {
     let (product, lost) = s.exact_product(q, d);
     let rest = s.sub(s.sub(s.sub(f, product), lost), s.mul(q, d_low));
     let q_low = s.div(rest, d);
-    // 2 atanh q = 2q + 2q³ (1/3 + q²/5 + …)
-    let square = s.mul(q, q);
-    let p = polynomial(s, square, [0.117_2, 0.142_818, 0.200_000_14, 0.333_333_34]);
-    let high = s.add(q, q);
-    let low = s.fma(s.mul(p, square), high, s.add(q_low, q_low));
+    // 2 atanh q = 2q + 2q³ (1/3 + q²/5 + …), the cubic term as a sum too.
+    let (square, square_low) = s.exact_product(q, q);
+    let square_low = s.fma(s.add(q, q), q_low, square_low);
+    let third = s.splat(THIRD[0]);
+    let p = s.fma(polynomial(s, square, [0.092_5, 0.111_111, 0.142_857_15, 0.2]), square, s.splat(THIRD[1]));
+    let c = s.add(third, p);
+    let c_low = s.sub(p, s.sub(c, third));
+    let (t, t_low) = s.exact_product(c, square);
+    let t_low = s.fma(c, square_low, s.fma(c_low, square, t_low));
+    let (double, double_low) = (s.add(q, q), s.add(q_low, q_low));
+    let (u, u_low) = s.exact_product(t, double);
+    let u_low = s.fma(t, double_low, s.fma(t_low, double, u_low));
+    let high = s.add(double, u);
+    let low = s.add(s.sub(u, s.sub(high, double)), s.add(double_low, u_low));
     // e · ln 2 is the larger summand wherever it is not 0.
     let whole = s.mul(e, s.splat(LN2[0]));
     let sum = s.add(whole, high);

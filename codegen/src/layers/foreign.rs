@@ -1,0 +1,96 @@
+//! Names from PyTorch and Keras, and names of LANGUAGE.md that are not there yet.
+
+use super::args::closest;
+use super::{ALL, LOSSES, find, find_loss};
+
+/// Layers and losses of the language that this version does not have.
+pub const LATER: &[&str] = &[
+    "Embedding",
+    "Permute",
+    "Slice",
+    "ZeroPad1d",
+    "ZeroPad2d",
+    "Dot",
+    "Sum",
+    "Average",
+    "Max",
+    "Conv1d",
+    "ConvTranspose2d",
+    "MaxPool1d",
+    "AvgPool1d",
+    "GlobalMaxPool",
+    "Upsample2d",
+    "LocalResponseNorm",
+    "Elu",
+    "Gelu",
+    "Silu",
+    "Softplus",
+    "Step",
+    "LayerNorm",
+    "GroupNorm",
+    "Standardize",
+    "Dropout2d",
+    "GaussianNoise",
+    "AffineSample",
+    "L1",
+    "Huber",
+    "Bce",
+    "BceWithLogits",
+    "Mean",
+    "Perceptron",
+    "Mlp",
+];
+
+/// Foreign name (lower case) and ours, for those that differ in more than case.
+const FOREIGN: &[(&str, &str)] = &[
+    ("dense", "Linear"),
+    ("fc", "Linear"),
+    ("fullyconnected", "Linear"),
+    ("batchnorm1d", "BatchNorm"),
+    ("batchnorm2d", "BatchNorm"),
+    ("batchnormalization", "BatchNorm"),
+    ("maxpooling2d", "MaxPool2d"),
+    ("averagepooling2d", "AvgPool2d"),
+    ("averagepool2d", "AvgPool2d"),
+    ("globalaveragepooling2d", "GlobalAvgPool"),
+    ("globalmaxpooling2d", "GlobalMaxPool"),
+    ("leakyrectifier", "LeakyRelu"),
+    ("conv2dtranspose", "ConvTranspose2d"),
+    ("swish", "Silu"),
+    ("crossentropyloss", "CrossEntropy"),
+    ("nllloss", "Nll"),
+    ("mseloss", "Mse"),
+    ("l1loss", "L1"),
+    ("smoothl1loss", "Huber"),
+    ("huberloss", "Huber"),
+    ("bceloss", "Bce"),
+    ("bcewithlogitsloss", "BceWithLogits"),
+    ("logsoftmaxlayer", "LogSoftmax"),
+    ("concatenate", "Concat"),
+    ("cat", "Concat"),
+    ("multiply", "Mul"),
+    ("view", "Reshape"),
+    ("sequential", "name: { … }"),
+];
+
+fn known() -> impl Iterator<Item = &'static str> {
+    ALL.iter().map(|l| l.name).chain(LOSSES.iter().map(|l| l.name)).chain(["Residual"])
+}
+
+/// Whether the name is a word of the language, now or later.
+pub fn is_taken(name: &str) -> bool {
+    find(name).is_some() || find_loss(name).is_some() || LATER.contains(&name) || name == "Residual"
+}
+
+/// Our name for a foreign one, or for another spelling.
+pub fn ours(name: &str) -> Option<&'static str> {
+    let small = name.to_lowercase().replace('_', "");
+    let listed = FOREIGN.iter().find(|(foreign, _)| *foreign == small).map(|(_, ours)| *ours);
+    listed.or_else(|| known().chain(LATER.iter().copied()).find(|own| own.to_lowercase() == small))
+}
+
+/// The nearest name among ours and `local` ones.
+pub fn suggestion<'s>(name: &str, local: impl Iterator<Item = &'s str>) -> Option<String> {
+    let all: Vec<String> = known().map(str::to_string).chain(local.map(str::to_string)).collect();
+    closest(name, all.iter().map(String::as_str)).map(str::to_string)
+}

@@ -1,0 +1,19 @@
+//! `HalfSquare(prediction, truth)`: (y − p)²/2, summed over the outputs, mean over the batch.
+
+use super::Truth;
+use super::mse::squares;
+use super::prelude::*;
+
+pub const LOSS: Loss = Loss {
+    name: "HalfSquare",
+    doc: "Half of the squared difference, summed over the outputs, mean over the batch.",
+    usage: "HalfSquare(_, y)",
+    truth: Truth::Dense,
+    arguments: &[],
+    lower,
+};
+
+fn lower(site: &mut Site) -> Result<Value> {
+    let sum = squares(site, 0.5);
+    Ok(mean_over_batch(site, sum))
+}

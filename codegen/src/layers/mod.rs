@@ -1,0 +1,170 @@
+//! The layers and losses: one file each, [`ALL`] and [`LOSSES`] list them.
+//!
+//! A layer reads its arguments, checks its operands' shapes and lowers to primitives. To add one, copy a file that is
+//! close, and enter it here: the parser's word, suggestions, gradient, fusion and emitters follow.
+//! Deliberately absent: anything that knows a device, and backward code.
+
+pub mod args;
+pub mod foreign;
+pub mod site;
+mod spatial;
+
+mod adaptive_avg_pool2d;
+mod add;
+mod avg_pool2d;
+mod batch_norm;
+mod concat;
+mod conv2d;
+mod cross_entropy;
+mod dropout;
+mod flatten;
+mod global_avg_pool;
+mod half_square;
+mod leaky_relu;
+mod linear;
+mod log_softmax;
+mod max_pool2d;
+mod mse;
+mod mul;
+mod nll;
+mod relu;
+mod reshape;
+mod sigmoid;
+mod softmax;
+mod tanh;
+
+use crate::graph::{Init, Value};
+use args::{Result, Slot, Surplus};
+use site::Site;
+
+/// What a layer or loss file needs.
+mod prelude {
+    pub use super::args::{Result, Surplus, named, positional};
+    pub use super::site::Site;
+    pub use super::spatial::{Span, check_pool_padding, too_large};
+    pub use super::{Layer, Loss, Operands, inverse_root, kaiming, mean_over_batch};
+    pub use crate::diagnostics::Diagnostic;
+    pub use crate::graph::expr::{Binary, Id, Pool, Unary, Uniform};
+    pub use crate::graph::op::*;
+    pub use crate::graph::{Init, Value, dims_text};
+}
+
+/// How many values a layer takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operands {
+    One,
+    AtLeastTwo,
+}
+
+/// A layer's record in [`ALL`].
+pub struct Layer {
+    pub name: &'static str,
+    /// First sentence of its documentation.
+    pub doc: &'static str,
+    /// An example, for messages.
+    pub usage: &'static str,
+    pub operands: Operands,
+    pub arguments: &'static [Slot],
+    pub surplus: Surplus,
+    pub lower: fn(&mut Site) -> Result<Value>,
+}
+
+/// What a loss compares with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Truth {
+    Class,
+    Dense,
+}
+
+/// A loss's record in [`LOSSES`]. `lower` gets (prediction, truth) and gives a scalar without batch.
+pub struct Loss {
+    pub name: &'static str,
+    pub doc: &'static str,
+    pub usage: &'static str,
+    pub truth: Truth,
+    pub arguments: &'static [Slot],
+    pub lower: fn(&mut Site) -> Result<Value>,
+}
+
+pub const ALL: &[Layer] = &[
+    linear::LAYER,
+    conv2d::LAYER,
+    max_pool2d::LAYER,
+    avg_pool2d::LAYER,
+    global_avg_pool::LAYER,
+    adaptive_avg_pool2d::LAYER,
+    flatten::LAYER,
+    reshape::LAYER,
+    batch_norm::LAYER,
+    dropout::LAYER,
+    relu::LAYER,
+    leaky_relu::LAYER,
+    sigmoid::LAYER,
+    tanh::LAYER,
+    softmax::LAYER,
+    log_softmax::LAYER,
+    add::LAYER,
+    mul::LAYER,
+    concat::LAYER,
+];
+
+pub const LOSSES: &[Loss] = &[cross_entropy::LOSS, nll::LOSS, mse::LOSS, half_square::LOSS];
+
+pub fn find(name: &str) -> Option<&'static Layer> {
+    ALL.iter().find(|l| l.name == name)
+}
+
+pub fn find_loss(name: &str) -> Option<&'static Loss> {
+    LOSSES.iter().find(|l| l.name == name)
+}
+
+/// PyTorch's `kaiming_uniform_(a = √5)`, which is U(±1/√fan_in).
+pub fn kaiming() -> Init {
+    Init::KaimingUniform { gain: (1.0f64 / 3.0).sqrt(), fan_out: false }
+}
+
+/// PyTorch's start of a bias: U(±1/√fan_in).
+pub fn inverse_root(fan_in: usize) -> Init {
+    let bound = 1.0 / (fan_in.max(1) as f64).sqrt();
+    Init::Uniform { low: -bound, high: bound }
+}
+
+/// A loss per sample, [1]-like, as the scalar mean over the batch.
+pub fn mean_over_batch(site: &mut Site, per_sample: Value) -> Value {
+    let sum = site.b.sum(per_sample, &[], true);
+    let sum = site.b.reshape(sum, &[]);
+    site.b.over_batch(sum)
+}
+
+/// A class as dense values: 1 at its index, 0 elsewhere.
+pub fn one_hot_of(b: &mut crate::graph::builder::Builder, label: Value, classes: usize) -> Value {
+    use crate::graph::op::{MoveOp, Op};
+    let one = b.reshape(label, &[1]);
+    let wide = b.op(Op::Move(MoveOp::Broadcast { dims: vec![classes], batch: true }), &[one]);
+    b.map1(wide, |p, label| {
+        let index = p.index(0);
+        let hit = p.binary(crate::graph::expr::Binary::Eq, index, label);
+        let (one, zero) = (p.constant(1.0), p.constant(0.0));
+        p.select(hit, one, zero)
+    })
+}
+
+/// Operands of an element-wise layer: equal rank, extents equal or 1.
+pub fn check_broadcast(site: &Site) -> Result<()> {
+    let first = site.dims(0);
+    let mut common = first.clone();
+    for i in 1..site.inputs.len() {
+        let dims = site.dims(i);
+        let fits = dims.is_empty()
+            || dims.len() == common.len() && dims.iter().zip(&common).all(|(a, b)| a == b || *a == 1 || *b == 1);
+        if !fits {
+            let (a, b) = (crate::graph::dims_text(&first), crate::graph::dims_text(&dims));
+            let message = format!("operands of `{}` have shapes {a} and {b}", site.args.layer);
+            return Err(site.shape_error(message).help("extents must be equal, or 1 on one side"));
+        }
+        for (c, d) in common.iter_mut().zip(&dims) {
+            *c = (*c).max(*d);
+        }
+    }
+    Ok(())
+}

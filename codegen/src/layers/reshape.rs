@@ -1,0 +1,31 @@
+//! `Reshape<[16, 7, 7]>`: the same values in row-major order, with other extents.
+
+use super::prelude::*;
+
+pub const LAYER: Layer = Layer {
+    name: "Reshape",
+    doc: "The same values in row-major order, with other extents.",
+    usage: "Reshape<[16, 7, 7]>",
+    operands: Operands::One,
+    arguments: &[positional("shape")],
+    surplus: Surplus::Nothing,
+    lower,
+};
+
+fn lower(site: &mut Site) -> Result<Value> {
+    let shape = site.args.sizes("shape")?;
+    let dims = site.dims(0);
+    let count = |dims: &[usize]| dims.iter().product::<usize>();
+    if count(&shape) != count(&dims) {
+        let message = format!(
+            "`Reshape` to {} needs {} values, but its input {} has {}",
+            dims_text(&shape),
+            count(&shape),
+            dims_text(&dims),
+            count(&dims)
+        );
+        return Err(Diagnostic::new(site.args.source("shape"), message).trail(site.trail.clone()));
+    }
+    let x = site.inputs[0];
+    Ok(site.b.reshape(x, &shape))
+}

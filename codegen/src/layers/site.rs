@@ -1,0 +1,190 @@
+//! What a layer sees while it is lowered: its arguments, its operands, and where to put parameters and nodes.
+
+use super::args::{Args, Result};
+use crate::diagnostics::{Diagnostic, Source};
+use crate::graph::builder::Builder;
+use crate::graph::expr::{Id, Pool};
+use crate::graph::op::{Leaf, Op};
+use crate::graph::{DType, Init, Param, Shape, State, Type, Value, dims_text};
+
+/// Parameters and states of a network: made by the first lowering, met again by the second.
+#[derive(Debug, Default)]
+pub struct Tables {
+    pub params: Vec<Param>,
+    pub states: Vec<State>,
+    /// How many the running lowering has met.
+    pub params_met: usize,
+    pub states_met: usize,
+    /// `Assign` nodes of the running lowering.
+    pub assigns: Vec<Value>,
+    /// Random streams given out.
+    pub streams: u32,
+    /// Elements of parameters that the running lowering has met.
+    pub elements: usize,
+}
+
+impl Tables {
+    /// Start again from the first parameter.
+    pub fn rewind(&mut self) {
+        (self.params_met, self.states_met, self.streams, self.elements) = (0, 0, 0, 0);
+        self.assigns.clear();
+    }
+}
+
+/// What `#[…]` around a layer asks for.
+#[derive(Clone, Debug, Default)]
+pub struct Wishes {
+    pub frozen: bool,
+    /// Parameters by name, or all of them by the empty name.
+    pub no_decay: Vec<String>,
+    /// The innermost last; the flag says that it stands on the layer itself.
+    pub inits: Vec<Wish>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Wish {
+    pub parameter: String,
+    pub init: Init,
+    pub source: Source,
+    /// Stands on the layer itself, not on a group around it.
+    pub own: bool,
+    /// Number of the attribute in the network, to know which were never used.
+    pub id: usize,
+}
+
+pub struct Site<'a> {
+    pub args: Args<'a>,
+    pub inputs: Vec<Value>,
+    pub b: Builder<'a>,
+    pub tables: &'a mut Tables,
+    /// Prefix of parameter names: `features.0`.
+    pub path: String,
+    /// In training mode, and not frozen.
+    pub training: bool,
+    pub wishes: &'a Wishes,
+    /// Which `#[init]`s found a parameter, by `Wish::id`.
+    pub used: &'a mut Vec<usize>,
+    /// `image [1, 28, 28] → features.0 [6, 28, 28] → here`
+    pub trail: String,
+}
+
+impl Site<'_> {
+    /// Extents of operand `i`.
+    pub fn dims(&self, i: usize) -> Vec<usize> {
+        self.b.dims(self.inputs[i]).to_vec()
+    }
+
+    /// A mistake of shapes, on the layer's name.
+    pub fn shape_error(&self, message: impl Into<String>) -> Diagnostic {
+        Diagnostic::new(self.args.source, message).trail(self.trail.clone())
+    }
+
+    /// The operand as an image [C, H, W].
+    pub fn image(&self) -> Result<[usize; 3]> {
+        match self.dims(0)[..] {
+            [c, h, w] => Ok([c, h, w]),
+            ref dims => Err(self.shape_error(format!(
+                "`{}` takes an image [channels, height, width], but its input has shape {}",
+                self.args.layer,
+                dims_text(dims)
+            ))),
+        }
+    }
+
+    /// A trainable value named `path.name`.
+    pub fn param(&mut self, name: &str, dims: &[usize], init: Init, fan_in: usize, fan_out: usize) -> Result<Value> {
+        let full = if self.path.is_empty() { name.to_string() } else { format!("{}.{name}", self.path) };
+        self.param_named(name, full, dims, init, fan_in, fan_out)
+    }
+
+    pub fn param_named(
+        &mut self,
+        name: &str,
+        full: String,
+        dims: &[usize],
+        init: Init,
+        fan_in: usize,
+        fan_out: usize,
+    ) -> Result<Value> {
+        let numel = dims.iter().try_fold(1usize, |n, d| n.checked_mul(*d)).filter(|n| *n < 1 << 32);
+        let Some(numel) = numel else {
+            return Err(self.shape_error(format!("`{full}` would have shape {}, which is too large", dims_text(dims))));
+        };
+        let index = self.tables.params_met;
+        self.tables.params_met += 1;
+        self.tables.elements += numel;
+        if index == self.tables.params.len() {
+            let init = self.wished(name, dims, init)?;
+            let no_decay = self.wishes.no_decay.iter().any(|n| n.is_empty() || n == name);
+            self.tables.params.push(Param {
+                name: full,
+                dims: dims.to_vec(),
+                init,
+                fan_in,
+                fan_out,
+                frozen: self.wishes.frozen,
+                no_decay,
+                source: self.args.source,
+            });
+        }
+        let ty = Type { dtype: DType::F32, shape: Shape::fixed(dims) };
+        Ok(self.b.graph.push_leaf(Leaf::Param(index), ty, self.b.source, &self.b.layer))
+    }
+
+    /// The innermost `#[init]` for this parameter. One around a group leaves vectors to their default if it needs fans.
+    fn wished(&mut self, name: &str, dims: &[usize], default: Init) -> Result<Init> {
+        for wish in self.wishes.inits.iter().rev().filter(|w| w.parameter == name) {
+            self.used.push(wish.id);
+            let fans = match wish.init {
+                Init::KaimingUniform { .. } | Init::KaimingNormal { .. } => true,
+                Init::XavierUniform { .. } | Init::XavierNormal { .. } => true,
+                Init::Zeros | Init::Ones | Init::Constant(_) | Init::Uniform { .. } | Init::Normal { .. } => false,
+            };
+            if !fans || dims.len() >= 2 {
+                return Ok(wish.init);
+            }
+            if wish.own {
+                let message = format!(
+                    "`{name}` of `{}` has shape {}: Kaiming and Xavier need a fan, so at least 2 axes",
+                    self.args.layer,
+                    dims_text(dims)
+                );
+                return Err(
+                    Diagnostic::new(wish.source, message).help("`Normal`, `Uniform`, `Constant`, `Ones` or `Zeros`")
+                );
+            }
+            return Ok(default);
+        }
+        Ok(default)
+    }
+
+    /// A saved value that training changes by `assign`: its number and its leaf.
+    pub fn state(&mut self, name: &str, dims: &[usize], init: Init) -> (usize, Value) {
+        let full = if self.path.is_empty() { name.to_string() } else { format!("{}.{name}", self.path) };
+        let index = self.tables.states_met;
+        self.tables.states_met += 1;
+        if index == self.tables.states.len() {
+            self.tables.states.push(State { name: full, dims: dims.to_vec(), init, source: self.args.source });
+        }
+        let ty = Type { dtype: DType::F32, shape: Shape::fixed(dims) };
+        (index, self.b.graph.push_leaf(Leaf::State(index), ty, self.b.source, &self.b.layer))
+    }
+
+    pub fn assign(&mut self, state: usize, value: Value) {
+        let node = self.b.op(Op::Assign { state }, &[value]);
+        self.tables.assigns.push(node);
+    }
+
+    /// Uniform numbers in [0, 1) with a stream of their own.
+    pub fn random(&mut self, dims: &[usize]) -> Value {
+        let stream = self.tables.streams;
+        self.tables.streams += 1;
+        self.b.random(stream, Shape::sample(dims))
+    }
+
+    /// An element-wise layer.
+    pub fn map1(&mut self, f: impl FnOnce(&mut Pool, Id) -> Id) -> Value {
+        let x = self.inputs[0];
+        self.b.map1(x, f)
+    }
+}

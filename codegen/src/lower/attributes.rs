@@ -1,0 +1,363 @@
+//! `#[…]` on networks, groups and layers.
+
+use super::body::Lowering;
+use super::*;
+use crate::declaration::{Dump, Fusion, Precision};
+use crate::graph::Init;
+use crate::layers::args::{Args, Surplus, closest, positional};
+use crate::layers::site::Wish;
+use crate::syntax::{ArgumentValue, Call, parse_arguments};
+use quote::ToTokens;
+use syn::{Attribute, Meta};
+
+/// An `#[init(parameter = …)]` that was met.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    pub parameter: String,
+    pub source: Source,
+}
+
+const KNOWN: &[&str] = &["frozen", "init", "no_decay", "name", "probe", "fusion", "cuda", "dump", "doc"];
+
+/// The network's own attributes; those of its layers are read with the lines.
+pub(super) fn declaration(network: &syntax::Network, errors: &mut Errors) -> Declaration {
+    let mut declaration = Declaration {
+        ident: network.name.clone(),
+        vis: network.vis.clone(),
+        docs: TokenStream::new(),
+        family: Vec::new(),
+        members: Vec::new(),
+        fusion: Fusion::On,
+        precision: Precision::F32,
+        dumps: Vec::new(),
+    };
+    for attribute in &network.attributes {
+        let source = Source::of(attribute.path());
+        match word(attribute).as_str() {
+            "doc" => declaration.docs.extend(attribute.to_token_stream()),
+            "fusion" => match one_word(attribute).as_deref() {
+                Some("off") => declaration.fusion = Fusion::Off,
+                Some("both") => declaration.fusion = Fusion::Both,
+                _ => errors.push(
+                    Diagnostic::new(source, "`fusion` is `off` or `both`")
+                        .help("write `#[fusion(off)]`; without the attribute kernels are fused"),
+                ),
+            },
+            "cuda" => match key_value(attribute) {
+                Some((key, value)) if key == "precision" && value == "f32" => declaration.precision = Precision::F32,
+                Some((key, value)) if key == "precision" && value == "tf32" => declaration.precision = Precision::Tf32,
+                Some((key, value)) if key == "precision" && value == "bf16" => declaration.precision = Precision::Bf16,
+                _ => errors.push(
+                    Diagnostic::new(source, "`cuda` takes a precision")
+                        .help("write `#[cuda(precision = tf32)]`, with `f32`, `tf32` or `bf16`"),
+                ),
+            },
+            "dump" => dumps(attribute, &mut declaration, errors),
+            _ => {}
+        }
+    }
+    declaration
+}
+
+fn dumps(attribute: &Attribute, declaration: &mut Declaration, errors: &mut Errors) {
+    const WORDS: [(&str, Dump); 5] = [
+        ("graph", Dump::Graph),
+        ("schedule", Dump::Schedule),
+        ("memory", Dump::Memory),
+        ("cuda", Dump::Cuda),
+        ("cpu", Dump::Cpu),
+    ];
+    for argument in arguments(attribute, errors) {
+        let text = argument.value.text();
+        match WORDS.iter().find(|(word, _)| *word == text && argument.name.is_none()) {
+            Some((_, dump)) => declaration.dumps.push(*dump),
+            None => {
+                let message = format!("`{text}` is no stage to dump");
+                let help = format!("`dump` knows {}", listed(WORDS.iter().map(|(word, _)| *word)));
+                errors.push(Diagnostic::new(argument.source, message).help(help));
+            }
+        }
+    }
+}
+
+/// `frozen` of `#[frozen]`.
+fn word(attribute: &Attribute) -> String {
+    attribute.path().get_ident().map(Ident::to_string).unwrap_or_default()
+}
+
+/// The arguments in the parentheses of an attribute.
+fn arguments(attribute: &Attribute, errors: &mut Errors) -> Vec<Argument> {
+    let tokens = match &attribute.meta {
+        Meta::List(list) => list.tokens.clone(),
+        Meta::Path(_) | Meta::NameValue(_) => TokenStream::new(),
+    };
+    parse_arguments(tokens).unwrap_or_else(|e| {
+        errors.push(syntax::diagnostic(e));
+        Vec::new()
+    })
+}
+
+fn one_word(attribute: &Attribute) -> Option<String> {
+    match &attribute.meta {
+        Meta::List(list) => Some(list.tokens.to_string()),
+        Meta::Path(_) | Meta::NameValue(_) => None,
+    }
+}
+
+fn key_value(attribute: &Attribute) -> Option<(String, String)> {
+    let mut ignored = Errors::default();
+    let arguments = arguments(attribute, &mut ignored);
+    ignored.discard();
+    match arguments.as_slice() {
+        [argument] => Some((argument.name.as_ref()?.to_string(), argument.value.text())),
+        _ => None,
+    }
+}
+
+impl Lowering<'_> {
+    /// `#[name = "encoder.0"]`: what parameter names say instead of the label or the position.
+    pub fn renamed(&mut self, attributes: &[Attribute]) -> Option<String> {
+        let attribute = attributes.iter().find(|a| a.path().is_ident("name"))?;
+        match &attribute.meta {
+            Meta::NameValue(pair) => match &pair.value {
+                syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. }) => {
+                    let name = text.value();
+                    let sound = name
+                        .split('.')
+                        .all(|part| !part.is_empty() && part.chars().all(|c| c.is_alphanumeric() || c == '_'));
+                    if !sound {
+                        let message = format!("{name:?} is no parameter name");
+                        let help = "letters, digits and `_`, joined by dots: `\"encoder.0\"`";
+                        self.errors.push(Diagnostic::new(Source::at(text.span()), message).help(help));
+                    }
+                    return sound.then_some(name);
+                }
+                other => Source::of(other),
+            },
+            Meta::Path(_) | Meta::List(_) => Source::of(attribute.path()),
+        };
+        let source = Source::of(attribute.path());
+        self.errors.push(Diagnostic::new(source, "`name` takes a text").help("write `#[name = \"encoder.0\"]`"));
+        None
+    }
+
+    /// Run `inside` with what the attributes ask for.
+    pub fn around(&mut self, attributes: &[Attribute], network: bool, inside: impl FnOnce(&mut Self)) {
+        if attributes.is_empty() {
+            return inside(self);
+        }
+        let outer = self.wishes.clone();
+        for attribute in attributes {
+            self.attribute(attribute, network);
+        }
+        inside(self);
+        self.wishes = outer;
+    }
+
+    fn attribute(&mut self, attribute: &Attribute, network: bool) {
+        let source = Source::of(attribute.path());
+        let name = word(attribute);
+        match name.as_str() {
+            "doc" => {}
+            "frozen" => match &attribute.meta {
+                Meta::Path(_) => self.wishes.frozen = true,
+                Meta::List(_) | Meta::NameValue(_) => {
+                    let message =
+                        "`#[frozen(…)]` with paths stands on a declaration from a block, which is not there yet";
+                    self.errors.push(Diagnostic::new(source, message).help("write `#[frozen]` on the group or layer"));
+                }
+            },
+            "no_decay" => match &attribute.meta {
+                Meta::Path(_) => self.wishes.no_decay.push(String::new()),
+                Meta::List(_) | Meta::NameValue(_) => {
+                    for argument in arguments(attribute, self.errors) {
+                        self.wishes.no_decay.push(argument.value.text());
+                    }
+                }
+            },
+            "init" => self.init_attribute(attribute, source),
+            "name" if network => {
+                let message = "`name` stands on a group or a layer, not on the network";
+                self.errors.push(Diagnostic::new(source, message));
+            }
+            "name" => {}
+            "fusion" | "cuda" | "dump" if network => {}
+            "fusion" | "cuda" | "dump" => {
+                let message = format!("`{name}` stands on the network, not on a line of it");
+                self.errors.push(Diagnostic::new(source, message).help("move it before `pub`"));
+            }
+            "probe" => {
+                let message = "`#[probe]` is not there yet";
+                self.errors
+                    .push(Diagnostic::new(source, message).help("`output` returns values beside the prediction"));
+            }
+            "cfg" | "cfg_attr" => {
+                let message =
+                    format!("`#[{name}]` cannot stand in `network!`: a macro does not know the configuration");
+                let help = "a constant of the network and `if`: `<BIG = true>`, `if BIG { … }`";
+                self.errors.push(Diagnostic::new(source, message).help(help));
+            }
+            other => {
+                let other =
+                    if other.is_empty() { attribute.path().to_token_stream().to_string() } else { other.into() };
+                let diagnostic = Diagnostic::new(source, format!("there is no attribute `{other}`"));
+                self.errors.push(match closest(&other, KNOWN.iter().copied()) {
+                    Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+                    None => diagnostic.help("`frozen`, `init`, `no_decay` and `name` stand on groups and layers"),
+                });
+            }
+        }
+    }
+
+    fn init_attribute(&mut self, attribute: &Attribute, source: Source) {
+        let arguments = arguments(attribute, self.errors);
+        if arguments.is_empty() {
+            let help = "write `#[init(weight = KaimingNormal<mode = fan_out>, bias = Zeros)]`";
+            self.errors.push(Diagnostic::new(source, "`init` names no parameter").help(help));
+        }
+        for argument in arguments {
+            let Some(parameter) = &argument.name else {
+                let message = format!("`{}` is for no parameter", argument.value.text());
+                let help = format!("write `weight = {}`", argument.value.text());
+                self.errors.push(Diagnostic::new(argument.source, message).help(help));
+                continue;
+            };
+            let id = self.asked.len();
+            let source = Source::at(parameter.span());
+            self.asked.push(Asked { parameter: parameter.to_string(), source });
+            let Some(init) = self.init(&argument) else {
+                self.used_wishes.push(id);
+                continue;
+            };
+            let wish = Wish { parameter: parameter.to_string(), init, source: argument.source, own: false, id };
+            self.wishes.inits.push(wish);
+        }
+    }
+
+    /// `#[init(wieght = …)]`: a name that no parameter below has.
+    pub fn check_inits(&mut self) {
+        if !self.training || !self.errors.is_empty() {
+            return;
+        }
+        for (id, asked) in self.asked.iter().enumerate() {
+            if !self.used_wishes.contains(&id) {
+                let message = format!("nothing here has a parameter `{}`", asked.parameter);
+                let diagnostic = Diagnostic::new(asked.source, message);
+                self.errors.push(match closest(&asked.parameter, ["weight", "bias"].into_iter()) {
+                    Some(near) if near != asked.parameter => diagnostic.help(format!("did you mean `{near}`?")),
+                    _ => diagnostic.help("remove it"),
+                });
+            }
+        }
+    }
+
+    /// `KaimingNormal<mode = fan_out>`
+    pub fn init(&mut self, argument: &Argument) -> Option<Init> {
+        const NAMES: [&str; 9] = [
+            "Zeros",
+            "Ones",
+            "Constant",
+            "Uniform",
+            "Normal",
+            "KaimingUniform",
+            "KaimingNormal",
+            "XavierUniform",
+            "XavierNormal",
+        ];
+        let ArgumentValue::Word(name, arguments) = &argument.value else {
+            let message = format!("`{}` is no initialiser", argument.value.text());
+            let help = format!("write `Constant<{}>`", argument.value.text());
+            self.errors.push(Diagnostic::new(argument.source, message).help(help));
+            return None;
+        };
+        let call = Call {
+            name: name.clone(),
+            qualifier: None,
+            arguments: arguments.clone(),
+            operands: None,
+            source: argument.source,
+        };
+        let (slots, usage): (&'static [_], _) = match name.to_string().as_str() {
+            "Zeros" | "Ones" => (&[], "Zeros"),
+            "Constant" => (&const { [positional("value")] }, "Constant<0.25>"),
+            "Uniform" => (&const { [positional("a"), positional("b")] }, "Uniform<-0.1, 0.1>"),
+            "Normal" => (&const { [positional("mean"), positional("std")] }, "Normal<std = 0.02>"),
+            "KaimingUniform" | "KaimingNormal" => (KAIMING, "KaimingNormal<mode = fan_out>"),
+            "XavierUniform" | "XavierNormal" => (&const { [positional("gain")] }, "XavierUniform<gain = 1>"),
+            other => {
+                let diagnostic = Diagnostic::new(Source::at(name.span()), format!("there is no initialiser `{other}`"));
+                self.errors.push(match closest(other, NAMES.into_iter()) {
+                    Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+                    None => diagnostic.help(format!("initialisers are {}", listed(NAMES.into_iter()))),
+                });
+                return None;
+            }
+        };
+        let args = Args::read(&call, slots, Surplus::Nothing, usage, &self.constants, None, self.errors)?;
+        match read_init(&name.to_string(), &args) {
+            Ok(init) => Some(init),
+            Err(diagnostic) => {
+                self.errors.push(diagnostic);
+                None
+            }
+        }
+    }
+}
+
+const KAIMING: &[crate::layers::args::Slot] =
+    &[crate::layers::args::named("mode"), crate::layers::args::named("nonlinearity"), crate::layers::args::named("a")];
+
+fn read_init(name: &str, args: &Args) -> Result<Init, Diagnostic> {
+    Ok(match name {
+        "Ones" => Init::Ones,
+        "Constant" => Init::Constant(args.float("value")?),
+        "Uniform" => {
+            let (low, high) = (args.float_or("a", 0.0)?, args.float_or("b", 1.0)?);
+            if low > high {
+                let message = format!("`Uniform` from {low} to {high} is empty");
+                return Err(Diagnostic::new(args.source("a"), message).help(format!("`Uniform<{high}, {low}>`")));
+            }
+            Init::Uniform { low, high }
+        }
+        "Normal" => {
+            let std = args.float_or("std", 1.0)?;
+            if std < 0.0 {
+                return Err(Diagnostic::new(
+                    args.source("std"),
+                    format!("`std` of `Normal` is not negative, found {std}"),
+                ));
+            }
+            Init::Normal { mean: args.float_or("mean", 0.0)?, std }
+        }
+        "KaimingUniform" | "KaimingNormal" => {
+            let fan_out = args.word_or("mode", &["fan_in", "fan_out"], "fan_in")? == "fan_out";
+            let gain = kaiming_gain(args)?;
+            if name == "KaimingUniform" {
+                Init::KaimingUniform { gain, fan_out }
+            } else {
+                Init::KaimingNormal { gain, fan_out }
+            }
+        }
+        "XavierUniform" => Init::XavierUniform { gain: args.float_or("gain", 1.0)? },
+        "XavierNormal" => Init::XavierNormal { gain: args.float_or("gain", 1.0)? },
+        _ => Init::Zeros,
+    })
+}
+
+/// PyTorch's `calculate_gain`; its default is leaky ReLU with slope a = 0.
+fn kaiming_gain(args: &Args) -> Result<f64, Diagnostic> {
+    const NAMES: &[&str] = &["relu", "leaky_relu", "tanh", "sigmoid", "linear", "selu"];
+    let nonlinearity = args.word_or("nonlinearity", NAMES, "leaky_relu")?;
+    let a = args.float_or("a", 0.0)?;
+    if args.has("a") && nonlinearity != "leaky_relu" {
+        let message = format!("`a` is the slope of `leaky_relu`, but `nonlinearity` is `{nonlinearity}`");
+        return Err(Diagnostic::new(args.source("a"), message).help("remove one of them"));
+    }
+    Ok(match nonlinearity {
+        "relu" => 2f64.sqrt(),
+        "tanh" => 5.0 / 3.0,
+        "selu" => 0.75,
+        "sigmoid" | "linear" => 1.0,
+        _ => (2.0 / (1.0 + a * a)).sqrt(),
+    })
+}

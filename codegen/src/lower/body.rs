@@ -1,0 +1,410 @@
+//! The lowering of one network in one mode: its state, and the walk over its lines.
+
+use super::attributes::Asked;
+use super::names::{Fact, Name};
+use super::*;
+use crate::graph::Graph;
+use crate::layers::site::Wishes;
+use crate::syntax::{Kind, Line};
+use std::collections::{BTreeSet, HashMap};
+
+/// The value that the next line takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Current {
+    /// None yet: no input, or several.
+    Nothing,
+    /// A line before was wrong.
+    Poisoned,
+    Is(Value),
+}
+
+impl Current {
+    pub fn of(value: Option<Value>) -> Self {
+        value.map_or(Current::Poisoned, Current::Is)
+    }
+
+    pub fn value(self) -> Option<Value> {
+        match self {
+            Current::Is(value) => Some(value),
+            Current::Nothing | Current::Poisoned => None,
+        }
+    }
+}
+
+/// Where parameter names are made: the prefix, and how lines without a label are called.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    pub prefix: String,
+    /// An `nn.Sequential`: every line is a member. Otherwise an `nn.Module`.
+    pub sequential: bool,
+    /// Position of the next line.
+    pub next: usize,
+}
+
+impl Place {
+    pub fn module(prefix: String) -> Self {
+        Place { prefix, sequential: false, next: 0 }
+    }
+
+    pub fn sequential(prefix: String) -> Self {
+        Place { prefix, sequential: true, next: 0 }
+    }
+
+    /// The full name of a member.
+    pub fn join(&self, member: &str) -> String {
+        if self.prefix.is_empty() { member.to_string() } else { format!("{}.{member}", self.prefix) }
+    }
+}
+
+/// A line that computed something, for the search for unused values.
+#[derive(Clone, Debug)]
+pub(super) struct Computed {
+    pub value: Value,
+    pub source: Source,
+    /// What messages call it.
+    pub what: String,
+    /// Its name begins with `_`.
+    pub exempt: bool,
+}
+
+/// The terms of `loss:` after lowering.
+#[derive(Clone, Debug)]
+pub(super) struct LossValue {
+    pub total: Option<Value>,
+    pub correct: Option<Value>,
+    /// The first operand of each term.
+    pub predictions: Vec<Option<(String, Value)>>,
+    pub source: Source,
+}
+
+/// An `output` with its name.
+#[derive(Clone, Debug)]
+pub(super) struct OutputValue {
+    pub name: String,
+    pub value: Option<Value>,
+    pub source: Source,
+}
+
+pub(super) struct Lowering<'a> {
+    pub scope: Scope<'a>,
+    pub training: bool,
+    pub graph: Graph,
+    pub tables: &'a mut Tables,
+    pub errors: &'a mut Errors,
+    pub constants: Constants,
+    pub names: Vec<Vec<Name>>,
+    /// Names of lines that come later, for the message about a use before.
+    pub later_names: BTreeSet<String>,
+    pub current: Current,
+    pub facts: HashMap<Value, Fact>,
+    pub wishes: Wishes,
+    /// `#[init]`s met, and the numbers of those that found a parameter.
+    pub asked: Vec<Asked>,
+    pub used_wishes: Vec<usize>,
+    pub layers: Vec<LayerRow>,
+    pub labels: Vec<Label>,
+    pub inputs: Vec<Port>,
+    pub targets: Vec<Port>,
+    pub outputs: Option<Vec<OutputValue>>,
+    pub loss: Option<LossValue>,
+    pub computed: Vec<Computed>,
+    /// Blocks around the present line.
+    pub calls: Vec<String>,
+    /// A layer was lowered, so that a further input does not take the current value away.
+    pub begun: bool,
+    /// One message about the missing current value is enough.
+    pub complained: bool,
+}
+
+/// Both modes of `network` with these constants, or the ports as far as they are known.
+pub(super) fn lower(
+    network: &syntax::Network,
+    scope: &Scope,
+    constants: &Constants,
+    errors: &mut Errors,
+) -> Result<Module, (Vec<Port>, Vec<Port>)> {
+    let mut tables = Tables::default();
+    let before = errors.len();
+    let mut training = Lowering::new(scope, constants, &mut tables, errors, true);
+    let mode = training.network(network);
+    let ports = (training.inputs.clone(), training.targets.clone());
+    let (Some((training, _)), true) = (mode, errors.len() == before) else { return Err(ports) };
+    tables.rewind();
+    let mut evaluation = Lowering::new(scope, constants, &mut tables, errors, false);
+    let mode = evaluation.network(network);
+    let (inputs, targets) = (evaluation.inputs.clone(), evaluation.targets.clone());
+    let (layers, labels) = (evaluation.layers.clone(), evaluation.labels.clone());
+    let (Some((evaluation, outputs)), true) = (mode, errors.len() == before) else { return Err(ports) };
+    Ok(Module {
+        name: network.name.to_string(),
+        inputs,
+        targets,
+        outputs,
+        params: tables.params,
+        states: tables.states,
+        layers,
+        labels,
+        training,
+        evaluation,
+    })
+}
+
+/// The ports of a network whose constants are in doubt, as far as they can be read.
+pub(super) fn ports_only(network: &syntax::Network, scope: &Scope, constants: &Constants) -> (Vec<Port>, Vec<Port>) {
+    let (mut tables, mut ignored) = (Tables::default(), Errors::default());
+    let mut lowering = Lowering::new(scope, constants, &mut tables, &mut ignored, true);
+    for line in &network.body {
+        if matches!(line.kind, Kind::Input { .. } | Kind::Target { .. }) {
+            lowering.line(line, &mut Place::module(String::new()));
+        }
+    }
+    let ports = (lowering.inputs, lowering.targets);
+    ignored.discard();
+    ports
+}
+
+impl<'a> Lowering<'a> {
+    fn new(
+        scope: &Scope<'a>,
+        constants: &Constants,
+        tables: &'a mut Tables,
+        errors: &'a mut Errors,
+        training: bool,
+    ) -> Self {
+        Lowering {
+            scope: scope.clone(),
+            training,
+            graph: Graph::default(),
+            tables,
+            errors,
+            constants: constants.clone(),
+            names: vec![Vec::new()],
+            later_names: BTreeSet::new(),
+            current: Current::Nothing,
+            facts: HashMap::new(),
+            wishes: Wishes::default(),
+            asked: Vec::new(),
+            used_wishes: Vec::new(),
+            layers: Vec::new(),
+            labels: Vec::new(),
+            inputs: Vec::new(),
+            targets: Vec::new(),
+            outputs: None,
+            loss: None,
+            computed: Vec::new(),
+            calls: Vec::new(),
+            begun: false,
+            complained: false,
+        }
+    }
+
+    fn network(&mut self, network: &syntax::Network) -> Option<(Mode, Vec<Port>)> {
+        let has_input = network.body.iter().any(|line| match &line.kind {
+            Kind::Input { .. } | Kind::If { .. } => true,
+            Kind::Broken => true,
+            _ => false,
+        });
+        if !has_input {
+            let source = Source::at(network.name.span());
+            let message = format!("the network `{}` has no `input`", network.name);
+            self.errors
+                .push(Diagnostic::new(source, message).help("declare what it is fed: `input image: [1, 28, 28];`"));
+            self.complained = true;
+            self.current = Current::Poisoned;
+        }
+        let mut place = Place::module(String::new());
+        self.around(&network.attributes, true, |lowering| lowering.body(&network.body, &mut place));
+        self.finish(network)
+    }
+
+    /// The lines of one pair of braces.
+    pub fn body(&mut self, lines: &[Line], place: &mut Place) {
+        let outer = std::mem::take(&mut self.later_names);
+        self.later_names.extend(lines.iter().flat_map(line_names).map(|n| n.to_string()));
+        self.later_names.extend(outer.iter().cloned());
+        for line in lines {
+            self.line(line, place);
+            for name in line_names(line) {
+                self.later_names.remove(&name.to_string());
+            }
+        }
+        self.later_names = outer;
+    }
+
+    pub fn line(&mut self, line: &Line, place: &mut Place) {
+        self.around(&line.attributes, false, |lowering| lowering.bare_line(line, place));
+    }
+
+    fn bare_line(&mut self, line: &Line, place: &mut Place) {
+        match &line.kind {
+            Kind::Broken => {
+                self.current = Current::Poisoned;
+                self.begun = true;
+            }
+            Kind::Input { name, port } => self.input(name, port),
+            Kind::Target { name, port } => self.target(name, port),
+            Kind::From(path) => {
+                let value = self.operand_path(path);
+                self.begun = true;
+                self.current = Current::of(value);
+            }
+            Kind::Output(paths) => self.output(paths),
+            Kind::Loss(terms) => self.loss_line(terms, line.source),
+            Kind::Param { name, dims, init } => self.param_line(name, dims, init.as_ref(), place),
+            Kind::If { condition, then, otherwise } => match self.constants.truth(condition) {
+                Ok(true) => self.body(then, place),
+                Ok(false) => self.body(otherwise, place),
+                Err(diagnostic) => {
+                    self.errors.push(diagnostic);
+                    self.current = Current::Poisoned;
+                }
+            },
+            Kind::Repeat { count, body } => self.repeat(count, body, place),
+            Kind::Call(_) | Kind::Group { .. } | Kind::Residual { .. } | Kind::Concat { .. } => {
+                self.computing_line(line, place);
+            }
+        }
+    }
+
+    fn repeat(&mut self, count: &Argument, body: &[Line], place: &mut Place) {
+        let times = match self.constants.argument(count) {
+            Ok(Number::Int(times)) if (0..=4096).contains(&times) => times,
+            Ok(other) => {
+                let message = format!("`repeat` takes a whole number from 0 to 4096, found {}", other.text());
+                self.errors.push(Diagnostic::new(count.source, message));
+                1
+            }
+            Err(diagnostic) => {
+                self.errors.push(diagnostic);
+                1
+            }
+        };
+        for _ in 0..times {
+            self.names.push(Vec::new());
+            let before = self.errors.len();
+            self.body(body, place);
+            self.names.pop();
+            if self.errors.len() > before {
+                // Further rounds would say the same.
+                self.current = Current::Poisoned;
+                return;
+            }
+        }
+    }
+
+    /// A line that gives a value: it gets its place among the parameter names, and binds its names.
+    fn computing_line(&mut self, line: &Line, place: &mut Place) {
+        self.begun = true;
+        if let Kind::Call(call) = &line.kind
+            && line.label.is_none()
+            && !place.sequential
+            && self.is_block(&call.name)
+        {
+            // Transparent: its lines are named as if they stood here.
+            let elements = self.tables.elements;
+            let value = self.block_call(call, place);
+            return self.computed_line(line, place, value, Vec::new(), elements);
+        }
+        let elements = self.tables.elements;
+        let position = place.next;
+        let transparent = line.label.is_none()
+            && !place.sequential
+            && matches!(line.kind, Kind::Residual { .. } | Kind::Concat { .. });
+        if !transparent {
+            place.next += 1;
+        }
+        let member = self.renamed(&line.attributes).unwrap_or_else(|| match &line.label {
+            Some(label) => label.to_string(),
+            None => position.to_string(),
+        });
+        let path = place.join(&member);
+        let mut inner = Vec::new();
+        let value = match &line.kind {
+            Kind::Call(call) if self.is_block(&call.name) => self.block_call(call, &mut Place::module(path.clone())),
+            Kind::Call(call) => {
+                // A layer outside of any group bears its own name on the trail: a bare position says little.
+                let bare = line.label.is_none() && place.prefix.is_empty();
+                let shown = if bare { call.name.to_string() } else { path.clone() };
+                self.layer_call(call, line, &path, &shown)
+            }
+            Kind::Group { body, operands } => {
+                let start = match operands {
+                    Some(operands) => self.group_operand(operands, line.source),
+                    None => self.current,
+                };
+                self.current = start;
+                if body.is_empty() {
+                    let message = "this group is empty, so it has no value";
+                    self.errors.push(Diagnostic::new(line.source, message).help("remove it"));
+                }
+                self.names.push(Vec::new());
+                self.body(body, &mut Place::sequential(path.clone()));
+                inner = self.names.pop().unwrap_or_default();
+                self.current.value()
+            }
+            Kind::Residual { body, shortcut } => {
+                let mut own = Place::module(path.clone());
+                let place = if transparent { &mut *place } else { &mut own };
+                let (value, names) = self.residual(body, shortcut.as_ref(), line, place);
+                inner = names;
+                value
+            }
+            Kind::Concat { branches } => {
+                let mut own = Place::module(path.clone());
+                let place = if transparent { &mut *place } else { &mut own };
+                let (value, names) = self.branches(branches, line, place);
+                inner = names;
+                value
+            }
+            _ => None,
+        };
+        self.computed_line(line, place, value, inner, elements);
+    }
+
+    fn computed_line(&mut self, line: &Line, place: &Place, value: Option<Value>, inner: Vec<Name>, elements: usize) {
+        self.current = Current::of(value);
+        let text = match &line.kind {
+            Kind::Call(call) => call.text(),
+            Kind::Residual { .. } => "Residual".into(),
+            Kind::Concat { .. } => "Concat".into(),
+            _ => String::new(),
+        };
+        if let Some(value) = value {
+            let named = line.label.iter().chain(&line.alias);
+            let exempt = named.clone().any(|name| name.to_string().starts_with('_'));
+            let what = match line.label.as_ref().or(line.alias.as_ref()) {
+                Some(name) => format!("the value `{name}`"),
+                None => format!("the value of `{text}`"),
+            };
+            let source = named.clone().next().map_or(line.source, |name| Source::at(name.span()));
+            self.computed.push(Computed { value, source, what, exempt });
+            for name in named {
+                self.labels.push(Label {
+                    name: name.to_string(),
+                    path: place.join(&name.to_string()),
+                    text: text.clone(),
+                    output: self.graph.shape(value).dims.clone(),
+                    parameters: self.tables.elements - elements,
+                    source: Source::at(name.span()),
+                });
+            }
+        }
+        if let Some(label) = &line.label {
+            self.bind(label, value, inner);
+        }
+        if let Some(alias) = &line.alias {
+            self.bind(alias, value, Vec::new());
+        }
+    }
+}
+
+/// What a line will name in its braces.
+fn line_names(line: &Line) -> Vec<&Ident> {
+    let mut names: Vec<&Ident> = line.label.iter().chain(&line.alias).collect();
+    match &line.kind {
+        Kind::Input { name, .. } | Kind::Target { name, .. } | Kind::Param { name, .. } => names.push(name),
+        Kind::If { then, otherwise, .. } => names.extend(then.iter().chain(otherwise).flat_map(line_names)),
+        _ => {}
+    }
+    names
+}

@@ -1,0 +1,555 @@
+//! `Layer<…>(…)`: which layer, block or function a name means, its operands, and its lowering.
+
+use super::body::{Current, Lowering, Place};
+use super::names::FactKind;
+use super::*;
+use crate::graph::builder::Builder;
+use crate::graph::expr::{Expr, Id};
+use crate::graph::op::Op;
+use crate::graph::{DType, Graph, dims_text};
+use crate::layers::args::{Args, Surplus};
+use crate::layers::site::Site;
+use crate::layers::{self, Layer, Operands, one_hot_of};
+use crate::syntax::{Call, Line, Operand, Path};
+
+impl<'a> Lowering<'a> {
+    pub fn is_block(&self, name: &Ident) -> bool {
+        self.scope.blocks.iter().any(|(block, _)| block.name == *name)
+    }
+
+    fn complain(&mut self, source: Source, message: String, help: impl Into<String>) {
+        self.errors.push(Diagnostic::new(source, message).help(help));
+    }
+
+    /// The current value, for a line that takes it.
+    pub fn need_current(&mut self, what: &str, source: Source) -> Option<Value> {
+        if self.current == Current::Nothing && !std::mem::replace(&mut self.complained, true) {
+            let names: Vec<&str> = self.inputs.iter().map(|p| p.name.as_str()).collect();
+            let message = match names.len() {
+                0 => format!("`{what}` takes the current value, but no `input` stands before it"),
+                n => format!(
+                    "`{what}` takes the current value, but there are {n} inputs ({})",
+                    listed(names.iter().copied())
+                ),
+            };
+            let help = match names.first() {
+                Some(name) => format!("say which one: `from {name};` before it, or `{what}(…)`"),
+                None => "move the `input` line up".into(),
+            };
+            self.complain(source, message, help);
+        }
+        self.current.value()
+    }
+
+    /// A path that stands for a value of the network (not a target).
+    pub fn operand_path(&mut self, path: &Path) -> Option<Value> {
+        let value = self.resolve(path)?;
+        match self.facts.get(&value).map(|f| &f.kind) {
+            Some(FactKind::Class(_)) => {
+                let name = path.text();
+                let message = format!("`{name}` is a class target, and layers take dense values");
+                self.complain(path.source(), message, format!("`one_hot({name})` in a loss"));
+                None
+            }
+            Some(FactKind::Target) => {
+                let message = format!("`{}` is a target, and only losses see targets", path.text());
+                self.complain(path.source(), message, "declare it as an `input` if the network is to use it");
+                None
+            }
+            _ => Some(value),
+        }
+    }
+
+    pub fn operand(&mut self, operand: &Operand) -> Option<Value> {
+        match operand {
+            Operand::Current(span) => self.need_current("_", Source::at(*span)),
+            Operand::Path(path) => self.operand_path(path),
+            Operand::Call(call) => {
+                let message = format!("`{}` stands where the name of a value is expected", call.text());
+                self.complain(call.source, message, "give it a line of its own, and name that: `name: Layer;`");
+                None
+            }
+            Operand::Other(tokens) => {
+                let source = operand.source();
+                let text = crate::syntax::constant::tokens_text(tokens);
+                self.complain(
+                    source,
+                    format!("`{text}` is no value of the network"),
+                    "`(…)` holds names of values, `<…>` holds numbers",
+                );
+                None
+            }
+        }
+    }
+
+    /// `one_hot(digit)`
+    pub fn one_hot(&mut self, call: &Call) -> Option<Value> {
+        let operand = match call.operands.as_deref() {
+            Some([Operand::Path(path)]) => path,
+            _ => {
+                self.complain(call.source, "`one_hot` takes one class target".into(), "`one_hot(digit)`");
+                return None;
+            }
+        };
+        let label = self.resolve(operand)?;
+        let Some(FactKind::Class(classes)) = self.facts.get(&label).map(|f| f.kind.clone()) else {
+            let message = format!("`one_hot` takes a class target, but `{}` is none", operand.text());
+            self.complain(operand.source(), message, format!("`target {}: class<10>;`", operand.text()));
+            return None;
+        };
+        let mut b = Builder { graph: &mut self.graph, source: call.source, layer: "one_hot".into() };
+        let value = one_hot_of(&mut b, label, classes);
+        self.fact(value, format!("one_hot({})", operand.text()), None, "one_hot", FactKind::Target);
+        Some(value)
+    }
+
+    /// A layer or `fn`, lowered at `path`; the trail calls it `shown`.
+    pub fn layer_call(&mut self, call: &Call, line: &Line, path: &str, shown: &str) -> Option<Value> {
+        let name = call.name.to_string();
+        if call.qualifier.is_none() {
+            if let Some(function) = self.scope.functions.iter().find(|f| f.name == call.name).cloned() {
+                return self.function_call(&function, call, shown);
+            }
+            if let Some(layer) = layers::find(&name) {
+                return self.known_layer(layer, call, line, path, shown);
+            }
+        }
+        let diagnostic = self.unknown_layer(call);
+        self.errors.push(diagnostic);
+        None
+    }
+
+    fn known_layer(
+        &mut self,
+        layer: &'static Layer,
+        call: &Call,
+        line: &Line,
+        path: &str,
+        shown: &str,
+    ) -> Option<Value> {
+        if let Some(operands) = &call.operands
+            && let Some(other) = operands.iter().find(|o| matches!(o, Operand::Other(_)))
+        {
+            let message = format!("numbers of `{}` stand in `<…>`, `(…)` holds values", layer.name);
+            self.complain(other.source(), message, format!("write `{}`", angled(layer.name, layer, call)));
+            return None;
+        }
+        // The channels for `_` come from the first operand; without one, arguments are still checked.
+        let inputs = self.operands(call, layer.name, layer.operands == Operands::One);
+        let channels = inputs.as_ref().and_then(|v| self.graph.shape(*v.first()?).dims.first().copied());
+        let args =
+            Args::read(call, layer.arguments, layer.surplus, layer.usage, &self.constants, channels, self.errors);
+        let (inputs, args) = (inputs?, args?);
+        let source = Source::at(call.name.span());
+        let trail = self.trail(inputs[0]);
+        let from = self.graph.nodes.len();
+        let elements = self.tables.elements;
+        let (first, repeated) = (inputs[0], inputs.clone());
+        let mut site = Site {
+            args,
+            inputs,
+            b: Builder { graph: &mut self.graph, source, layer: shown.to_string() },
+            tables: self.tables,
+            path: path.to_string(),
+            training: self.training && !self.wishes.frozen,
+            wishes: &self.wishes,
+            used: &mut self.used_wishes,
+            trail,
+        };
+        match (layer.lower)(&mut site) {
+            Ok(value) => {
+                // A layer that hands its operand on (dropout in evaluation) keeps that value's name.
+                if !repeated.contains(&value) {
+                    self.fact(value, shown.to_string(), Some(first), layer.name, FactKind::Value);
+                }
+                let parameters = self.tables.elements - elements;
+                self.row(path, &call.text(), layer.doc, value, from, parameters, line.source);
+                Some(value)
+            }
+            Err(diagnostic) => {
+                self.errors.push(diagnostic);
+                None
+            }
+        }
+    }
+
+    /// The operands of a call, `[current]` if it lists none.
+    fn operands(&mut self, call: &Call, name: &str, one: bool) -> Option<Vec<Value>> {
+        let source = Source::at(call.name.span());
+        let Some(operands) = &call.operands else {
+            if !one {
+                let message = format!("`{name}` takes at least 2 values, found none");
+                self.complain(source, message, format!("list them: `{name}(_, other)`"));
+                return None;
+            }
+            return self.need_current(name, source).map(|value| vec![value]);
+        };
+        if one && operands.len() != 1 || !one && operands.len() < 2 {
+            let takes = if one { "1 value" } else { "at least 2 values" };
+            let message = format!("`{name}` takes {takes}, found {}", operands.len());
+            let help = if one && operands.is_empty() {
+                format!("without `()` it takes the current value: `{};`", call.text())
+            } else if one {
+                format!("`{}(_)`, or join them first: `Add(a, b)`, `Concat(a, b)`", call.text())
+            } else {
+                format!("`{name}(_, other)`")
+            };
+            self.complain(source, message, help);
+            return None;
+        }
+        // All of them, so that each wrong name is reported.
+        let values: Vec<Option<Value>> = operands.iter().map(|operand| self.operand(operand)).collect();
+        values.into_iter().collect()
+    }
+
+    /// `leaky<0.1>;` or `gate(a, b)`
+    fn function_call(&mut self, function: &Function, call: &Call, shown: &str) -> Option<Value> {
+        let name = function.name.to_string();
+        let source = Source::at(call.name.span());
+        let count = function.params.len();
+        let listed_params = function.params.iter().map(Ident::to_string).collect::<Vec<_>>().join(", ");
+        let inputs = match &call.operands {
+            None if count == 1 => vec![self.need_current(&name, source)?],
+            Some(operands) if operands.len() == count => {
+                let values: Vec<Option<Value>> = operands.iter().map(|operand| self.operand(operand)).collect();
+                values.into_iter().collect::<Option<Vec<_>>>()?
+            }
+            found => {
+                let found = found.as_ref().map_or(0, Vec::len);
+                let message = format!("`{name}` takes {}, found {found}", counted(count, "value"));
+                self.complain(source, message, format!("`{name}({listed_params})`"));
+                return None;
+            }
+        };
+        let constants = self.bind_constants(call, &function.constants.iter().map(|c| (c, None)).collect::<Vec<_>>())?;
+        let mut numbers = Vec::new();
+        for (name, value) in constants.values {
+            let Some(value) = value.float() else {
+                self.complain(call.source, format!("`{name}` is a number, found {}", value.text()), "`1.0` or `0.0`");
+                return None;
+            };
+            numbers.push((name, value));
+        }
+        let trail = self.trail(inputs[0]);
+        let from = self.graph.nodes.len();
+        let known = self.scope.functions.clone();
+        let others: Vec<Function> = known.into_iter().take_while(|f| f.name != function.name).collect();
+        let mut site = Site {
+            args: Args::none(&name, source, &self.constants),
+            inputs: inputs.clone(),
+            b: Builder { graph: &mut self.graph, source, layer: shown.to_string() },
+            tables: self.tables,
+            path: String::new(),
+            training: self.training,
+            wishes: &self.wishes,
+            used: &mut self.used_wishes,
+            trail,
+        };
+        if let Err(diagnostic) = layers::check_broadcast(&site) {
+            self.errors.push(diagnostic);
+            return None;
+        }
+        let mut sound = true;
+        let errors = &mut *self.errors;
+        let expr = Expr::build(count, |pool, ids: &[Id]| {
+            function.instantiate(&numbers, &others, pool, ids, errors).unwrap_or_else(|| {
+                sound = false;
+                pool.constant(0.0)
+            })
+        });
+        if !sound {
+            return None;
+        }
+        let value = site.b.op(Op::Map(expr), &inputs);
+        self.fact(value, shown.to_string(), Some(inputs[0]), &name, FactKind::Value);
+        self.row(shown, &call.text(), "An element-wise function.", value, from, 0, call.source);
+        Some(value)
+    }
+
+    /// The constants of a block or `fn` from a call's `<…>`, by place or by name.
+    fn bind_constants(&mut self, call: &Call, declared: &[(&Ident, Option<&Argument>)]) -> Option<Constants> {
+        let owner = call.name.to_string();
+        let mut given: Vec<Option<Number>> = vec![None; declared.len()];
+        let mut sound = true;
+        let mut place = 0;
+        for argument in &call.arguments {
+            let slot = match &argument.name {
+                None => {
+                    place += 1;
+                    (place <= declared.len()).then(|| place - 1)
+                }
+                Some(name) => declared.iter().position(|(own, _)| *own == name),
+            };
+            let Some(slot) = slot else {
+                let known =
+                    listed(declared.iter().map(|(n, _)| n.to_string()).collect::<Vec<_>>().iter().map(String::as_str));
+                let message = match &argument.name {
+                    Some(name) => format!("`{owner}` has no constant `{name}`"),
+                    None => {
+                        let found = call.arguments.iter().filter(|a| a.name.is_none()).count();
+                        format!("`{owner}` takes {}, found {found}", counted(declared.len(), "constant"))
+                    }
+                };
+                let source = argument.name.as_ref().map_or(argument.source, |n| Source::at(n.span()));
+                self.complain(source, message, format!("`{owner}` knows {known}"));
+                return None;
+            };
+            if given[slot].is_some() {
+                self.complain(
+                    argument.source,
+                    format!("`{}` of `{owner}` is given twice", declared[slot].0),
+                    "keep one",
+                );
+            }
+            let channels = self.current.value().and_then(|v| self.graph.shape(v).dims.first().copied());
+            let value = match (&argument.value, channels) {
+                (crate::syntax::ArgumentValue::Channels, Some(channels)) => Ok(Number::Int(channels as i64)),
+                _ => self.constants.argument(argument),
+            };
+            match value {
+                Ok(value) => given[slot] = Some(value),
+                Err(diagnostic) => {
+                    self.errors.push(diagnostic);
+                    sound = false;
+                }
+            }
+        }
+        if !sound {
+            return None;
+        }
+        let mut constants = Constants { owner: owner.clone(), values: Vec::new() };
+        for ((name, default), value) in declared.iter().zip(given) {
+            let value = match (value, default) {
+                (Some(value), _) => value,
+                (None, Some(default)) => match constants.argument(default) {
+                    Ok(value) => value,
+                    Err(diagnostic) => {
+                        self.errors.push(diagnostic);
+                        return None;
+                    }
+                },
+                (None, None) => {
+                    let source = Source::at(call.name.span());
+                    let message = format!("`{owner}` needs `{name}`");
+                    self.complain(source, message, format!("for example `{owner}<{name} = 64>`"));
+                    return None;
+                }
+            };
+            constants.values.push((name.to_string(), value));
+        }
+        Some(constants)
+    }
+
+    /// The lines of a block in its own world of names and constants.
+    pub fn block_call(&mut self, call: &Call, place: &mut Place) -> Option<Value> {
+        let name = call.name.to_string();
+        let source = Source::at(call.name.span());
+        let (block, at) = *self.scope.blocks.iter().find(|(block, _)| block.name == call.name)?;
+        let declared: Vec<(&Ident, Option<&Argument>)> = block
+            .constants
+            .iter()
+            .map(|c| match &c.given {
+                Given::Default(argument) => (&c.name, Some(argument)),
+                Given::Required | Given::Family(_) => (&c.name, None),
+            })
+            .collect();
+        if let Some(family) = block.constants.iter().find(|c| matches!(c.given, Given::Family(_))) {
+            let message = format!("`{}` of the block `{name}` cannot be a family", family.name);
+            self.complain(Source::at(family.name.span()), message, format!("write `{}`", family.name));
+            return None;
+        }
+        let constants = self.bind_constants(call, &declared);
+        let takes = block.operands.as_ref().map_or(1, Vec::len);
+        let inputs: Option<Vec<Value>> = match &call.operands {
+            None if takes == 1 => self.need_current(&name, source).map(|value| vec![value]),
+            Some(operands) if operands.len() == takes => {
+                let values: Vec<Option<Value>> = operands.iter().map(|operand| self.operand(operand)).collect();
+                values.into_iter().collect()
+            }
+            found => {
+                let found = found.as_ref().map_or(0, Vec::len);
+                let names: Vec<String> = block.operands.iter().flatten().map(Ident::to_string).collect();
+                let message = format!("`{name}` takes {}, found {found}", counted(takes, "value"));
+                self.complain(source, message, format!("`{}({})`", call.text(), names.join(", ")));
+                None
+            }
+        };
+        let (constants, inputs) = (constants?, inputs?);
+        let current = if inputs.len() == 1 { Current::Is(inputs[0]) } else { Current::Nothing };
+        let outer_constants = std::mem::replace(&mut self.constants, constants);
+        let outer_names = std::mem::replace(&mut self.names, vec![Vec::new()]);
+        let outer_later = std::mem::take(&mut self.later_names);
+        let inner_scope = Scope::new(&self.scope.items[..at]);
+        let outer_scope = std::mem::replace(&mut self.scope, inner_scope);
+        self.current = current;
+        self.calls.push(name.clone());
+        for (operand, value) in block.operands.iter().flatten().zip(&inputs) {
+            self.bind(operand, Some(*value), Vec::new());
+        }
+        if block.body.is_empty() {
+            self.complain(Source::at(block.name.span()), format!("the block `{name}` is empty"), "give it a line");
+        }
+        self.body(&block.body, place);
+        self.calls.pop();
+        self.scope = outer_scope;
+        self.later_names = outer_later;
+        self.names = outer_names;
+        self.constants = outer_constants;
+        if self.current == Current::Nothing { None } else { self.current.value() }
+    }
+
+    /// What to say about a name that is no layer, block or `fn` here.
+    fn unknown_layer(&self, call: &Call) -> Diagnostic {
+        let name = call.name.to_string();
+        let mut source = Source::at(call.name.span());
+        if let Some((first, text)) = &call.qualifier {
+            source.first = first.span();
+            let message = format!("`{text}{name}` is no layer");
+            let ours = layers::find(&name).map(|l| l.name).or_else(|| foreign::ours(&name)).unwrap_or(&name);
+            return Diagnostic::new(source, message).help(format!("write `{}`", replacement(ours, call)));
+        }
+        if self.calls.contains(&name) {
+            let message = format!("the block `{name}` uses itself");
+            return Diagnostic::new(source, message).help("a block cannot be recursive: `repeat` unrolls");
+        }
+        if layers::find_loss(&name).is_some() {
+            let message = format!("`{name}` is a loss, not a layer");
+            return Diagnostic::new(source, message).help(format!("write `loss: {name}(_, truth);`"));
+        }
+        if foreign::LATER.contains(&name.as_str()) {
+            let message = format!("`{name}` is a layer of LANGUAGE.md that this version does not have yet");
+            return Diagnostic::new(source, message);
+        }
+        if self.names.iter().flatten().any(|n| n.ident == name) {
+            let message = format!("applying the labelled line `{name}` again is not there yet");
+            return Diagnostic::new(source, message).help("write a `block`, and use it twice");
+        }
+        let diagnostic = Diagnostic::new(source, format!("there is no layer `{name}`"));
+        if let Some(ours) = foreign::ours(&name) {
+            return diagnostic.help(format!("write `{}`", replacement(ours, call)));
+        }
+        let all = self.scope.items_names();
+        if let Some(near) = foreign::suggestion(&name, self.scope.local_names().iter().map(String::as_str)) {
+            return diagnostic.help(format!("did you mean `{near}`?"));
+        }
+        if all.contains(&name) {
+            return diagnostic.help("a `block` or `fn` stands before its first use");
+        }
+        diagnostic.help(format!("if it is yours, declare it before: `block {name} {{ … }}` or `fn {name}(x) {{ … }}`"))
+    }
+
+    /// A line of the summary.
+    #[allow(clippy::too_many_arguments)]
+    pub fn row(
+        &mut self,
+        path: &str,
+        text: &str,
+        doc: &str,
+        value: Value,
+        from: usize,
+        parameters: usize,
+        source: Source,
+    ) {
+        let flops = (from..self.graph.nodes.len()).map(|i| flops(&self.graph, Value(i as u32))).sum();
+        self.layers.push(LayerRow {
+            path: path.to_string(),
+            text: text.to_string(),
+            output: self.graph.shape(value).dims.clone(),
+            parameters,
+            flops,
+            source,
+            doc: doc.to_string(),
+        });
+    }
+}
+
+impl Scope<'_> {
+    fn local_names(&self) -> Vec<String> {
+        let blocks = self.blocks.iter().map(|(b, _)| b.name.to_string());
+        blocks.chain(self.functions.iter().map(|f| f.name.to_string())).collect()
+    }
+
+    fn items_names(&self) -> Vec<String> {
+        let names = self.items.iter().map(|item| match item {
+            Item::Network(n) => n.name.to_string(),
+            Item::Block(b) => b.name.to_string(),
+            Item::Function(f) => f.name.to_string(),
+        });
+        names.collect()
+    }
+}
+
+/// `Linear(120)` as it should be: `Linear<120>`.
+fn angled(name: &str, layer: &Layer, call: &Call) -> String {
+    let mut arguments: Vec<String> = call.arguments.iter().map(Argument::text).collect();
+    let operands = call.operands.iter().flatten();
+    arguments.extend(operands.filter_map(|operand| match operand {
+        Operand::Other(tokens) => Some(crate::syntax::constant::tokens_text(tokens)),
+        Operand::Path(path) => Some(path.text()),
+        Operand::Current(_) | Operand::Call(_) => None,
+    }));
+    tidy(name, layer, arguments)
+}
+
+/// A foreign layer in our words, its arguments kept as far as they fit.
+fn replacement(ours: &str, call: &Call) -> String {
+    match layers::find(ours) {
+        Some(layer) => angled(ours, layer, call),
+        None => ours.to_string(),
+    }
+}
+
+/// Drop PyTorch's input size and name what has to be named.
+fn tidy(name: &str, layer: &Layer, mut arguments: Vec<String>) -> String {
+    let places = layer.arguments.iter().filter(|s| s.positional).count();
+    let positional = arguments.iter().take_while(|a| !a.contains('=')).count();
+    match layer.surplus {
+        Surplus::First if positional == places + 1 => {
+            arguments.remove(0);
+        }
+        Surplus::Named(names) => {
+            for (argument, name) in arguments[..positional].iter_mut().skip(places).zip(names) {
+                *argument = format!("{name} = {argument}");
+            }
+        }
+        Surplus::First | Surplus::Nothing => {}
+    }
+    if arguments.is_empty() { name.to_string() } else { format!("{name}<{}>", arguments.join(", ")) }
+}
+
+/// Operations of one node for one sample; a multiply-add counts as two.
+fn flops(graph: &Graph, value: Value) -> u64 {
+    let node = graph.node(value);
+    let numel = node.ty.shape.numel() as u64;
+    match &node.op {
+        Op::Leaf(_) | Op::Move(_) | Op::Random { .. } | Op::Assign { .. } | Op::Gather | Op::ScatterAdd { .. } => 0,
+        Op::Map(expr) => {
+            use crate::graph::expr::Scalar::*;
+            let steps = expr.nodes().iter().filter(|n| matches!(n, Unary(..) | Binary(..) | Select(..))).count();
+            if node.ty.dtype == DType::F32 && node.ty.shape.batch { numel * steps as u64 } else { 0 }
+        }
+        Op::Reduce { .. } => graph.shape(node.inputs[0]).numel() as u64,
+        Op::Contract { lhs, out, .. } => {
+            // Every extent of the operands once.
+            let x = graph.shape(node.inputs[0]);
+            let skip = usize::from(x.batch);
+            let summed: usize =
+                lhs[skip..].iter().zip(&x.dims).filter(|(name, _)| !out.contains(name)).map(|(_, d)| *d).product();
+            2 * numel * summed as u64
+        }
+        Op::Conv { geometry: g, .. } => {
+            let taps = g.channels / g.groups * g.kernel[0] * g.kernel[1];
+            2 * (g.outputs * g.output[0] * g.output[1] * taps) as u64
+        }
+        Op::Window { axes, .. } => numel * axes.iter().map(|a| a.kernel as u64).product::<u64>(),
+        Op::Table { rows, .. } => {
+            let terms: usize = rows.iter().map(Vec::len).sum();
+            2 * numel / rows.len().max(1) as u64 * terms as u64
+        }
+    }
+}
+
+/// For messages about values.
+pub(super) fn shape_text(lowering: &Lowering, value: Value) -> String {
+    dims_text(&lowering.graph.shape(value).dims)
+}

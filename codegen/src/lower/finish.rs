@@ -1,0 +1,166 @@
+//! After the last line: outputs, unused values, duplicate names, and what the loss reaches.
+
+use super::body::{Computed, Current, Lowering, OutputValue};
+use super::*;
+use crate::graph::op::{Leaf, Op};
+use crate::graph::{DType, PortKind};
+
+impl Lowering<'_> {
+    /// The mode and its outputs, or nothing after a mistake.
+    pub fn finish(&mut self, network: &syntax::Network) -> Option<(Mode, Vec<Port>)> {
+        let name_source = Source::at(network.name.span());
+        self.check_parameter_names();
+        self.check_inits();
+        let outputs = self.final_outputs(name_source);
+        let loss = self.loss.clone();
+        if !self.errors.is_empty() {
+            return None;
+        }
+        let outputs: Vec<(Port, Value)> = outputs?
+            .into_iter()
+            .filter_map(|o| {
+                let value = o.value?;
+                let kind = PortKind::Dense(self.graph.shape(value).dims.clone());
+                Some((Port { name: o.name, kind, source: o.source }, value))
+            })
+            .collect();
+        let (ports, values): (Vec<Port>, Vec<Value>) = outputs.into_iter().unzip();
+        self.check_outputs(&ports, &values);
+        self.check_unused(&values);
+        self.check_loss_reaches();
+        if !self.errors.is_empty() {
+            return None;
+        }
+        let mode = Mode {
+            graph: std::mem::take(&mut self.graph),
+            outputs: values,
+            loss: loss.as_ref().and_then(|l| l.total),
+            correct: loss.as_ref().and_then(|l| l.correct),
+            assigns: std::mem::take(&mut self.tables.assigns),
+        };
+        Some((mode, ports))
+    }
+
+    fn final_outputs(&mut self, name_source: Source) -> Option<Vec<OutputValue>> {
+        if let Some(outputs) = self.outputs.take() {
+            return Some(outputs);
+        }
+        let (name, value, source) = match &self.loss {
+            Some(loss) => match loss.predictions.as_slice() {
+                [prediction] => {
+                    let (name, value) = prediction.clone()?;
+                    (name, value, loss.source)
+                }
+                several => {
+                    let names: Vec<&str> = several.iter().flatten().map(|(name, _)| name.as_str()).collect();
+                    let message = format!("the loss has {} terms, so `forward` has no default result", several.len());
+                    let help = format!("say what it returns: `output {};`", names.first().unwrap_or(&"name"));
+                    self.errors.push(Diagnostic::new(loss.source, message).help(help));
+                    return None;
+                }
+            },
+            None => match self.current {
+                Current::Is(value) => ("output".into(), value, name_source),
+                Current::Poisoned => return None,
+                Current::Nothing => {
+                    if !std::mem::replace(&mut self.complained, true) {
+                        let message = format!("the network `{}` computes nothing", self.constants.owner);
+                        self.errors.push(Diagnostic::new(name_source, message).help("add a layer"));
+                    }
+                    return None;
+                }
+            },
+        };
+        Some(vec![OutputValue { name, value: Some(value), source }])
+    }
+
+    fn check_outputs(&mut self, ports: &[Port], values: &[Value]) {
+        for (port, value) in ports.iter().zip(values) {
+            if !self.graph.shape(*value).batch || self.graph.ty(*value).dtype != DType::F32 {
+                let message = format!("`{}` does not depend on any input", port.name);
+                self.errors.push(Diagnostic::new(port.source, message).help("an output is computed from an input"));
+            }
+        }
+    }
+
+    /// A dead value is reported where the dead part ends: what leads there is silent.
+    fn check_unused(&mut self, outputs: &[Value]) {
+        let mut roots = outputs.to_vec();
+        roots.extend(self.loss.iter().flat_map(|l| l.total));
+        roots.extend(self.computed.iter().filter(|c| c.exempt).map(|c| c.value));
+        for (i, port) in self.inputs.iter().enumerate() {
+            let value = self.graph.leaf(Leaf::Input(i)).unwrap_or(Value(0));
+            let what = format!("the input `{}`", port.name);
+            self.computed.push(Computed { value, source: port.source, what, exempt: port.name.starts_with('_') });
+        }
+        for (i, port) in self.targets.iter().enumerate() {
+            let value = self.graph.leaf(Leaf::Target(i)).unwrap_or(Value(0));
+            let what = format!("the target `{}`", port.name);
+            self.computed.push(Computed { value, source: port.source, what, exempt: port.name.starts_with('_') });
+        }
+        let alive = self.graph.reachable(&roots);
+        let dead: Vec<Value> = {
+            let mut seen = Vec::new();
+            for c in &self.computed {
+                if !alive[c.value.index()] && !c.exempt && !seen.contains(&c.value) {
+                    seen.push(c.value);
+                }
+            }
+            seen
+        };
+        for value in &dead {
+            let leads_on = dead.iter().any(|other| other != value && self.graph.reachable(&[*other])[value.index()]);
+            if leads_on {
+                continue;
+            }
+            // The last line that has this value: a group rather than its last layer.
+            let Some(last) = self.computed.iter().rev().find(|c| c.value == *value) else { continue };
+            let message = format!("{} reaches no output and no loss", last.what);
+            let help = if last.what.starts_with("the input") || last.what.starts_with("the target") {
+                "use it, remove it, or let its name begin with `_`"
+            } else {
+                "use it, remove it, add it to `output`, or let its name begin with `_`"
+            };
+            self.errors.push(Diagnostic::new(last.source, message).help(help));
+        }
+    }
+
+    fn check_parameter_names(&mut self) {
+        let params = self.tables.params.iter().map(|p| (&p.name, p.source));
+        let states = self.tables.states.iter().map(|s| (&s.name, s.source));
+        let mut seen: std::collections::HashMap<&str, ()> = std::collections::HashMap::new();
+        let mut layers: Vec<String> = Vec::new();
+        for (name, source) in params.chain(states) {
+            if seen.insert(name, ()).is_none() {
+                continue;
+            }
+            // One message per layer.
+            let layer = name.rsplit_once('.').map_or(name.as_str(), |(layer, _)| layer).to_string();
+            if layers.contains(&layer) {
+                continue;
+            }
+            let message = format!("two parameters are named `{name}`");
+            let help = "give one of the lines around them a label: `name: …`";
+            self.errors.push(Diagnostic::new(source, message).help(help));
+            layers.push(layer);
+        }
+    }
+
+    fn check_loss_reaches(&mut self) {
+        let Some((total, source)) = self.loss.as_ref().and_then(|l| Some((l.total?, l.source))) else { return };
+        let alive = self.graph.reachable(&[total]);
+        let trains = self.graph.values().any(|v| match self.graph.node(v).op {
+            Op::Leaf(Leaf::Param(i)) => alive[v.index()] && !self.tables.params[i].frozen,
+            _ => false,
+        });
+        if !trains {
+            let frozen = self.tables.params.iter().any(|p| p.frozen);
+            let help = if frozen {
+                "everything it reaches is `#[frozen]`"
+            } else {
+                "add a layer with parameters, such as `Linear`"
+            };
+            self.errors.push(Diagnostic::new(source, "the loss reaches no trainable parameter").help(help));
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! `loss:`: weighted terms, what each compares with, and the count of right answers.
+
+use super::body::{LossValue, Lowering};
+use super::calls::shape_text;
+use super::names::FactKind;
+use super::*;
+use crate::graph::builder::Builder;
+use crate::graph::dims_text;
+use crate::graph::expr::{Binary, Unary};
+use crate::graph::op::ReduceOp;
+use crate::layers::args::{Args, Surplus};
+use crate::layers::site::{Site, Wishes};
+use crate::layers::{self, Loss, Truth};
+use crate::syntax::{Call, Operand, Term};
+
+impl Lowering<'_> {
+    pub fn loss_line(&mut self, terms: &[Term], source: Source) {
+        if self.loss.is_some() || !self.calls.is_empty() {
+            let message = if self.loss.is_some() { "the loss is already given" } else { "a block has no `loss:`" };
+            self.errors
+                .push(Diagnostic::new(source, message).help("one line adds all terms: `loss: A(…) + 0.3 * B(…);`"));
+            return;
+        }
+        let mut lost = LossValue { total: None, correct: None, predictions: Vec::new(), source };
+        let mut weighted: Vec<(f64, Option<Value>)> = Vec::new();
+        for term in terms {
+            let weight = self.term_weight(term);
+            let value = self.term(&term.call, &mut lost);
+            weighted.push((weight.unwrap_or(1.0), value.filter(|_| weight.is_some())));
+        }
+        let values: Option<Vec<Value>> = weighted.iter().map(|(_, value)| *value).collect();
+        lost.total = values.map(|values| {
+            if let ([value], [(1.0, _)]) = (values.as_slice(), weighted.as_slice()) {
+                return *value;
+            }
+            let mut b = Builder { graph: &mut self.graph, source, layer: "loss".into() };
+            b.map(&values, |p, v| {
+                let parts: Vec<_> = v.iter().zip(&weighted).map(|(v, (weight, _))| p.scale(*weight, *v)).collect();
+                parts[1..].iter().fold(parts[0], |a, b| p.add(a, *b))
+            })
+        });
+        self.loss = Some(lost);
+    }
+
+    fn term_weight(&mut self, term: &Term) -> Option<f64> {
+        let sign = if term.negative { -1.0 } else { 1.0 };
+        let Some(weight) = &term.weight else { return Some(sign) };
+        match self.constants.argument(weight).map(|number| (number, number.float())) {
+            Ok((_, Some(value))) => Some(sign * value),
+            Ok((number, None)) => {
+                let message = format!("the weight of a loss term is a number, found {}", number.text());
+                self.errors.push(Diagnostic::new(weight.source, message));
+                None
+            }
+            Err(diagnostic) => {
+                self.errors.push(diagnostic);
+                None
+            }
+        }
+    }
+
+    fn unknown_loss(&self, call: &Call) -> Diagnostic {
+        let name = call.name.to_string();
+        let source = Source::at(call.name.span());
+        if foreign::LATER.contains(&name.as_str()) {
+            return Diagnostic::new(
+                source,
+                format!("`{name}` is a loss of LANGUAGE.md that this version does not have yet"),
+            );
+        }
+        let diagnostic = if layers::find(&name).is_some() {
+            Diagnostic::new(source, format!("`{name}` is a layer, not a loss"))
+        } else {
+            Diagnostic::new(source, format!("there is no loss `{name}`"))
+        };
+        let names = || layers::LOSSES.iter().map(|l| l.name);
+        match foreign::ours(&name).filter(|ours| layers::find_loss(ours).is_some()) {
+            Some(ours) => diagnostic.help(format!("write `{ours}`")),
+            None => match crate::layers::args::closest(&name, names()) {
+                Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+                None => diagnostic.help(format!("losses are {}", listed(names()))),
+            },
+        }
+    }
+
+    fn term(&mut self, call: &Call, lost: &mut LossValue) -> Option<Value> {
+        let name_source = Source::at(call.name.span());
+        let Some(loss) = layers::find_loss(&call.name.to_string()) else {
+            let diagnostic = self.unknown_loss(call);
+            self.errors.push(diagnostic);
+            lost.predictions.push(None);
+            return None;
+        };
+        let constants = self.constants.clone();
+        let args = Args::read(call, loss.arguments, Surplus::Nothing, loss.usage, &constants, None, self.errors);
+        let operands = call.operands.as_deref().unwrap_or_default();
+        let [prediction_operand, truth_operand] = operands else {
+            let message =
+                format!("`{}` takes a prediction and a truth, found {}", loss.name, counted(operands.len(), "value"));
+            self.errors.push(Diagnostic::new(name_source, message).help(format!("`{}`", loss.usage)));
+            lost.predictions.push(None);
+            return None;
+        };
+        let prediction = self.operand(prediction_operand);
+        lost.predictions.push(prediction.map(|value| {
+            let name = match prediction_operand {
+                Operand::Path(path) => path.segments.last().map(Ident::to_string),
+                _ => None,
+            };
+            (name.unwrap_or_else(|| "output".into()), value)
+        }));
+        let truth = self.truth(truth_operand, loss);
+        let (args, prediction, (truth, class)) = (args?, prediction?, truth?);
+        self.check_shapes(loss, (prediction, prediction_operand), (truth, class, truth_operand), name_source)?;
+        self.check_producer(loss, prediction, prediction_operand)?;
+        let trail = self.trail(prediction);
+        let wishes = Wishes::default();
+        let mut site = Site {
+            args,
+            inputs: vec![prediction, truth],
+            b: Builder { graph: &mut self.graph, source: name_source, layer: "loss".into() },
+            tables: self.tables,
+            path: String::new(),
+            training: self.training,
+            wishes: &wishes,
+            used: &mut self.used_wishes,
+            trail,
+        };
+        let value = match (loss.lower)(&mut site) {
+            Ok(value) => value,
+            Err(diagnostic) => {
+                self.errors.push(diagnostic);
+                return None;
+            }
+        };
+        if class.is_some() && lost.correct.is_none() {
+            lost.correct = Some(self.correct(prediction, truth, name_source));
+        }
+        Some(value)
+    }
+
+    /// The value compared with, and the number of classes if it is a class.
+    fn truth(&mut self, operand: &Operand, loss: &Loss) -> Option<(Value, Option<usize>)> {
+        match operand {
+            Operand::Call(call) if call.name == "one_hot" => Some((self.one_hot(call)?, None)),
+            Operand::Path(path) => {
+                let value = self.resolve(path)?;
+                match self.facts.get(&value).map(|f| f.kind.clone()) {
+                    Some(FactKind::Class(classes)) if loss.truth == Truth::Dense => {
+                        let name = path.text();
+                        let message =
+                            format!("`{}` compares with dense values, but `{name}` is class<{classes}>", loss.name);
+                        let help = format!("write `one_hot({name})`, or use `CrossEntropy`");
+                        self.errors.push(Diagnostic::new(path.source(), message).help(help));
+                        None
+                    }
+                    Some(FactKind::Class(classes)) => Some((value, Some(classes))),
+                    _ => Some((value, None)),
+                }
+            }
+            _ => self.operand(operand).map(|value| (value, None)),
+        }
+    }
+
+    fn check_shapes(
+        &mut self,
+        loss: &Loss,
+        (prediction, at): (Value, &Operand),
+        (truth, class, truth_at): (Value, Option<usize>, &Operand),
+        source: Source,
+    ) -> Option<()> {
+        let dims = self.graph.shape(prediction).dims.clone();
+        let source = match at {
+            Operand::Current(_) => source,
+            other => other.source(),
+        };
+        let truth_text = match truth_at {
+            Operand::Path(path) => format!("`{}`", path.text()),
+            Operand::Call(call) => format!("`{}(…)`", call.name),
+            _ => "the truth".into(),
+        };
+        let diagnostic = match (loss.truth, class) {
+            (Truth::Class, None) => {
+                let message = format!(
+                    "`{}` compares with a class, but {truth_text} has shape {}",
+                    loss.name,
+                    shape_text(self, truth)
+                );
+                let help = match truth_at {
+                    Operand::Path(path) => {
+                        format!(
+                            "`target {}: class<{}>;`, or a loss of dense values such as `Mse`",
+                            path.text(),
+                            dims[0]
+                        )
+                    }
+                    _ => "write the class target itself".into(),
+                };
+                Diagnostic::new(truth_at.source(), message).help(help)
+            }
+            (Truth::Class, Some(classes)) if dims != [classes] => {
+                let message = format!(
+                    "{truth_text} has {classes} classes, but the prediction has shape {}, not [{classes}]",
+                    dims_text(&dims)
+                );
+                let help = if dims.len() == 1 {
+                    format!("end with `Linear<{classes}>;`, or declare `class<{}>`", dims[0])
+                } else {
+                    format!("end with `Flatten; Linear<{classes}>;`")
+                };
+                Diagnostic::new(source, message).help(help).trail(self.trail(prediction))
+            }
+            (Truth::Dense, _) if self.graph.shape(truth).dims != dims => {
+                let message = format!(
+                    "the prediction has shape {}, but {truth_text} has {}",
+                    dims_text(&dims),
+                    shape_text(self, truth)
+                );
+                let help = "both must have the same shape";
+                Diagnostic::new(source, message).help(help).trail(self.trail(prediction))
+            }
+            _ => return Some(()),
+        };
+        self.errors.push(diagnostic);
+        None
+    }
+
+    /// (Log)Softmax into `CrossEntropy`, `Nll` without `LogSoftmax`.
+    fn check_producer(&mut self, loss: &Loss, prediction: Value, at: &Operand) -> Option<()> {
+        let producer = self.facts.get(&prediction).map(|f| f.layer.clone()).unwrap_or_default();
+        let (message, help) = match (loss.name, producer.as_str()) {
+            ("CrossEntropy", "Softmax") => (
+                "`CrossEntropy` takes scores, but its prediction comes from `Softmax`".to_string(),
+                "remove `Softmax`: the loss has its own",
+            ),
+            ("CrossEntropy", "LogSoftmax") => (
+                "`CrossEntropy` takes scores, but its prediction comes from `LogSoftmax`".to_string(),
+                "remove `LogSoftmax`, or use `Nll`",
+            ),
+            ("Nll", "LogSoftmax") => return Some(()),
+            ("Nll", "Softmax") => (
+                "`Nll` takes log probabilities, but its prediction comes from `Softmax`".to_string(),
+                "use `LogSoftmax` instead of `Softmax`",
+            ),
+            ("Nll", other) => (
+                format!("`Nll` takes log probabilities, but its prediction comes from `{other}`"),
+                "put `LogSoftmax;` before the loss, or use `CrossEntropy`",
+            ),
+            _ => return Some(()),
+        };
+        self.errors.push(Diagnostic::new(at.source(), message).help(help));
+        None
+    }
+
+    /// How many samples have their largest score at the class.
+    fn correct(&mut self, prediction: Value, label: Value, source: Source) -> Value {
+        let mut b = Builder { graph: &mut self.graph, source, layer: "correct".into() };
+        let best = b.reduce(ReduceOp::ArgMax, prediction, &[0], false);
+        let hit = b.map2(best, label, |p, best, label| {
+            let hit = p.binary(Binary::Eq, best, label);
+            p.unary(Unary::Float, hit)
+        });
+        let sum = b.sum(hit, &[], true);
+        b.reshape(sum, &[])
+    }
+}

@@ -1,0 +1,242 @@
+//! Syntax → graph: names, constants, shapes. Here is where every mistake in a declaration is found.
+//!
+//! A network is lowered twice, in training and in evaluation mode, over one list of parameters and states. A line that
+//! fails leaves a poisoned value, and what takes it stays silent. Deliberately absent: knowledge of any layer.
+
+mod attributes;
+mod body;
+mod calls;
+mod finish;
+mod loss;
+mod names;
+mod statements;
+
+use crate::declaration::{Declaration, Member};
+use crate::diagnostics::{Diagnostic, Errors, Source};
+use crate::graph::simplify::simplify;
+use crate::graph::{Label, LayerRow, Mode, Module, Port, Value};
+use crate::layers::args::listed;
+use crate::layers::foreign;
+use crate::layers::site::Tables;
+use crate::syntax::constant::{Constants, Number};
+use crate::syntax::function::Function;
+use crate::syntax::{self, Argument, Block, Given, Item};
+use proc_macro2::{Ident, TokenStream};
+
+/// What is known of a network with mistakes, so that its uses stay quiet.
+#[derive(Clone, Debug)]
+pub struct Stub {
+    pub ident: Ident,
+    pub vis: TokenStream,
+    /// As [`Declaration::family`]; members without a sound value are left out.
+    pub family: Vec<(String, Vec<i64>)>,
+    pub inputs: Vec<Port>,
+    pub targets: Vec<Port>,
+    /// `None` where a mistake hid them.
+    pub outputs: Option<Vec<Port>>,
+}
+
+/// Most members that a family may have.
+const MOST_MEMBERS: usize = 64;
+
+/// All of `network! { … }`: the good networks, stubs for the others, and the mistakes.
+pub fn frontend(input: TokenStream) -> (Vec<Declaration>, Vec<Stub>, Errors) {
+    let mut errors = Errors::default();
+    let items = syntax::parse(input, &mut errors);
+    let (mut declarations, mut stubs) = (Vec::new(), Vec::new());
+    check_names(&items, &mut errors);
+    for (i, item) in items.iter().enumerate() {
+        let Item::Network(network) = item else { continue };
+        let scope = Scope::new(&items[..i]);
+        let mut own = Errors::default();
+        match lower_network(network, &scope, &mut own) {
+            Ok(declaration) if own.is_empty() && network.intact => declarations.push(declaration),
+            Ok(declaration) => stubs.push(stub_of(network, &declaration)),
+            Err(stub) => stubs.push(stub),
+        }
+        errors.extend(own);
+    }
+    errors.dedup();
+    (declarations, stubs, errors)
+}
+
+/// What a network or block may use: the items before it.
+#[derive(Clone)]
+struct Scope<'a> {
+    blocks: Vec<(&'a Block, usize)>,
+    functions: Vec<Function>,
+    items: &'a [Item],
+}
+
+impl<'a> Scope<'a> {
+    fn new(items: &'a [Item]) -> Self {
+        let mut scope = Scope { blocks: Vec::new(), functions: Vec::new(), items };
+        for (i, item) in items.iter().enumerate() {
+            match item {
+                Item::Block(block) => scope.blocks.push((block, i)),
+                Item::Function(function) => scope.functions.push(function.clone()),
+                Item::Network(_) => {}
+            }
+        }
+        scope
+    }
+}
+
+fn check_names(items: &[Item], errors: &mut Errors) {
+    let mut seen: Vec<&Ident> = Vec::new();
+    for item in items {
+        let (name, what) = match item {
+            Item::Network(n) => (&n.name, "network"),
+            Item::Block(b) => (&b.name, "block"),
+            Item::Function(f) => (&f.name, "fn"),
+        };
+        let source = Source::at(name.span());
+        if seen.contains(&name) {
+            let message = format!("`{name}` is already a name in this `network!`");
+            errors.push(Diagnostic::new(source, message).help("give one of them another name"));
+        } else if what != "network" && foreign::is_taken(&name.to_string()) {
+            let message = format!("`{name}` is a layer of the language, and cannot be the name of a {what}");
+            errors.push(Diagnostic::new(source, message).help("give it another name"));
+        }
+        seen.push(name);
+    }
+}
+
+fn stub_of(network: &syntax::Network, declaration: &Declaration) -> Stub {
+    let module = declaration.members.first().map(|m| &m.module);
+    Stub {
+        ident: network.name.clone(),
+        vis: network.vis.clone(),
+        family: declaration.family.clone(),
+        inputs: module.map(|m| m.inputs.clone()).unwrap_or_default(),
+        targets: module.map(|m| m.targets.clone()).unwrap_or_default(),
+        outputs: module.map(|m| m.outputs.clone()),
+    }
+}
+
+fn lower_network(network: &syntax::Network, scope: &Scope, errors: &mut Errors) -> Result<Declaration, Stub> {
+    let mut declaration = attributes::declaration(network, errors);
+    let (fixed, family) = constants(network, errors);
+    declaration.family = family;
+    let mut stub = Stub {
+        ident: network.name.clone(),
+        vis: network.vis.clone(),
+        family: declaration.family.clone(),
+        inputs: Vec::new(),
+        targets: Vec::new(),
+        outputs: None,
+    };
+    if !errors.is_empty() {
+        // Constants in doubt would give mistakes that are none.
+        (stub.inputs, stub.targets) = body::ports_only(network, scope, &fixed);
+        return Err(stub);
+    }
+    for values in product(&declaration.family) {
+        let mut constants = fixed.clone();
+        for ((name, _), value) in declaration.family.iter().zip(&values) {
+            constants.values.push((name.clone(), Number::Int(*value)));
+        }
+        match body::lower(network, scope, &constants, errors) {
+            Ok(mut module) => {
+                simplify(&mut module.training);
+                simplify(&mut module.evaluation);
+                declaration.members.push(Member { values, module });
+            }
+            Err(ports) => {
+                (stub.inputs, stub.targets) = ports;
+                return Err(stub);
+            }
+        }
+    }
+    Ok(declaration)
+}
+
+type Family = Vec<(String, Vec<i64>)>;
+
+/// The network's constants with one value, and those of a family.
+fn constants(network: &syntax::Network, errors: &mut Errors) -> (Constants, Family) {
+    let mut fixed = Constants { owner: network.name.to_string(), values: Vec::new() };
+    let mut family: Family = Vec::new();
+    for constant in &network.constants {
+        let name = constant.name.to_string();
+        let source = Source::at(constant.name.span());
+        if fixed.get(&constant.name).is_some() || family.iter().any(|(own, _)| *own == name) {
+            errors.push(Diagnostic::new(source, format!("the constant `{name}` is declared twice")));
+            continue;
+        }
+        match &constant.given {
+            Given::Required => errors.push(
+                Diagnostic::new(source, format!("the constant `{name}` of `{}` has no value", network.name))
+                    .help(format!("write `{name} = 64`, or a family: `{name} in [8, 32, 128]`")),
+            ),
+            Given::Default(argument) => match fixed.argument(argument) {
+                Ok(value) => fixed.values.push((name, value)),
+                Err(diagnostic) => errors.push(diagnostic),
+            },
+            Given::Family(members) => {
+                if let Some(members) = family_members(&name, source, members, &fixed, errors) {
+                    family.push((name, members));
+                }
+            }
+        }
+    }
+    let count: usize = family.iter().map(|(_, members)| members.len()).product();
+    if count > MOST_MEMBERS {
+        let message =
+            format!("the family `{}` has {count} members, but at most {MOST_MEMBERS} are allowed", network.name);
+        errors.push(Diagnostic::new(Source::at(network.name.span()), message));
+    }
+    (fixed, family)
+}
+
+fn family_members(
+    name: &str,
+    source: Source,
+    members: &[Argument],
+    fixed: &Constants,
+    errors: &mut Errors,
+) -> Option<Vec<i64>> {
+    let mut values = Vec::new();
+    if members.is_empty() {
+        errors.push(Diagnostic::new(source, format!("the family constant `{name}` has no members")));
+        return None;
+    }
+    for member in members {
+        match fixed.argument(member) {
+            Ok(Number::Int(value)) if values.contains(&value) => {
+                errors.push(Diagnostic::new(member.source, format!("{value} is listed twice")));
+                return None;
+            }
+            Ok(Number::Int(value)) => values.push(value),
+            Ok(other) => {
+                let message = format!("a member of a family is a whole number, found {}", other.text());
+                errors.push(Diagnostic::new(member.source, message));
+                return None;
+            }
+            Err(diagnostic) => {
+                errors.push(diagnostic);
+                return None;
+            }
+        }
+    }
+    Some(values)
+}
+
+/// Every combination, the last constant fastest; one empty combination for no constants.
+fn product(family: &Family) -> Vec<Vec<i64>> {
+    let mut all = vec![Vec::new()];
+    for (_, members) in family {
+        all = all
+            .iter()
+            .flat_map(|prefix: &Vec<i64>| {
+                members.iter().map(move |value| prefix.iter().copied().chain([*value]).collect())
+            })
+            .collect();
+    }
+    all
+}
+
+/// `count` things, in the words of messages.
+fn counted(count: usize, thing: &str) -> String {
+    if count == 1 { format!("1 {thing}") } else { format!("{count} {thing}s") }
+}

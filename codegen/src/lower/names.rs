@@ -1,0 +1,133 @@
+//! Names of values: visible from their line on, in their own and inner braces; from outside a group by path.
+
+use super::body::Lowering;
+use crate::diagnostics::{Diagnostic, Source};
+use crate::graph::{Value, dims_text};
+use crate::layers::args::closest;
+use crate::syntax::Path;
+use proc_macro2::Ident;
+
+/// A name in some braces.
+#[derive(Clone, Debug)]
+pub(super) struct Name {
+    pub ident: String,
+    /// `None` if its line was wrong.
+    pub value: Option<Value>,
+    /// What the group's own braces name.
+    pub inner: Vec<Name>,
+}
+
+/// What is known of a value beside its type.
+#[derive(Clone, Debug)]
+pub(super) struct Fact {
+    /// How the trail calls it.
+    pub path: String,
+    /// The value it was made from.
+    pub from: Option<Value>,
+    /// The layer that made it.
+    pub layer: String,
+    pub kind: FactKind,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum FactKind {
+    Value,
+    /// A class target, with the number of classes.
+    Class(usize),
+    Target,
+}
+
+impl Lowering<'_> {
+    /// Make `ident` known in the present braces.
+    pub fn bind(&mut self, ident: &Ident, value: Option<Value>, inner: Vec<Name>) {
+        let name = ident.to_string();
+        let here = self.names.last_mut().expect("a body has braces");
+        if here.iter().any(|own| own.ident == name) {
+            let message = format!("the name `{name}` is already used in these braces");
+            self.errors.push(Diagnostic::new(Source::at(ident.span()), message).help("give one of them another name"));
+            return;
+        }
+        here.push(Name { ident: name, value, inner });
+    }
+
+    /// The value behind a path. `None` if there is none (reported) or it is poisoned (silent).
+    pub fn resolve(&mut self, path: &Path) -> Option<Value> {
+        let first = &path.segments[0];
+        let Some(mut name) = self.names.iter().rev().flat_map(|braces| braces.iter().rev()).find(|n| *first == n.ident)
+        else {
+            let diagnostic = self.unknown_name(first);
+            self.errors.push(diagnostic);
+            return None;
+        };
+        for segment in &path.segments[1..] {
+            let Some(inner) = name.inner.iter().find(|n| *segment == n.ident) else {
+                let source = Source::at(segment.span());
+                let known: Vec<&str> = name.inner.iter().map(|n| n.ident.as_str()).collect();
+                let message = format!("`{}` names no `{segment}`", name.ident);
+                let help = match closest(&segment.to_string(), known.iter().copied()) {
+                    Some(near) => format!("did you mean `{}.{near}`?", name.ident),
+                    None if known.is_empty() => format!("nothing in `{}` has a name", name.ident),
+                    None => format!("it names {}", super::listed(known.into_iter())),
+                };
+                self.errors.push(Diagnostic::new(source, message).help(help));
+                return None;
+            };
+            name = inner;
+        }
+        name.value
+    }
+
+    fn unknown_name(&self, ident: &Ident) -> Diagnostic {
+        let name = ident.to_string();
+        let source = Source::at(ident.span());
+        if self.later_names.contains(&name) {
+            let message = format!("`{name}` is used before the line that names it");
+            return Diagnostic::new(source, message).help("a name is visible from its line on: move that line up");
+        }
+        let message = format!("there is no value named `{name}` here");
+        let diagnostic = Diagnostic::new(source, message);
+        if let Some(path) = self.hidden(&name) {
+            return diagnostic.help(format!("from outside its group it is `{path}`"));
+        }
+        let known: Vec<&str> = self.names.iter().flatten().map(|n| n.ident.as_str()).collect();
+        match closest(&name, known.iter().copied()) {
+            Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+            None if known.is_empty() => diagnostic.help(format!("name a line: `{name}: Layer;` or `Layer as {name};`")),
+            None => diagnostic.help(format!("known here: {}", super::listed(known.into_iter()))),
+        }
+    }
+
+    /// The path to a name inside some group.
+    fn hidden(&self, name: &str) -> Option<String> {
+        fn within(names: &[Name], name: &str) -> Option<String> {
+            names.iter().find_map(|n| {
+                if n.inner.iter().any(|i| i.ident == name) {
+                    return Some(format!("{}.{name}", n.ident));
+                }
+                within(&n.inner, name).map(|path| format!("{}.{path}", n.ident))
+            })
+        }
+        self.names.iter().rev().find_map(|braces| within(braces, name))
+    }
+
+    /// `image [1, 28, 28] → features.0 [6, 28, 28] → here`: the lines that changed the shape.
+    pub fn trail(&self, value: Value) -> String {
+        let mut steps: Vec<String> = Vec::new();
+        let mut at = Some(value);
+        while let Some(v) = at {
+            let Some(fact) = self.facts.get(&v) else { break };
+            let dims = &self.graph.shape(v).dims;
+            let same = fact.from.is_some_and(|from| self.graph.shape(from).dims == *dims);
+            if !same {
+                steps.push(format!("{} {}", fact.path, dims_text(dims)));
+            }
+            at = fact.from;
+        }
+        steps.reverse();
+        if steps.len() > 12 {
+            steps.splice(4..steps.len() - 7, ["…".to_string()]);
+        }
+        steps.push("here".into());
+        steps.join(" → ")
+    }
+}

@@ -1,0 +1,261 @@
+//! Arguments in `<…>`, operands in `(…)` and calls.
+
+use super::constant::tokens_text;
+use super::{Argument, ArgumentValue, Call, Operand, Path};
+use crate::diagnostics::Source;
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use syn::ext::IdentExt;
+use syn::parse::{ParseStream, Parser, Result};
+use syn::{Error, Expr, Token};
+
+/// `name<…>(…)`, with a foreign `nn.` before it if it is there.
+pub fn parse_call(input: ParseStream) -> Result<Call> {
+    let mut name: Ident = input.call(Ident::parse_any)?;
+    let first = name.span();
+    let mut qualifier: Option<(Ident, String)> = None;
+    while input.peek(Token![.]) || input.peek(Token![::]) {
+        let dot = if input.peek(Token![.]) {
+            input.parse::<Token![.]>()?;
+            "."
+        } else {
+            input.parse::<Token![::]>()?;
+            "::"
+        };
+        if input.peek(Token![<]) {
+            break; // `Linear::<3>`
+        }
+        qualifier = Some(match qualifier {
+            Some((ident, text)) => (ident, format!("{text}{name}{dot}")),
+            None => (name.clone(), format!("{name}{dot}")),
+        });
+        name = input.call(Ident::parse_any)?;
+    }
+    let mut last = name.span();
+    let arguments = match angle(input)? {
+        Some((arguments, close)) => {
+            last = close;
+            arguments
+        }
+        None => Vec::new(),
+    };
+    let operands = if input.peek(syn::token::Paren) {
+        let content;
+        let paren = syn::parenthesized!(content in input);
+        last = paren.span.close();
+        Some(parse_operands(&content)?)
+    } else {
+        None
+    };
+    Ok(Call { name, qualifier, arguments, operands, source: Source { first, last } })
+}
+
+/// `<…>` if it is next, with the place of `>`.
+pub fn angle(input: ParseStream) -> Result<Option<(Vec<Argument>, Span)>> {
+    if !input.peek(Token![<]) {
+        return Ok(None);
+    }
+    let open: Token![<] = input.parse()?;
+    let mut arguments = Vec::new();
+    loop {
+        if input.is_empty() {
+            return Err(Error::new(open.span, "this `<` is not closed\nhelp: put `>` behind the last argument"));
+        }
+        if input.peek(Token![>]) {
+            let close: Token![>] = input.parse()?;
+            return Ok(Some((arguments, close.span)));
+        }
+        arguments.push(parse_argument(input)?);
+        if input.peek(Token![,]) {
+            input.parse::<Token![,]>()?;
+        } else if !input.peek(Token![>]) {
+            return Err(expression_without_braces(input, &arguments[arguments.len() - 1]));
+        }
+    }
+}
+
+/// `Linear<4 * H>`: collect what stands up to `,` or `>` for the help.
+fn expression_without_braces(input: ParseStream, argument: &Argument) -> Error {
+    let mut rest = TokenStream::new();
+    while !input.is_empty() && !input.peek(Token![,]) && !input.peek(Token![>]) && !input.peek(Token![;]) {
+        match input.parse::<TokenTree>() {
+            Ok(token) => rest.extend([token]),
+            Err(e) => return e,
+        }
+    }
+    if rest.is_empty() {
+        let message = "this `<` is not closed\nhelp: put `>` behind the last argument";
+        return Error::new(argument.source.last, message);
+    }
+    let text = format!("{} {}", argument.value.text(), tokens_text(&rest));
+    spanned(argument.source, format!("an expression in `<…>` stands in braces\nhelp: write `{{{text}}}`"))
+}
+
+/// A list without brackets, up to the end of the input: what stands in an attribute.
+pub fn parse_arguments(tokens: TokenStream) -> Result<Vec<Argument>> {
+    let parser = |input: ParseStream| {
+        let mut arguments = Vec::new();
+        while !input.is_empty() {
+            arguments.push(parse_argument(input)?);
+            if !input.is_empty() {
+                input.parse::<Token![,]>()?;
+            }
+        }
+        Ok(arguments)
+    };
+    parser.parse2(tokens)
+}
+
+pub fn parse_argument(input: ParseStream) -> Result<Argument> {
+    let name = if input.peek(Ident::peek_any) && input.peek2(Token![=]) && !input.peek2(Token![==]) {
+        let name = input.call(Ident::parse_any)?;
+        input.parse::<Token![=]>()?;
+        Some(name)
+    } else {
+        None
+    };
+    let (value, source) = parse_value(input)?;
+    Ok(Argument { name, value, source })
+}
+
+fn parse_value(input: ParseStream) -> Result<(ArgumentValue, Source)> {
+    if input.peek(Token![_]) {
+        let token: Token![_] = input.parse()?;
+        return Ok((ArgumentValue::Channels, Source::at(token.span)));
+    }
+    if input.peek(syn::token::Bracket) {
+        let content;
+        let bracket = syn::bracketed!(content in input);
+        let items = parse_list(&content)?;
+        let source = Source { first: bracket.span.open(), last: bracket.span.close() };
+        return Ok((ArgumentValue::List(items), source));
+    }
+    if input.peek(syn::token::Brace) {
+        let content;
+        let brace = syn::braced!(content in input);
+        let source = Source { first: brace.span.open(), last: brace.span.close() };
+        let expr: Expr = content.parse()?;
+        if !content.is_empty() {
+            return Err(content.error("expected one expression"));
+        }
+        return Ok((ArgumentValue::Expr(expr), source));
+    }
+    if input.peek(syn::LitStr) {
+        let text: syn::LitStr = input.parse()?;
+        return Ok((ArgumentValue::Text(text.value()), Source::at(text.span())));
+    }
+    if input.peek(Token![-]) {
+        let minus: Token![-] = input.parse()?;
+        let lit: syn::Lit = input.parse()?;
+        let source = Source { first: minus.span, last: lit.span() };
+        let expr = Expr::Unary(syn::ExprUnary {
+            attrs: Vec::new(),
+            op: syn::UnOp::Neg(minus),
+            expr: Box::new(Expr::Lit(syn::ExprLit { attrs: Vec::new(), lit })),
+        });
+        return Ok((ArgumentValue::Expr(expr), source));
+    }
+    if input.peek(syn::Lit) {
+        let lit: syn::Lit = input.parse()?;
+        let source = Source::at(lit.span());
+        return Ok((ArgumentValue::Expr(Expr::Lit(syn::ExprLit { attrs: Vec::new(), lit })), source));
+    }
+    if input.peek(Ident::peek_any) {
+        let name = input.call(Ident::parse_any)?;
+        let mut source = Source::at(name.span());
+        let mut arguments = Vec::new();
+        // A path such as `crate::H` is a Rust constant: keep its last name, lowering says what is wrong.
+        let mut last = name;
+        while input.peek(Token![::]) {
+            input.parse::<Token![::]>()?;
+            last = input.call(Ident::parse_any)?;
+            source.last = last.span();
+        }
+        if let Some((own, close)) = angle(input)? {
+            arguments = own;
+            source.last = close;
+        }
+        return Ok((ArgumentValue::Word(last, arguments), source));
+    }
+    Err(input.error("expected a number, a name, `[…]`, `{…}` or `_`"))
+}
+
+/// `1, 28, 28` up to the end of the input.
+pub fn parse_list(input: ParseStream) -> Result<Vec<Argument>> {
+    let mut items = Vec::new();
+    while !input.is_empty() {
+        items.push(parse_argument(input)?);
+        if input.peek(Token![,]) {
+            input.parse::<Token![,]>()?;
+        } else if !input.is_empty() {
+            let mut rest = TokenStream::new();
+            let last = &items[items.len() - 1];
+            while !input.is_empty() && !input.peek(Token![,]) {
+                rest.extend([input.parse::<TokenTree>()?]);
+            }
+            let text = format!("{} {}", last.value.text(), tokens_text(&rest));
+            return Err(spanned(last.source, format!("an expression stands in braces here\nhelp: write `{{{text}}}`")));
+        }
+    }
+    Ok(items)
+}
+
+fn parse_operands(input: ParseStream) -> Result<Vec<Operand>> {
+    let mut operands = Vec::new();
+    while !input.is_empty() {
+        operands.push(parse_operand(input)?);
+        if !input.is_empty() {
+            input.parse::<Token![,]>()?;
+        }
+    }
+    Ok(operands)
+}
+
+fn parse_operand(input: ParseStream) -> Result<Operand> {
+    let ends = |input: ParseStream| input.is_empty() || input.peek(Token![,]);
+    let fork = input.fork();
+    if fork.peek(Token![_]) {
+        let token: Token![_] = fork.parse()?;
+        if ends(&fork) {
+            input.parse::<Token![_]>()?;
+            return Ok(Operand::Current(token.span));
+        }
+    } else if fork.peek(Ident::peek_any) {
+        if let Ok(path) = parse_path(&fork)
+            && ends(&fork)
+        {
+            parse_path(input)?;
+            return Ok(Operand::Path(path));
+        }
+        let fork = input.fork();
+        if let Ok(call) = parse_call(&fork)
+            && ends(&fork)
+        {
+            parse_call(input)?;
+            return Ok(Operand::Call(call));
+        }
+    }
+    let mut tokens = TokenStream::new();
+    while !ends(input) {
+        tokens.extend([input.parse::<TokenTree>()?]);
+    }
+    Ok(Operand::Other(tokens))
+}
+
+/// `features.low`; a number may follow a dot only as a name's own, so `features.0` is read too.
+pub fn parse_path(input: ParseStream) -> Result<Path> {
+    let mut segments = vec![input.call(Ident::parse_any)?];
+    while input.peek(Token![.]) {
+        input.parse::<Token![.]>()?;
+        segments.push(input.call(Ident::parse_any)?);
+    }
+    Ok(Path { segments })
+}
+
+/// An error from the first to the last token.
+pub fn spanned(source: Source, message: String) -> Error {
+    let mut first = TokenTree::Punct(proc_macro2::Punct::new('_', proc_macro2::Spacing::Alone));
+    let mut last = first.clone();
+    first.set_span(source.first);
+    last.set_span(source.last);
+    Error::new_spanned(TokenStream::from_iter([first, last]), message)
+}

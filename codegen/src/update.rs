@@ -1,0 +1,409 @@
+//! `update!`: an optimizer's arithmetic on one element, written once for every instruction set and backend.
+//!
+//! ```text
+//! kiln_macros::update! {
+//!     /// …
+//!     pub(crate) Momentum(p, g; buf; lr, momentum, weight_decay) {
+//!         let d = g + weight_decay * p;
+//!         buf = momentum * buf + d;
+//!         p = p - lr * buf;
+//!     }
+//! }
+//! ```
+//!
+//! The parameter and its gradient; what is remembered between steps; the hyper-parameters. The body is that of a `fn`
+//! with assignments added; an assigned name has its new value from then on. `step` is the number of the step, from 1.
+//! It becomes
+//!
+//! ```text
+//! #[derive(Clone, Copy, Debug, PartialEq)]
+//! pub(crate) struct Momentum { pub lr: f64, pub momentum: f64, pub weight_decay: f64 }
+//!
+//! impl crate::__private::UpdateRule for Momentum {
+//!     const STATES: &'static [&'static str] = &["buf"];
+//!     type Uniforms = [f32; 3];
+//!     fn without_decay(self) -> Self { … }
+//!     fn uniforms(&self, step: u64) -> [f32; 3] { … }
+//!     fn at<S: crate::__private::Simd>(s: S, u: &[f32; 3], p: S::V, g: S::V, states: &mut [S::V]) -> S::V { … }
+//! }
+//! ```
+//!
+//! What depends on hyper-parameters and step only is computed once a step, in double precision as PyTorch does it on the
+//! host, and reaches the loop as `uniforms`. `without_decay` sets `weight_decay`, where there is one, to 0.
+
+use crate::diagnostics::{Diagnostic, Errors, Source};
+use crate::emit::cpu::expr::print;
+use crate::graph::expr::{Binary, Id, Pool, Scalar, Unary, Uniform};
+use crate::syntax::function::write::{Scope, Writer};
+use crate::syntax::function::{Block, Statement};
+use proc_macro2::{Ident, Literal, TokenStream};
+use quote::{format_ident, quote};
+use syn::parse::{ParseStream, Parser};
+use syn::{Attribute, Result, Token, Visibility, parenthesized};
+
+/// A rule as written.
+struct Rule {
+    docs: Vec<Attribute>,
+    vis: Visibility,
+    name: Ident,
+    param: Ident,
+    gradient: Ident,
+    states: Vec<Ident>,
+    hypers: Vec<Ident>,
+    body: Block,
+}
+
+/// Expand `update! { … }`.
+pub fn update(tokens: TokenStream) -> TokenStream {
+    let rule = match parse.parse2(tokens) {
+        Ok(rule) => rule,
+        Err(error) => return error.to_compile_error(),
+    };
+    let mut errors = Errors::default();
+    let written = write(&rule, &mut errors);
+    match written {
+        Some((pool, results)) if errors.is_empty() => expand(&rule, pool, &results),
+        _ => errors.to_compile_errors(),
+    }
+}
+
+fn parse(input: ParseStream) -> Result<Rule> {
+    let docs = input.call(Attribute::parse_outer)?;
+    let vis = input.parse()?;
+    let name = input.parse()?;
+    let content;
+    parenthesized!(content in input);
+    let param = content.parse()?;
+    content.parse::<Token![,]>()?;
+    let gradient = content.parse()?;
+    content.parse::<Token![;]>()?;
+    let states = names(&content)?;
+    content.parse::<Token![;]>()?;
+    let hypers = names(&content)?;
+    let body = Block::parse_braced(input, true)?;
+    Ok(Rule { docs, vis, name, param, gradient, states, hypers, body })
+}
+
+fn names(input: ParseStream) -> Result<Vec<Ident>> {
+    let mut list = Vec::new();
+    while input.peek(syn::Ident) {
+        list.push(input.parse()?);
+        if !input.peek(Token![,]) {
+            break;
+        }
+        input.parse::<Token![,]>()?;
+    }
+    Ok(list)
+}
+
+/// The new values of the parameter and of each state.
+fn write(rule: &Rule, errors: &mut Errors) -> Option<(Pool, Vec<Id>)> {
+    let mut pool = Pool::default();
+    let mut scope = Scope::new(&[]);
+    let elements: Vec<&Ident> = [&rule.param, &rule.gradient].into_iter().chain(&rule.states).collect();
+    for (i, name) in elements.iter().enumerate() {
+        scope.names.push((name.to_string(), pool.input(i)));
+    }
+    for (i, name) in rule.hypers.iter().enumerate() {
+        scope.names.push((name.to_string(), pool.uniform(Uniform::Hyper(i as u32))));
+    }
+    scope.names.push(("step".into(), pool.uniform(Uniform::Step)));
+    let targets: Vec<&Ident> = std::iter::once(&rule.param).chain(&rule.states).collect();
+    let mut results: Vec<Option<Id>> = vec![None; targets.len()];
+    let mut writer = Writer { others: &[], pool: &mut pool, errors, calls: Vec::new() };
+    for statement in &rule.body.statements {
+        let (name, value) = match statement {
+            Statement::Let(name, value) => (name, writer.number(value, &mut scope)?),
+            Statement::Assign(name, value) => {
+                let value = writer.number(value, &mut scope)?;
+                let Some(place) = targets.iter().position(|t| *t == name) else {
+                    let known: Vec<String> = targets.iter().map(|t| format!("`{t}`")).collect();
+                    let message = format!("`{name}` cannot be assigned");
+                    let help = format!("an update assigns {}; other values are `let {name} = …;`", known.join(", "));
+                    errors.push(Diagnostic::new(Source::at(name.span()), message).help(help));
+                    return None;
+                };
+                results[place] = Some(value);
+                (name, value)
+            }
+        };
+        scope.names.push((name.to_string(), value));
+    }
+    for (name, result) in targets.iter().zip(&results) {
+        if result.is_none() {
+            let message = format!("`{name}` is never assigned");
+            errors.push(Diagnostic::new(Source::at(name.span()), message).help(format!("`{name} = …;`")));
+        }
+    }
+    results.into_iter().collect::<Option<Vec<Id>>>().map(|results| (pool, results))
+}
+
+fn expand(rule: &Rule, pool: Pool, results: &[Id]) -> TokenStream {
+    let (body, roots, uniform) = split(&pool, results);
+    let count = uniform.len();
+    let Rule { docs, vis, name, hypers, .. } = rule;
+    let states: Vec<String> = rule.states.iter().map(Ident::to_string).collect();
+    let without_decay = match hypers.iter().find(|h| *h == "weight_decay") {
+        Some(decay) => quote!(Self { #decay: 0.0, ..self }),
+        None => quote!(self),
+    };
+    let (host, host_results) = host(&pool, &uniform, hypers);
+    let inputs = 2 + rule.states.len();
+    let (statements, values) = print(&body, &roots, &mut |node| match node {
+        Scalar::Input(0) => quote!(p),
+        Scalar::Input(1) => quote!(g),
+        Scalar::Input(i) if (i as usize) < inputs => {
+            let i = Literal::usize_unsuffixed(i as usize - 2);
+            quote!(states[#i])
+        }
+        Scalar::Input(i) => {
+            let i = Literal::usize_unsuffixed(i as usize - inputs);
+            quote!(s.splat(u[#i]))
+        }
+        other => unreachable!("{other:?} is no leaf of an update"),
+    });
+    let (param, new_states) = values.split_first().expect("the parameter is assigned");
+    let places = (0..states.len()).map(Literal::usize_unsuffixed);
+    quote! {
+        #(#docs)*
+        #[derive(Clone, Copy, Debug, PartialEq)]
+        #vis struct #name { #(pub #hypers: f64),* }
+
+        impl crate::__private::UpdateRule for #name {
+            const STATES: &'static [&'static str] = &[#(#states),*];
+            type Uniforms = [f32; #count];
+
+            fn without_decay(self) -> Self {
+                #without_decay
+            }
+
+            fn uniforms(&self, step: u64) -> [f32; #count] {
+                let step = step as f64;
+                #host
+                [#(#host_results as f32),*]
+            }
+
+            #[inline(always)]
+            fn at<S: crate::__private::Simd>(
+                s: S,
+                u: &[f32; #count],
+                p: S::V,
+                g: S::V,
+                states: &mut [S::V],
+            ) -> S::V {
+                #statements
+                #(states[#places] = #new_states;)*
+                #param
+            }
+        }
+    }
+}
+
+/// Take what is the same for every element out of the expressions: it becomes operands behind the states. Returns the
+/// new pool and roots, and the nodes taken out.
+fn split(pool: &Pool, results: &[Id]) -> (Pool, Vec<Id>, Vec<Id>) {
+    let mut split =
+        Split { pool, body: Pool::default(), place: Vec::new(), uniform: Vec::new(), inputs: results.len() + 1 };
+    let roots = results.iter().map(|id| split.copy(*id)).collect();
+    (split.body, roots, split.uniform)
+}
+
+struct Split<'p> {
+    pool: &'p Pool,
+    body: Pool,
+    place: Vec<(Id, Id)>,
+    uniform: Vec<Id>,
+    /// Parameter, gradient and states.
+    inputs: usize,
+}
+
+impl Split<'_> {
+    fn is_uniform(&self, id: Id) -> bool {
+        match self.pool.node(id) {
+            Scalar::Input(_) | Scalar::Index(_) => false,
+            Scalar::Const(_) | Scalar::Uniform(_) => true,
+            Scalar::Unary(_, a) => self.is_uniform(a),
+            Scalar::Binary(_, a, b) => self.is_uniform(a) && self.is_uniform(b),
+            Scalar::Select(c, a, b) => self.is_uniform(c) && self.is_uniform(a) && self.is_uniform(b),
+        }
+    }
+
+    fn copy(&mut self, id: Id) -> Id {
+        if let Some((_, done)) = self.place.iter().find(|(from, _)| *from == id) {
+            return *done;
+        }
+        let node = self.pool.node(id);
+        let done = if let Scalar::Const(bits) = node {
+            self.body.constant(f64::from_bits(bits))
+        } else if self.is_uniform(id) {
+            let number = self.body.input(self.inputs + self.uniform.len());
+            self.uniform.push(id);
+            if is_truth(node) {
+                let zero = self.body.constant(0.0);
+                self.body.binary(Binary::Ne, number, zero)
+            } else {
+                number
+            }
+        } else {
+            match node {
+                Scalar::Input(i) => self.body.input(i as usize),
+                Scalar::Index(axis) => self.body.index(axis as usize),
+                Scalar::Const(bits) => self.body.constant(f64::from_bits(bits)),
+                Scalar::Uniform(uniform) => self.body.uniform(uniform),
+                Scalar::Unary(op, a) => {
+                    let a = self.copy(a);
+                    self.body.unary(op, a)
+                }
+                Scalar::Binary(op, a, b) => {
+                    let (a, b) = (self.copy(a), self.copy(b));
+                    self.body.binary(op, a, b)
+                }
+                Scalar::Select(c, a, b) => {
+                    let (c, a, b) = (self.copy(c), self.copy(a), self.copy(b));
+                    self.body.select(c, a, b)
+                }
+            }
+        };
+        self.place.push((id, done));
+        done
+    }
+}
+
+fn is_truth(node: Scalar) -> bool {
+    match node {
+        Scalar::Unary(op, _) => op == Unary::Not,
+        Scalar::Binary(op, ..) => op.is_truth(),
+        Scalar::Input(_) | Scalar::Const(_) | Scalar::Index(_) | Scalar::Uniform(_) | Scalar::Select(..) => false,
+    }
+}
+
+/// Plain Rust over `self` and `step` in double precision.
+fn host(pool: &Pool, roots: &[Id], hypers: &[Ident]) -> (TokenStream, Vec<TokenStream>) {
+    let mut statements = TokenStream::new();
+    let mut done: Vec<Id> = Vec::new();
+    for root in roots {
+        host_node(pool, *root, hypers, &mut done, &mut statements);
+    }
+    let results = roots
+        .iter()
+        .map(|root| {
+            let name = format_ident!("h{}", root.0);
+            if is_truth(pool.node(*root)) { quote!(f64::from(#name)) } else { quote!(#name) }
+        })
+        .collect();
+    (statements, results)
+}
+
+fn host_node(pool: &Pool, id: Id, hypers: &[Ident], done: &mut Vec<Id>, statements: &mut TokenStream) {
+    if done.contains(&id) {
+        return;
+    }
+    done.push(id);
+    let mut operand = |id: Id| {
+        host_node(pool, id, hypers, done, statements);
+        format_ident!("h{}", id.0)
+    };
+    let value = match pool.node(id) {
+        Scalar::Const(bits) => {
+            let x = Literal::f64_suffixed(f64::from_bits(bits).abs());
+            if f64::from_bits(bits) < 0.0 { quote!(-#x) } else { quote!(#x) }
+        }
+        Scalar::Uniform(Uniform::Hyper(i)) => {
+            let name = &hypers[i as usize];
+            quote!(self.#name)
+        }
+        Scalar::Uniform(Uniform::Step) => quote!(step),
+        Scalar::Uniform(Uniform::Batch) | Scalar::Input(_) | Scalar::Index(_) => {
+            unreachable!("not a uniform of updates")
+        }
+        Scalar::Unary(op, a) => {
+            let a = operand(a);
+            match op {
+                Unary::Neg => quote!(-#a),
+                Unary::Exp => quote!(#a.exp()),
+                Unary::Ln => quote!(#a.ln()),
+                Unary::Sqrt => quote!(#a.sqrt()),
+                Unary::Abs => quote!(#a.abs()),
+                Unary::Sin => quote!(#a.sin()),
+                Unary::Cos => quote!(#a.cos()),
+                Unary::Tanh => quote!(#a.tanh()),
+                Unary::Sigmoid => quote!(1.0 / (1.0 + (-#a).exp())),
+                Unary::Erf => quote!(compile_error!("erf of hyper-parameters is not supported")),
+                Unary::Floor => quote!(#a.floor()),
+                Unary::Not => quote!(!#a),
+                Unary::Float => quote!(f64::from(#a)),
+            }
+        }
+        Scalar::Binary(op, a, b) => {
+            let (a, b) = (operand(a), operand(b));
+            match op {
+                Binary::Add => quote!(#a + #b),
+                Binary::Sub => quote!(#a - #b),
+                Binary::Mul => quote!(#a * #b),
+                Binary::Div => quote!(#a / #b),
+                Binary::Pow => quote!(#a.powf(#b)),
+                Binary::Min => quote!(#a.min(#b)),
+                Binary::Max => quote!(#a.max(#b)),
+                Binary::Lt => quote!(#a < #b),
+                Binary::Le => quote!(#a <= #b),
+                Binary::Gt => quote!(#a > #b),
+                Binary::Ge => quote!(#a >= #b),
+                Binary::Eq => quote!(#a == #b),
+                Binary::Ne => quote!(#a != #b),
+                Binary::And => quote!(#a && #b),
+                Binary::Or => quote!(#a || #b),
+            }
+        }
+        Scalar::Select(truth, a, b) => {
+            let (truth, a, b) = (operand(truth), operand(a), operand(b));
+            quote!(if #truth { #a } else { #b })
+        }
+    };
+    let name = format_ident!("h{}", id.0);
+    statements.extend(quote!(let #name = #value;));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sgd() {
+        let text = update(quote! {
+            /// Stochastic gradient descent.
+            pub(crate) Sgd(p, g; buf; lr, momentum, weight_decay) {
+                let d = if weight_decay == 0 { g } else { g + weight_decay * p };
+                buf = if step == 1 { d } else { momentum * buf + d };
+                p = p - lr * buf;
+            }
+        });
+        let file = syn::parse2(text).expect("items");
+        let expected = r#"/// Stochastic gradient descent.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Sgd {
+    pub lr: f64,
+    pub momentum: f64,
+    pub weight_decay: f64,
+}
+impl crate::__private::UpdateRule for Sgd {
+    const STATES: &'static [&'static str] = &["buf"];
+    type Uniforms = [f32; 5usize];
+    fn without_decay(self) -> Self {
+        Self { weight_decay: 0.0, ..self }
+    }
+"#;
+        let printed = prettyplease::unparse(&file);
+        assert!(printed.starts_with(expected), "{printed}");
+        for line in ["let h4 = self.momentum;", "let e12 = states[0];", "states[0] = e16;"] {
+            assert!(printed.contains(line), "{line} in\n{printed}");
+        }
+    }
+
+    #[test]
+    fn mistakes() {
+        let message = |tokens: TokenStream| update(tokens).to_string();
+        assert!(message(quote!(A(p, g; b; lr) { p = p - lr * g; })).contains("`b` is never assigned"));
+        assert!(message(quote!(A(p, g; ; lr) { g = p; p = g; })).contains("`g` cannot be assigned"));
+        assert!(message(quote!(A(p, g; ; lr) { p = p - lt * g; })).contains("did you mean `lr`?"));
+    }
+}

@@ -1,0 +1,158 @@
+use super::*;
+
+struct Case<'a> {
+    d: &'static Gemm,
+    a: &'a [f32],
+    b: &'a [f32],
+    batch: usize,
+    place: Place,
+}
+
+impl Run for Case<'_> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(&mut self, s: S) {
+        for task in 0..gemm_tasks(self.d, self.batch) {
+            // SAFETY: the test sized the buffers.
+            unsafe { gemm(s, self.d, self.a.as_ptr(), self.b.as_ptr(), self.batch, task, Store(self.place)) }
+        }
+    }
+}
+
+/// Rows × k times k × columns.
+fn linear(rows: usize, inputs: usize, outputs: usize, row_task: usize, block_task: usize, batch_rows: bool) {
+    let mut numbers = Numbers((rows * 1000 + inputs * 10 + outputs) as u64);
+    let (x, w) = (numbers.vec(rows * inputs), numbers.vec(outputs * inputs));
+    let blocks = outputs.div_ceil(BLOCK);
+    let weight = packed(&w, 1, outputs, inputs);
+    let d: &'static Gemm = Box::leak(Box::new(Gemm {
+        rows: if batch_rows { Count::Batch(1) } else { Count::Fixed(rows) },
+        blocks,
+        a_row: inputs,
+        b_block: inputs * BLOCK,
+        k: [Digit::NONE, Digit::NONE, Digit { count: Count::Fixed(inputs), a: 1, b: BLOCK }],
+        tail: 0,
+        row_task,
+        block_task,
+    }));
+    let mut results = Vec::new();
+    for level in all_levels() {
+        let mut y = vec![f32::NAN; rows * blocks * BLOCK];
+        let place = Place { to: y.as_mut_ptr(), sample: blocks * BLOCK, pixels: 1 };
+        run_at(level, &mut Case { d, a: &x, b: &weight, batch: rows, place });
+        for r in 0..rows {
+            for o in 0..outputs {
+                let terms = || (0..inputs).map(|i| f64::from(x[r * inputs + i]) * f64::from(w[o * inputs + i]));
+                let got = y[r * blocks * BLOCK + o];
+                close(got, terms().sum(), terms().map(f64::abs).sum(), &(level, rows, inputs, outputs, r, o));
+            }
+        }
+        results.push((level, y));
+    }
+    same_bits(&results);
+}
+
+#[test]
+fn every_tile_edge() {
+    for rows in 1..=27 {
+        for blocks in [1, 2, 3, 4, 5, 7] {
+            linear(rows, 19, blocks * BLOCK - 3, 64, 64, true);
+        }
+    }
+    linear(37, 1, 5, 12, 1, false);
+    linear(37, 784, 40, 12, 2, false);
+    linear(64, 257, 130, 24, 4, true);
+    linear(1, 300, 1000, 1, 8, true);
+}
+
+#[test]
+fn digits_and_tail() {
+    // k = (block, pixel, channel lane) of a blocked image with 21 channels and 6 pixels; NaN in its last lanes.
+    let (batch, channels, pixels, outputs) = (13, 21, 6, 18);
+    let mut numbers = Numbers(7);
+    let (x, w) = (numbers.vec(batch * channels * pixels), numbers.vec(outputs * channels * pixels));
+    let image = blocked(&x, batch, channels, pixels);
+    let parts = channels.div_ceil(BLOCK);
+    let mut weight = vec![0.0; 2 * parts * pixels * BLOCK * BLOCK];
+    for o in 0..outputs {
+        for c in 0..channels {
+            for p in 0..pixels {
+                let at = ((o / BLOCK * parts + c / BLOCK) * pixels + p) * BLOCK + c % BLOCK;
+                weight[at * BLOCK + o % BLOCK] = w[(o * channels + c) * pixels + p];
+            }
+        }
+    }
+    let d: &'static Gemm = Box::leak(Box::new(Gemm {
+        rows: Count::Batch(1),
+        blocks: 2,
+        a_row: parts * pixels * BLOCK,
+        b_block: parts * pixels * BLOCK * BLOCK,
+        k: [
+            Digit { count: Count::Fixed(parts), a: pixels * BLOCK, b: pixels * BLOCK * BLOCK },
+            Digit { count: Count::Fixed(pixels), a: BLOCK, b: BLOCK * BLOCK },
+            Digit { count: Count::Fixed(BLOCK), a: 1, b: BLOCK },
+        ],
+        tail: channels - BLOCK,
+        row_task: 5,
+        block_task: 1,
+    }));
+    for level in all_levels() {
+        let mut y = vec![f32::NAN; batch * 2 * BLOCK];
+        let place = Place { to: y.as_mut_ptr(), sample: 2 * BLOCK, pixels: 1 };
+        run_at(level, &mut Case { d, a: &image, b: &weight, batch, place });
+        let inner = channels * pixels;
+        for n in 0..batch {
+            for o in 0..outputs {
+                let terms = || (0..inner).map(|i| f64::from(x[n * inner + i]) * f64::from(w[o * inner + i]));
+                close(y[n * 2 * BLOCK + o], terms().sum(), terms().map(f64::abs).sum(), &(level, n, o));
+            }
+        }
+    }
+}
+
+#[test]
+fn weight_gradient_over_the_batch() {
+    // dW[o][i] = Σ_n x[n, i] dy[n, o]: k is the batch, rows are inputs.
+    let (batch, inputs, outputs) = (11, 29, 20);
+    let mut numbers = Numbers(3);
+    let (x, dy) = (numbers.vec(batch * inputs), numbers.vec(batch * 32));
+    let d: &'static Gemm = Box::leak(Box::new(Gemm {
+        rows: Count::Fixed(inputs),
+        blocks: 2,
+        a_row: 1,
+        b_block: BLOCK,
+        k: [Digit::NONE, Digit::NONE, Digit { count: Count::Batch(1), a: inputs, b: 32 }],
+        tail: 0,
+        row_task: 16,
+        block_task: 2,
+    }));
+    for level in all_levels() {
+        let mut y = vec![f32::NAN; inputs * 2 * BLOCK];
+        let place = Place { to: y.as_mut_ptr(), sample: 2 * BLOCK, pixels: 1 };
+        run_at(level, &mut Case { d, a: &x, b: &dy, batch, place });
+        for i in 0..inputs {
+            for o in 0..outputs {
+                let terms = || (0..batch).map(|n| f64::from(x[n * inputs + i]) * f64::from(dy[n * 32 + o]));
+                close(y[i * 2 * BLOCK + o], terms().sum(), terms().map(f64::abs).sum(), &(level, i, o));
+            }
+        }
+    }
+}
+
+#[test]
+fn transposed_blocks() {
+    for (inputs, outputs) in [(1, 1), (16, 16), (17, 5), (37, 33)] {
+        let w = Numbers(1).vec(outputs * inputs);
+        let src = packed(&w, 1, outputs, inputs);
+        let mut dst = vec![f32::NAN; inputs.div_ceil(BLOCK) * outputs * BLOCK];
+        for task in 0..transpose_tasks(inputs) {
+            // SAFETY: the buffers have the sizes of the layouts.
+            unsafe { transpose_blocks(inputs, outputs, src.as_ptr(), dst.as_mut_ptr(), task) }
+        }
+        for i in 0..inputs.next_multiple_of(BLOCK) {
+            for o in 0..outputs {
+                let want = if i < inputs { w[o * inputs + i] } else { 0.0 };
+                assert_eq!(dst[(i / BLOCK * outputs + o) * BLOCK + i % BLOCK], want);
+            }
+        }
+    }
+}
