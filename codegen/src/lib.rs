@@ -1,4 +1,11 @@
 //! The compiler behind `network!`: an ordinary library from tokens to tokens.
+//!
+//! ```text
+//! tokens → syntax → graph (+ shapes) → autodiff → schedule → memory → emit (cpu | host) → tokens
+//! ```
+//!
+//! A stage imports only from its left. Mistakes end at the barrier in [`lower::frontend`]: what comes out of it is sound,
+//! and nothing after it can fail.
 
 pub mod autodiff;
 pub mod declaration;
@@ -12,3 +19,96 @@ pub mod memory;
 pub mod schedule;
 pub mod syntax;
 pub mod update;
+
+use declaration::{Declaration, Dump, Fusion};
+use emit::cpu::Planned;
+use graph::Module;
+use proc_macro2::{Ident, TokenStream};
+use quote::format_ident;
+use schedule::{ParamPlan, ProgramKind, Target};
+
+pub use update::update;
+
+/// `network! { … }`: every declared network, or its mistakes.
+pub fn compile(input: TokenStream) -> TokenStream {
+    let (declarations, stubs, errors) = lower::frontend(input);
+    let mut tokens = errors.to_compile_errors();
+    tokens.extend(stubs.iter().map(emit::host::expand_stub));
+    tokens.extend(declarations.iter().map(expand));
+    tokens
+}
+
+/// A sound declaration: its type, and with `#[fusion(both)]` the unfused twin.
+fn expand(declaration: &Declaration) -> TokenStream {
+    let twin = format_ident!("{}Unfused", declaration.ident);
+    let versions: Vec<(Ident, Fusion)> = match declaration.fusion {
+        Fusion::Both => vec![(declaration.ident.clone(), Fusion::On), (twin, Fusion::Off)],
+        one => vec![(declaration.ident.clone(), one)],
+    };
+    let mut tokens = TokenStream::new();
+    for (ident, fusion) in versions {
+        let mut version = declaration.clone();
+        version.ident = ident;
+        let target = Target::cpu(fusion);
+        let mut plans = Vec::new();
+        for member in &mut version.members {
+            member.module.name = version.ident.to_string();
+            let planned = plan(&member.module, &target);
+            if !declaration.dumps.is_empty() {
+                eprint!("{}", planned.dump(&member.module, &declaration.dumps));
+            }
+            plans.push(planned.expand(&member.module, &target));
+        }
+        tokens.extend(emit::host::expand(&version, &plans));
+    }
+    tokens
+}
+
+/// Everything decided about one network for one target.
+pub struct Plans {
+    pub params: ParamPlan,
+    pub programs: Vec<Planned>,
+}
+
+/// Schedule and place every program of a network.
+pub fn plan(module: &Module, target: &Target) -> Plans {
+    let params = ParamPlan::new(module);
+    let programs = ProgramKind::ALL
+        .into_iter()
+        .filter_map(|kind| {
+            let program = schedule::program::program(module, kind)?;
+            let schedule = schedule::schedule(module, &params, &program, target);
+            let memory = memory::plan(&schedule, target.chunks);
+            debug_assert_eq!(graph::verify::verify(schedule.graph()), Ok(()));
+            debug_assert_eq!(memory.verify(), Ok(()));
+            Some(Planned { kind, schedule, memory })
+        })
+        .collect();
+    Plans { params, programs }
+}
+
+impl Plans {
+    /// An expression of type `&'static kiln::plan::Plan`.
+    pub fn expand(&self, module: &Module, target: &Target) -> TokenStream {
+        emit::cpu::expand(module, &self.params, &self.programs, target)
+    }
+
+    /// The chosen stages of every program as text.
+    pub fn dump(&self, module: &Module, stages: &[Dump]) -> String {
+        let mut text = String::new();
+        for planned in &self.programs {
+            let title = format!("{} {}", module.name, planned.kind.name());
+            for stage in stages {
+                let (stage, body) = match stage {
+                    Dump::Graph => ("graph", planned.schedule.graph().to_string()),
+                    Dump::Schedule => ("schedule", planned.schedule.text()),
+                    Dump::Memory => ("memory", planned.memory.text()),
+                    Dump::Cpu => ("cpu", emit::cpu::text(planned, &self.params)),
+                    Dump::Cuda => ("cuda", "not in this version\n".to_string()),
+                };
+                text += &format!("── {title}: {stage}\n{body}");
+            }
+        }
+        text
+    }
+}

@@ -7,3 +7,10 @@ use proc_macro::TokenStream;
 pub fn network(input: TokenStream) -> TokenStream {
     kiln_codegen::compile(input.into()).into()
 }
+
+/// An optimizer's arithmetic on one element, for `kiln` itself.
+#[doc(hidden)]
+#[proc_macro]
+pub fn update(input: TokenStream) -> TokenStream {
+    kiln_codegen::update::update(input.into()).into()
+}

@@ -12,7 +12,8 @@ use crate::device::cpu::{Arena, BLOCK, Ctx, Pool};
 use crate::error::{Error, Result};
 use crate::init;
 use crate::params;
-use crate::plan::{self, Level, Plan, Program, Space, Stored, Variant};
+use crate::plan::{Level, Plan, Program, Space, Stored, Variant};
+use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Evaluation cuts large inputs into batches whose activations stay below this (256 MiB).
@@ -38,6 +39,8 @@ pub(crate) struct Work {
     worker: Arena,
     /// First elements of the caller's buffers: inputs, then targets.
     pub ports: Ports,
+    /// Where the arguments of all launches of a run lie.
+    args: Args,
     /// Test switch: scratch is NaN before each run, so that reading what was never written shows.
     pub poison: bool,
 }
@@ -46,9 +49,15 @@ pub(crate) struct Work {
 #[derive(Default)]
 pub(crate) struct Ports(Vec<*const u8>);
 
+/// Addresses of arguments, launch by launch.
+#[derive(Default)]
+struct Args(Vec<*mut f32>);
+
 // SAFETY: the pointers are written and read within one call that holds the lock on `Work`; between calls they are never
 // followed.
 unsafe impl Send for Ports {}
+// SAFETY: as above.
+unsafe impl Send for Args {}
 
 impl Ports {
     pub fn clear(&mut self) {
@@ -62,10 +71,9 @@ impl Ports {
 
 /// What a run leaves behind, to be read while `Work` is still held.
 pub(crate) struct Finished<'a> {
-    engine: &'a Engine,
-    work: &'a Work,
+    cx: Ctx,
     variant: &'static Variant,
-    batch: usize,
+    work: PhantomData<&'a Work>,
 }
 
 impl Engine {
@@ -85,6 +93,7 @@ impl Engine {
                 fixed: Arena::new(0),
                 worker: Arena::new(0),
                 ports: Ports(Vec::with_capacity(plan.inputs.len() + plan.targets.len())),
+                args: Args::default(),
                 poison: false,
             }),
         };
@@ -183,18 +192,28 @@ impl Engine {
             worker: work.worker.as_mut_ptr(),
             worker_stride,
             ports: work.ports.0.as_ptr(),
+            args: std::ptr::null(),
             batch,
             padded,
             seed: self.seed,
             step: self.step,
         };
+        work.args.0.clear();
+        for arg in variant.launches.iter().flat_map(|launch| launch.args) {
+            // SAFETY: offsets lie within the arenas, which were sized from the same plan.
+            work.args.0.push(unsafe { address(&cx, arg.space, arg.offset) });
+        }
+        let mut args = work.args.0.as_ptr();
         for launch in variant.launches {
+            let cx = Ctx { args, ..cx };
+            // SAFETY: the table has the arguments of all launches, one after the other.
+            args = unsafe { args.add(launch.args.len()) };
             let entry = launch.entry[self.level as usize];
             // SAFETY: the plan is the network's own, so offsets stay within the arenas that were sized from it; the level
             // was detected; tasks of one launch write disjoint places; the caller vouches for the ports.
             self.pool.run((launch.tasks)(batch), &|worker, task| unsafe { entry(&cx, worker, task) });
         }
-        Ok(Finished { engine: self, work, variant, batch })
+        Ok(Finished { cx, variant, work: PhantomData })
     }
 
     /// How many samples evaluation takes at once.
@@ -221,37 +240,33 @@ impl Finished<'_> {
     /// Appends output `index` of all samples, in canonical order.
     pub fn output(&self, index: usize, out: &mut Vec<f32>) {
         let stored = &self.variant.outputs[index];
-        let base = self.base(stored);
-        for sample in 0..self.batch {
+        for sample in 0..self.cx.batch {
             // SAFETY: the plan keeps outputs alive until the program's end, within their arena.
-            unsafe { read(&stored.layout, base.add(sample * stored.sample), out) };
+            unsafe {
+                let first = address(&self.cx, stored.space, stored.offset).add(sample * stored.sample);
+                params::unpack_raw(&stored.layout, first, out);
+            }
         }
     }
 
     fn scalar(&self, stored: &Stored) -> f32 {
         // SAFETY: as in `output`.
-        unsafe { *self.base(stored) }
-    }
-
-    fn base(&self, stored: &Stored) -> *const f32 {
-        let (arena, offset) = match stored.space {
-            Space::Batch => (self.work.batch.as_ptr(), stored.offset * Ctx::pad(self.batch)),
-            Space::Fixed => (self.work.fixed.as_ptr(), stored.offset),
-            Space::Port => (self.work.ports.0[stored.offset].cast(), 0),
-            Space::Params => (self.engine.params.as_ptr(), stored.offset),
-            Space::Grads => (self.work.grads.as_ptr(), stored.offset),
-            Space::State => (self.engine.states.as_ptr(), stored.offset),
-        };
-        // SAFETY: the offset lies within the arena, which was sized from the same plan.
-        unsafe { arena.add(offset) }
+        unsafe { *address(&self.cx, stored.space, stored.offset) }
     }
 }
 
-/// Appends one sample's values in canonical order.
-///
 /// # Safety
-/// `base` must be valid for `layout.size` reads.
-unsafe fn read(layout: &plan::Layout, base: *const f32, out: &mut Vec<f32>) {
+/// The offset lies within its arena, or is the number of a port of this run.
+unsafe fn address(cx: &Ctx, space: Space, offset: usize) -> *mut f32 {
     // SAFETY: the caller's.
-    params::unpack(layout, unsafe { std::slice::from_raw_parts(base, layout.size) }, out);
+    unsafe {
+        match space {
+            Space::Batch => cx.batch(offset),
+            Space::Fixed => cx.fixed(offset),
+            Space::Port => cx.port(offset).cast_mut(),
+            Space::Params => cx.params(offset),
+            Space::Grads => cx.grads(offset),
+            Space::State => cx.states(offset),
+        }
+    }
 }

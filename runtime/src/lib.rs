@@ -43,6 +43,7 @@ pub mod prelude {
 pub mod __private {
     pub use crate::data::{Classes, Feed, Images, Receive, Rows, Sequences};
     pub use crate::device::cpu;
+    pub use crate::network::{NO_PLAN, receive_one, same_lengths, training_bytes};
     pub use crate::plan;
     pub use crate::{Device, Error, Model, Network, Result, Summary};
 }

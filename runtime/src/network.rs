@@ -2,9 +2,9 @@
 
 use crate::data::{Feed, Receive};
 use crate::device::Device;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::Model;
-use crate::plan::Plan;
+use crate::plan::{Plan, Program, VERSION};
 use crate::summary::Summary;
 use std::path::Path;
 
@@ -49,4 +49,55 @@ pub trait Network: Sized + Send + Sync + 'static {
     fn summary() -> Summary {
         Summary::new(Self::plan())
     }
+}
+
+/// The plan of a network that did not compile: its declaration is an error, so no program with it ever runs.
+pub static NO_PLAN: Plan = Plan {
+    version: VERSION,
+    name: "",
+    params: &[],
+    param_floats: 0,
+    trainable_floats: 0,
+    states: &[],
+    state_floats: 0,
+    inputs: &[],
+    targets: &[],
+    outputs: &[],
+    layers: &[],
+    infer: Program { variants: &[] },
+    evaluate: None,
+    gradients: None,
+    step: None,
+};
+
+/// Bytes of the batch arena that a training step needs per sample (of inference, where nothing can be trained).
+pub const fn training_bytes(plan: &Plan) -> usize {
+    let variants = match &plan.step {
+        Some(step) => step.variants,
+        None => plan.infer.variants,
+    };
+    let (mut most, mut i) = (0, 0);
+    while i < variants.len() {
+        if variants[i].batch_floats > most {
+            most = variants[i].batch_floats;
+        }
+        i += 1;
+    }
+    most * size_of::<f32>()
+}
+
+/// Whether all ports of a generated struct have as many samples as the first.
+pub fn same_lengths(owner: &str, ports: &[(&str, usize)]) -> Result<()> {
+    let Some((first, expected)) = ports.first() else { return Ok(()) };
+    match ports.iter().find(|(_, length)| length != expected) {
+        None => Ok(()),
+        Some((name, found)) => {
+            Err(Error::data(format!("{owner}::{name}"), format!("{expected} samples, as many as `{first}`"), found))
+        }
+    }
+}
+
+/// One output of several.
+pub fn receive_one<R: Receive>(samples: usize, buffers: &mut dyn Iterator<Item = Vec<f32>>) -> R {
+    R::from_buffers(samples, buffers.next().into_iter().collect())
 }

@@ -35,6 +35,15 @@ pub fn unpack(layout: &Layout, physical: &[f32], out: &mut Vec<f32>) {
     walk(layout.axes, 0, &mut |at| out.push(physical[at]));
 }
 
+/// As [`unpack`], from memory that kernels wrote.
+///
+/// # Safety
+/// Every index of the layout leads to a float.
+pub unsafe fn unpack_raw(layout: &Layout, physical: *const f32, out: &mut Vec<f32>) {
+    // SAFETY: the caller's.
+    walk(layout.axes, 0, &mut |at| out.push(unsafe { *physical.add(at) }));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -63,12 +63,11 @@ impl Device {
             Some(threads) => threads,
             None => default_threads(std::env::var_os("KILN_THREADS").map(|v| v.to_string_lossy().into_owned()))?,
         };
-        let found = cpu::detect();
-        let level = simd.unwrap_or(found);
-        if level > found {
-            let problem = format!("this machine has no {level:?}; its best level is {found:?}");
-            return Err(Error::Device { device: self.to_string(), problem });
-        }
+        let level = match simd {
+            Some(level) => cpu::supported(level),
+            None => cpu::detect(),
+        };
+        let level = level.map_err(|e| Error::Device { device: self.to_string(), problem: e.to_string() })?;
         Ok((pool(threads), level))
     }
 }

@@ -134,7 +134,14 @@ const BACKWARD: Launch = launch("k2_grad", |_| 3, backward);
 const RUNNING: Launch = launch("k3_running", |_| 1, running);
 
 const fn launch(name: &'static str, tasks: fn(usize) -> usize, entry: Entry) -> Launch {
-    Launch { name, layers: "fc", ops: "contract", tasks, entry: [entry; 3] }
+    Launch {
+        name,
+        layers: "fc",
+        ops: "contract",
+        args: &[Arg { space: Space::Batch, offset: LOGITS }],
+        tasks,
+        entry: [entry; 3],
+    }
 }
 
 /// One task a sample.

@@ -180,6 +180,22 @@ pub fn expand(module: &Module, params: &ParamPlan, programs: &[Planned], target:
     }}
 }
 
+/// The kernels of one program as Rust text, for dumps.
+pub fn text(planned: &Planned, params: &ParamPlan) -> String {
+    let mut kernels = Kernels::default();
+    let target = Target::cpu(crate::declaration::Fusion::On);
+    program(planned, params, &target, &mut kernels);
+    let mut text = String::new();
+    for item in &kernels.items {
+        text += &match syn::parse2::<syn::File>(item.clone()) {
+            Ok(file) => prettyplease::unparse(&file),
+            Err(_) => item.to_string(),
+        };
+        text.push('\n');
+    }
+    text
+}
+
 fn program(p: &Planned, params: &ParamPlan, target: &Target, kernels: &mut Kernels) -> TokenStream {
     let s = &p.schedule;
     let mut launches = Vec::new();

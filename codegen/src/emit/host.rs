@@ -1,0 +1,217 @@
+//! What a program sees of a network: the type with its constants, `impl Network`, the structs of several ports, and one
+//! documented item per label.
+//!
+//! All paths are absolute, and what nobody names lies in `const _`, so that neither the user's names nor ours can clash.
+//! Deliberately absent: kernels and plans, which come as one expression per member.
+
+mod doc;
+mod family;
+mod ports;
+
+use crate::declaration::{Declaration, Member};
+use crate::graph::Port;
+use crate::lower::Stub;
+use ports::Side;
+use proc_macro2::{Ident, Literal, Span, TokenStream};
+use quote::{format_ident, quote};
+
+/// The types of a declaration. `plans` has a `&'static Plan` expression for each member.
+pub fn expand(declaration: &Declaration, plans: &[TokenStream]) -> TokenStream {
+    let host = Host::new(&declaration.ident, &declaration.vis, &declaration.family, &declaration.members);
+    let docs = &declaration.docs;
+    let table = doc::network(&declaration.ident, &declaration.members);
+    let item = host.item(&quote!(#docs #[doc = #table]));
+    let ports = host.port_structs();
+    let implementations = host.implementations(plans);
+    let labels = declaration.members.first().map(|m| doc::labels(&m.module));
+    quote!(#item #ports #implementations #labels)
+}
+
+/// `NameUnfused` of `#[fusion(both)]`: another type over the same host types.
+pub fn expand_unfused(declaration: &Declaration, plans: &[TokenStream]) -> TokenStream {
+    let mut host = Host::new(&declaration.ident, &declaration.vis, &declaration.family, &declaration.members);
+    let fused = host.ident.clone();
+    host.ident = format_ident!("{}Unfused", fused, span = fused.span());
+    let text = format!("[`{fused}`] with one kernel per primitive.");
+    let item = host.item(&quote!(#[doc = #text]));
+    let implementations = host.implementations(plans);
+    quote!(#item #implementations)
+}
+
+/// A type with the name of a network that has mistakes, so that its uses elsewhere stay quiet.
+pub fn expand_stub(stub: &Stub) -> TokenStream {
+    let mut values: Vec<Vec<i64>> = vec![Vec::new()];
+    for (_, members) in &stub.family {
+        let longer = |prefix: &Vec<i64>, value: &i64| prefix.iter().copied().chain([*value]).collect();
+        values = values.iter().flat_map(|prefix| members.iter().map(move |v| longer(prefix, v))).collect();
+    }
+    let outputs = stub.outputs.clone().unwrap_or_else(|| ports::likely_outputs(&stub.targets));
+    let members: Vec<Member> = values
+        .into_iter()
+        .map(|values| {
+            let module = crate::graph::Module {
+                inputs: stub.inputs.clone(),
+                targets: stub.targets.clone(),
+                outputs: outputs.clone(),
+                ..Default::default()
+            };
+            Member { values, module }
+        })
+        .collect();
+    let host = Host::new(&stub.ident, &stub.vis, &stub.family, &members);
+    let item = host.item(&quote!(#[doc = "This network has mistakes."]));
+    let ports = host.port_structs();
+    let plans = vec![quote!(&::kiln::__private::NO_PLAN); members.len()];
+    let implementations = host.implementations(&plans);
+    quote!(#item #ports #implementations)
+}
+
+/// One declaration on its way to tokens.
+struct Host<'a> {
+    /// The type's name.
+    ident: Ident,
+    /// What the port structs' names begin with.
+    stem: &'a Ident,
+    vis: &'a TokenStream,
+    family: &'a [(String, Vec<i64>)],
+    members: &'a [Member],
+}
+
+impl<'a> Host<'a> {
+    fn new(ident: &'a Ident, vis: &'a TokenStream, family: &'a [(String, Vec<i64>)], members: &'a [Member]) -> Self {
+        Host { ident: ident.clone(), stem: ident, vis, family, members }
+    }
+
+    fn is_family(&self) -> bool {
+        !self.family.is_empty()
+    }
+
+    /// The struct itself.
+    fn item(&self, docs: &TokenStream) -> TokenStream {
+        let (vis, ident, generics) = (self.vis, &self.ident, self.generics());
+        quote! {
+            #docs
+            #[allow(dead_code)]
+            #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
+            #vis struct #ident #generics;
+        }
+    }
+
+    /// `Mlp<8>`
+    fn member_type(&self, member: &Member) -> TokenStream {
+        let (ident, values) = (&self.ident, member.values.iter().map(|v| Literal::i64_unsuffixed(*v)));
+        if self.is_family() { quote!(#ident<#(#values),*>) } else { quote!(#ident) }
+    }
+
+    /// `Mlp<8>`, as text.
+    fn member_name(&self, member: &Member) -> String {
+        let values: Vec<String> = member.values.iter().map(i64::to_string).collect();
+        if self.is_family() { format!("{}<{}>", self.ident, values.join(", ")) } else { self.ident.to_string() }
+    }
+
+    fn port_structs(&self) -> TokenStream {
+        let all = [Side::Inputs, Side::Targets, Side::Outputs];
+        all.into_iter().flat_map(|side| ports::structs(self.stem, self.vis, self.members, side)).collect()
+    }
+
+    fn implementations(&self, plans: &[TokenStream]) -> TokenStream {
+        let members = self.members.iter().zip(plans).enumerate().map(|(i, (m, plan))| self.member(i, m, plan));
+        let inherent = self.inherent();
+        let family = self.is_family().then(|| self.family_items());
+        quote! {
+            #[allow(clippy::all, clippy::pedantic, unused_qualifications)]
+            const _: () = {
+                #family
+                #(#members)*
+                #inherent
+            };
+        }
+    }
+
+    /// The constants and the plan of one member.
+    fn member(&self, index: usize, member: &Member, plan: &TokenStream) -> TokenStream {
+        let module = &member.module;
+        let own = self.member_type(member);
+        let plan_const = format_ident!("PLAN_{}", index, span = Span::mixed_site());
+        let parameters = Literal::usize_unsuffixed(doc::parameters(module));
+        let flops = Literal::u64_unsuffixed(module.layers.iter().map(|l| l.flops).sum());
+        let name = self.member_name(member);
+        let types =
+            [(Side::Inputs, "Inputs"), (Side::Targets, "Targets"), (Side::Outputs, "Outputs")].map(|(side, word)| {
+                let ty = ports::ty(self.stem, self.members, member, side);
+                let word = format_ident!("{word}");
+                quote!(type #word = #ty;)
+            });
+        let implemented = if self.is_family() { quote!(__Member) } else { quote!(::kiln::__private::Network) };
+        quote! {
+            const #plan_const: &'static ::kiln::__private::plan::Plan = #plan;
+
+            impl #own {
+                /// Trainable and frozen values, without running statistics.
+                pub const PARAMETERS: usize = #parameters;
+                /// Floating-point operations of the forward pass of one sample; a multiply-add counts as two.
+                pub const FORWARD_FLOPS: u64 = #flops;
+                /// Memory that a training step needs for each sample of its batch, beside the sample itself.
+                pub const TRAINING_BYTES_PER_SAMPLE: usize = ::kiln::__private::training_bytes(#plan_const);
+            }
+
+            #[automatically_derived]
+            impl #implemented for #own {
+                #(#types)*
+                const NAME: &'static str = #name;
+                const PARAMETERS: usize = #parameters;
+                const FORWARD_FLOPS: u64 = #flops;
+
+                fn plan() -> &'static ::kiln::__private::plan::Plan {
+                    #plan_const
+                }
+            }
+        }
+    }
+
+    /// `new`, `open` and `summary` without the trait in scope.
+    fn inherent(&self) -> TokenStream {
+        let (ident, generics, arguments) = (&self.ident, self.generics(), self.arguments());
+        // A bound on each function, not on the block: then a non-member is told what the members are.
+        let bound = self.is_family().then(|| quote!(where Self: ::kiln::__private::Network));
+        quote! {
+            impl #generics #ident #arguments {
+                /// A model with initial weights. Same seed, same bits.
+                pub fn new(
+                    device: &::kiln::__private::Device,
+                    seed: u64,
+                ) -> ::kiln::__private::Result<::kiln::__private::Model<Self>>
+                #bound
+                {
+                    <Self as ::kiln::__private::Network>::new(device, seed)
+                }
+
+                /// A model with the weights of a safetensors file.
+                pub fn open(
+                    file: impl ::core::convert::AsRef<::std::path::Path>,
+                    device: &::kiln::__private::Device,
+                ) -> ::kiln::__private::Result<::kiln::__private::Model<Self>>
+                #bound
+                {
+                    <Self as ::kiln::__private::Network>::open(file, device)
+                }
+
+                /// A table: layers, shapes, parameters, FLOPs, and the kernel each was fused into.
+                pub fn summary() -> ::kiln::__private::Summary
+                #bound
+                {
+                    <Self as ::kiln::__private::Network>::summary()
+                }
+            }
+        }
+    }
+}
+
+/// Ports of one side of a member.
+fn side_of(member: &Member, side: Side) -> &[Port] {
+    match side {
+        Side::Inputs => &member.module.inputs,
+        Side::Targets => &member.module.targets,
+        Side::Outputs => &member.module.outputs,
+    }
+}

@@ -1,0 +1,69 @@
+//! A family as one const-generic type: the members implement a hidden trait, and the trait `Network` is implemented for
+//! whatever has that one. So the message about a non-member comes from here, and lists the members.
+
+use super::Host;
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+
+impl Host<'_> {
+    /// `<const H: usize>`, or nothing.
+    pub(super) fn generics(&self) -> TokenStream {
+        let parameters = self.family.iter().map(|(name, values)| {
+            let name = format_ident!("{name}");
+            let ty = if values.iter().all(|v| *v >= 0) { quote!(usize) } else { quote!(i64) };
+            quote!(const #name: #ty)
+        });
+        if self.is_family() { quote!(<#(#parameters),*>) } else { TokenStream::new() }
+    }
+
+    /// `<H>`, or nothing.
+    pub(super) fn arguments(&self) -> TokenStream {
+        let names = self.family.iter().map(|(name, _)| format_ident!("{name}"));
+        if self.is_family() { quote!(<#(#names),*>) } else { TokenStream::new() }
+    }
+
+    /// The hidden trait, and `Network` for all that have it.
+    pub(super) fn family_items(&self) -> TokenStream {
+        let (ident, generics, arguments) = (&self.ident, self.generics(), self.arguments());
+        let message = format!("`{{Self}}` is not a network: `{ident}` was declared for {}", self.member_list());
+        let label = format!("not a member of the family `{ident}`");
+        quote! {
+            #[diagnostic::on_unimplemented(message = #message, label = #label)]
+            pub trait __Member {
+                type Inputs: ::kiln::__private::Feed;
+                type Targets: ::kiln::__private::Feed;
+                type Outputs: ::kiln::__private::Receive;
+                const NAME: &'static str;
+                const PARAMETERS: usize;
+                const FORWARD_FLOPS: u64;
+                fn plan() -> &'static ::kiln::__private::plan::Plan;
+            }
+
+            #[automatically_derived]
+            impl #generics ::kiln::__private::Network for #ident #arguments
+            where
+                Self: __Member,
+            {
+                type Inputs = <Self as __Member>::Inputs;
+                type Targets = <Self as __Member>::Targets;
+                type Outputs = <Self as __Member>::Outputs;
+                const NAME: &'static str = <Self as __Member>::NAME;
+                const PARAMETERS: usize = <Self as __Member>::PARAMETERS;
+                const FORWARD_FLOPS: u64 = <Self as __Member>::FORWARD_FLOPS;
+
+                fn plan() -> &'static ::kiln::__private::plan::Plan {
+                    <Self as __Member>::plan()
+                }
+            }
+        }
+    }
+
+    /// `H = 8, 32, 128`
+    fn member_list(&self) -> String {
+        let one = |(name, values): &(String, Vec<i64>)| {
+            let values: Vec<String> = values.iter().map(i64::to_string).collect();
+            format!("{name} = {}", values.join(", "))
+        };
+        self.family.iter().map(one).collect::<Vec<_>>().join(" and ")
+    }
+}
