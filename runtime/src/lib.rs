@@ -23,7 +23,7 @@ pub mod train;
 
 pub use device::Device;
 pub use error::{Error, Result};
-pub use kiln_macros::*;
+pub use kiln_macros::network;
 pub use model::{Gradients, Model, ParameterInfo, StepReport};
 pub use network::Network;
 pub use plan::Level;
@@ -35,15 +35,18 @@ pub mod prelude {
     pub use crate::optim::{Adam, Bound, Optimizer, Sgd};
     pub use crate::train::{EpochRecord, Evaluation, Flow, Report, Trainer};
     pub use crate::{Device, Error, Model, Network, StepReport};
-    pub use kiln_macros::*;
+    pub use kiln_macros::network;
 }
 
 /// For emitted code.
 #[doc(hidden)]
 pub mod __private {
     pub use crate::data::{Classes, Feed, Images, Receive, Rows, Sequences};
-    pub use crate::device::cpu;
+    pub use crate::device::cpu::{self, Ctx, Entry, Portable, Simd};
+    #[cfg(target_arch = "x86_64")]
+    pub use crate::device::cpu::{Avx2, Avx512};
     pub use crate::network::{NO_PLAN, receive_one, same_lengths, training_bytes};
+    pub use crate::optim::UpdateRule;
     pub use crate::plan;
     pub use crate::{Device, Error, Model, Network, Result, Summary};
 }

@@ -1,7 +1,6 @@
 //! Adam (Kingma and Ba, 2014): `torch.optim.Adam`.
 
-use super::sgd::decayed;
-use super::{Optimizer, Pass, UpdateRule, at_least};
+use super::{Optimizer, Pass, at_least};
 use crate::error::{Error, Result};
 
 /// Adam, with PyTorch's defaults and arithmetic.
@@ -48,48 +47,17 @@ impl Optimizer for Adam {
     }
 
     fn update(&self, pass: &mut Pass<'_>) {
-        let t = pass.step() as f64;
-        let (beta1, beta2) = self.betas;
-        pass.run(Rule {
-            weight_decay: self.weight_decay as f32,
-            one_minus_beta1: (1.0 - beta1) as f32,
-            beta1_small: beta1 <= 0.5,
-            beta1: beta1 as f32,
-            beta2: beta2 as f32,
-            one_minus_beta2: (1.0 - beta2) as f32,
-            step_size: (self.lr / (1.0 - beta1.powf(t))) as f32,
-            root: (1.0 - beta2.powf(t)).sqrt() as f32,
-            eps: self.eps as f32,
-        });
+        let Adam { lr, betas: (beta1, beta2), eps, weight_decay } = *self;
+        pass.run(Rule { lr, beta1, beta2, eps, weight_decay }, pass.step());
     }
 }
 
-#[derive(Clone, Copy)]
-struct Rule {
-    weight_decay: f32,
-    one_minus_beta1: f32,
-    /// `lerp` counts from the other end where its weight is 0.5 or more.
-    beta1_small: bool,
-    beta1: f32,
-    beta2: f32,
-    one_minus_beta2: f32,
-    step_size: f32,
-    root: f32,
-    eps: f32,
-}
-
-impl UpdateRule for Rule {
-    const BUFFERS: usize = 2;
-
-    fn without_decay(self) -> Self {
-        Rule { weight_decay: 0.0, ..self }
-    }
-
-    #[inline(always)]
-    fn at(&self, p: f32, g: f32, [m, v]: &mut [f32; 2]) -> f32 {
-        let g = decayed(p, g, self.weight_decay);
-        *m = if self.beta1_small { g - (g - *m) * self.beta1 } else { *m + self.one_minus_beta1 * (g - *m) };
-        *v = *v * self.beta2 + self.one_minus_beta2 * g * g;
-        p - self.step_size * *m / (v.sqrt() / self.root + self.eps)
+kiln_macros::update! {
+    /// PyTorch's `lerp_` counts from the other end where its weight, 1 − β₁, is 0.5 or more.
+    Rule(p, g; m, v; lr, beta1, beta2, eps, weight_decay) {
+        let d = if weight_decay == 0 { g } else { g + weight_decay * p };
+        m = if beta1 > 0.5 { m + (1 - beta1) * (d - m) } else { d - (d - m) * beta1 };
+        v = v * beta2 + (1 - beta2) * d * d;
+        p = p - lr / (1 - pow(beta1, step)) * m / (sqrt(v) / sqrt(1 - pow(beta2, step)) + eps);
     }
 }

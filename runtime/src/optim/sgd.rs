@@ -1,6 +1,6 @@
 //! Stochastic gradient descent with momentum: `torch.optim.SGD`.
 
-use super::{Optimizer, Pass, UpdateRule, at_least};
+use super::{Optimizer, Pass, at_least};
 use crate::error::{Error, Result};
 
 /// Stochastic gradient descent, with PyTorch's defaults and arithmetic.
@@ -46,69 +46,31 @@ impl Optimizer for Sgd {
     }
 
     fn update(&self, pass: &mut Pass<'_>) {
-        let (lr, weight_decay) = (self.lr as f32, self.weight_decay as f32);
-        if self.momentum == 0.0 {
-            return pass.run(Plain { lr, weight_decay });
+        let Sgd { lr, momentum, dampening, weight_decay, nesterov } = *self;
+        if momentum == 0.0 {
+            return pass.run(Plain { lr, weight_decay }, pass.step());
         }
-        pass.run(Momentum {
-            lr,
-            weight_decay,
-            momentum: self.momentum as f32,
-            keep: (1.0 - self.dampening) as f32,
-            first: pass.is_new(1),
-            nesterov: self.nesterov,
-        });
+        // Momentum may be switched on later than on the first step; then its buffer starts there.
+        let first = pass.first_use(1);
+        let step = if first { 1 } else { 2 };
+        pass.run(Momentum { lr, weight_decay, momentum, dampening, nesterov: f64::from(nesterov) }, step);
     }
 }
 
-#[derive(Clone, Copy)]
-struct Plain {
-    lr: f32,
-    weight_decay: f32,
-}
-
-impl UpdateRule for Plain {
-    const BUFFERS: usize = 0;
-
-    fn without_decay(self) -> Self {
-        Plain { weight_decay: 0.0, ..self }
-    }
-
-    #[inline(always)]
-    fn at(&self, p: f32, g: f32, _: &mut [f32; 2]) -> f32 {
-        let g = decayed(p, g, self.weight_decay);
-        p - self.lr * g
+kiln_macros::update! {
+    /// Without momentum.
+    Plain(p, g; ; lr, weight_decay) {
+        let d = if weight_decay == 0 { g } else { g + weight_decay * p };
+        p = p - lr * d;
     }
 }
 
-#[derive(Clone, Copy)]
-struct Momentum {
-    lr: f32,
-    weight_decay: f32,
-    momentum: f32,
-    keep: f32,
-    first: bool,
-    nesterov: bool,
-}
-
-impl UpdateRule for Momentum {
-    const BUFFERS: usize = 1;
-
-    fn without_decay(self) -> Self {
-        Momentum { weight_decay: 0.0, ..self }
+kiln_macros::update! {
+    /// `step` is 1 where the buffer is new.
+    Momentum(p, g; buffer; lr, weight_decay, momentum, dampening, nesterov) {
+        let d = if weight_decay == 0 { g } else { g + weight_decay * p };
+        buffer = if step == 1 { d } else { buffer * momentum + (1 - dampening) * d };
+        let d = if nesterov == 1 { d + momentum * buffer } else { buffer };
+        p = p - lr * d;
     }
-
-    #[inline(always)]
-    fn at(&self, p: f32, g: f32, [b, _]: &mut [f32; 2]) -> f32 {
-        let g = decayed(p, g, self.weight_decay);
-        *b = if self.first { g } else { *b * self.momentum + self.keep * g };
-        let g = if self.nesterov { g + self.momentum * *b } else { *b };
-        p - self.lr * g
-    }
-}
-
-/// The gradient with weight decay as part of it.
-#[inline(always)]
-pub(super) fn decayed(p: f32, g: f32, weight_decay: f32) -> f32 {
-    if weight_decay == 0.0 { g } else { g + weight_decay * p }
 }
