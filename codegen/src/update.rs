@@ -19,17 +19,18 @@
 //! #[derive(Clone, Copy, Debug, PartialEq)]
 //! pub(crate) struct Momentum { pub lr: f64, pub momentum: f64, pub weight_decay: f64 }
 //!
-//! impl crate::__private::UpdateRule for Momentum {
+//! impl crate::optim::UpdateRule for Momentum {
 //!     const STATES: &'static [&'static str] = &["buf"];
 //!     type Uniforms = [f32; 3];
 //!     fn without_decay(self) -> Self { … }
 //!     fn uniforms(&self, step: u64) -> [f32; 3] { … }
-//!     fn at<S: crate::__private::Simd>(s: S, u: &[f32; 3], p: S::V, g: S::V, states: &mut [S::V]) -> S::V { … }
+//!     fn at<S: crate::device::cpu::Simd>(s: S, u: &[f32; 3], p: S::V, g: S::V, states: &mut [S::V]) -> S::V { … }
 //! }
 //! ```
 //!
 //! What depends on hyper-parameters and step only is computed once a step, in double precision as PyTorch does it on the
-//! host, and reaches the loop as `uniforms`. `without_decay` sets `weight_decay`, where there is one, to 0.
+//! host, and reaches the loop as `uniforms`. `without_decay` sets `weight_decay`, where there is one, to 0. The paths are
+//! those inside the crate `kiln`, which is the only user.
 
 use crate::diagnostics::{Diagnostic, Errors, Source};
 use crate::emit::cpu::expr::print;
@@ -169,7 +170,7 @@ fn expand(rule: &Rule, pool: Pool, results: &[Id]) -> TokenStream {
         #[derive(Clone, Copy, Debug, PartialEq)]
         #vis struct #name { #(pub #hypers: f64),* }
 
-        impl crate::__private::UpdateRule for #name {
+        impl crate::optim::UpdateRule for #name {
             const STATES: &'static [&'static str] = &[#(#states),*];
             type Uniforms = [f32; #count];
 
@@ -184,7 +185,7 @@ fn expand(rule: &Rule, pool: Pool, results: &[Id]) -> TokenStream {
             }
 
             #[inline(always)]
-            fn at<S: crate::__private::Simd>(
+            fn at<S: crate::device::cpu::Simd>(
                 s: S,
                 u: &[f32; #count],
                 p: S::V,
@@ -385,7 +386,7 @@ pub(crate) struct Sgd {
     pub momentum: f64,
     pub weight_decay: f64,
 }
-impl crate::__private::UpdateRule for Sgd {
+impl crate::optim::UpdateRule for Sgd {
     const STATES: &'static [&'static str] = &["buf"];
     type Uniforms = [f32; 5usize];
     fn without_decay(self) -> Self {

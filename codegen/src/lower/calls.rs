@@ -26,13 +26,22 @@ impl<'a> Lowering<'a> {
         if self.current == Current::Nothing && !std::mem::replace(&mut self.complained, true) {
             let names: Vec<&str> = self.inputs.iter().map(|p| p.name.as_str()).collect();
             let message = match names.len() {
+                _ if !self.calls.is_empty() => {
+                    let block = &self.calls[self.calls.len() - 1];
+                    format!("`{what}` takes the current value, but the block `{block}` has several operands")
+                }
                 0 => format!("`{what}` takes the current value, but no `input` stands before it"),
                 n => format!(
                     "`{what}` takes the current value, but there are {n} inputs ({})",
                     listed(names.iter().copied())
                 ),
             };
+            let operand = self.names.first().and_then(|braces| Some(&braces.first()?.ident));
             let help = match names.first() {
+                Some(_) if !self.calls.is_empty() => {
+                    let name = operand.map_or("name", String::as_str);
+                    format!("say which one: `from {name};` before it, or `{what}(…)`")
+                }
                 Some(name) => format!("say which one: `from {name};` before it, or `{what}(…)`"),
                 None => "move the `input` line up".into(),
             };
@@ -139,8 +148,16 @@ impl<'a> Lowering<'a> {
         let channels = inputs.as_ref().and_then(|v| self.graph.shape(*v.first()?).dims.first().copied());
         let args =
             Args::read(call, layer.arguments, layer.surplus, layer.usage, &self.constants, channels, self.errors);
+        if let (None, Some(args)) = (&inputs, &args) {
+            args.check_constants(self.errors);
+        }
         let (inputs, args) = (inputs?, args?);
         let source = Source::at(call.name.span());
+        if layer.operands == Operands::One && !self.graph.shape(inputs[0]).batch {
+            let message = format!("`{}` takes a value that depends on an input, but its operand does not", layer.name);
+            self.complain(source, message, "`Add`, `Mul` and `fn`s take parameters as operands");
+            return None;
+        }
         let trail = self.trail(inputs[0]);
         let from = self.graph.nodes.len();
         let elements = self.tables.elements;
@@ -164,7 +181,7 @@ impl<'a> Lowering<'a> {
                 }
                 let parameters = self.tables.elements - elements;
                 self.row(path, &call.text(), layer.doc, value, from, parameters, line.source);
-                Some(value)
+                self.not_too_large(value, source)
             }
             Err(diagnostic) => {
                 self.errors.push(diagnostic);
@@ -263,7 +280,18 @@ impl<'a> Lowering<'a> {
         let value = site.b.op(Op::Map(expr), &inputs);
         self.fact(value, shown.to_string(), Some(inputs[0]), &name, FactKind::Value);
         self.row(shown, &call.text(), "An element-wise function.", value, from, 0, call.source);
-        Some(value)
+        self.not_too_large(value, source)
+    }
+
+    /// Sizes that no memory holds end here, so that no later product overflows.
+    pub fn not_too_large(&mut self, value: Value, source: Source) -> Option<Value> {
+        let dims = &self.graph.shape(value).dims;
+        if dims.iter().try_fold(1usize, |n, d| n.checked_mul(*d)).is_some_and(|n| n < 1 << 31) {
+            return Some(value);
+        }
+        let message = format!("a value of shape {} is too large", dims_text(dims));
+        self.errors.push(Diagnostic::new(source, message).trail(self.trail(value)));
+        None
     }
 
     /// The constants of a block or `fn` from a call's `<…>`, by place or by name.
@@ -331,7 +359,7 @@ impl<'a> Lowering<'a> {
                 (None, None) => {
                     let source = Source::at(call.name.span());
                     let message = format!("`{owner}` needs `{name}`");
-                    self.complain(source, message, format!("for example `{owner}<{name} = 64>`"));
+                    self.complain(source, message, format!("for example `{owner}<{name} = 1>`"));
                     return None;
                 }
             };
@@ -349,7 +377,7 @@ impl<'a> Lowering<'a> {
             .constants
             .iter()
             .map(|c| match &c.given {
-                Given::Default(argument) => (&c.name, Some(argument)),
+                Given::Default(argument) => (&c.name, Some(&**argument)),
                 Given::Required | Given::Family(_) => (&c.name, None),
             })
             .collect();
@@ -472,6 +500,7 @@ impl Scope<'_> {
     fn items_names(&self) -> Vec<String> {
         let names = self.items.iter().map(|item| match item {
             Item::Network(n) => n.name.to_string(),
+            Item::Broken { name, .. } => name.to_string(),
             Item::Block(b) => b.name.to_string(),
             Item::Function(f) => f.name.to_string(),
         });
@@ -535,13 +564,13 @@ fn flops(graph: &Graph, value: Value) -> u64 {
             let skip = usize::from(x.batch);
             let summed: usize =
                 lhs[skip..].iter().zip(&x.dims).filter(|(name, _)| !out.contains(name)).map(|(_, d)| *d).product();
-            2 * numel * summed as u64
+            (2 * numel).saturating_mul(summed as u64)
         }
         Op::Conv { geometry: g, .. } => {
             let taps = g.channels / g.groups * g.kernel[0] * g.kernel[1];
-            2 * (g.outputs * g.output[0] * g.output[1] * taps) as u64
+            (2 * numel).saturating_mul(taps as u64)
         }
-        Op::Window { axes, .. } => numel * axes.iter().map(|a| a.kernel as u64).product::<u64>(),
+        Op::Window { axes, .. } => axes.iter().fold(numel, |n, a| n.saturating_mul(a.kernel as u64)),
         Op::Table { rows, .. } => {
             let terms: usize = rows.iter().map(Vec::len).sum();
             2 * numel / rows.len().max(1) as u64 * terms as u64

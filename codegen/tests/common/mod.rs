@@ -1,5 +1,8 @@
 //! Finite differences on the interpreter.
 
+#[allow(dead_code, reason = "not every test crate uses it")]
+pub mod network;
+
 use kiln_codegen::autodiff::gradients;
 use kiln_codegen::graph::builder::Builder;
 use kiln_codegen::graph::op::{Leaf, Op};
@@ -17,6 +20,7 @@ pub fn numbers(name: u32, shape: &Shape, batch: usize) -> Tensor {
 }
 
 /// A graph with leaves of known values.
+#[allow(dead_code, reason = "not every test crate uses it")]
 pub struct Bench {
     pub graph: Graph,
     pub leaves: HashMap<Leaf, Tensor>,
@@ -24,6 +28,7 @@ pub struct Bench {
     wrt: Vec<Value>,
 }
 
+#[allow(dead_code, reason = "not every test crate uses it")]
 impl Bench {
     pub fn new(batch: usize) -> Bench {
         Bench { graph: Graph::default(), leaves: HashMap::new(), batch, wrt: Vec::new() }
@@ -114,7 +119,6 @@ impl Bench {
         }
     }
 
-    #[allow(dead_code, reason = "not every test crate uses it")]
     pub fn check(mut self, name: &str, out: Value) {
         let loss = self.weighted(out);
         self.check_loss(name, loss, 40);

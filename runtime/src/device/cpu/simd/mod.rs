@@ -186,6 +186,20 @@ pub trait Simd: Copy + 'static {
         }
     }
 
+    /// `scatter` as integers, truncated.
+    /// # Safety
+    /// As `scatter`.
+    #[inline(always)]
+    unsafe fn scatter_i32(self, p: *mut i32, stride: usize, n: usize, v: Self::V) {
+        let mut lanes = [0.0; BLOCK];
+        // SAFETY: the array has at least LANES elements.
+        unsafe { self.store(lanes.as_mut_ptr(), v) };
+        for (i, lane) in lanes[..Self::LANES].iter().enumerate().take(n) {
+            // SAFETY: i < n, which the caller vouches for.
+            unsafe { *p.add(i * stride) = *lane as i32 };
+        }
+    }
+
     #[inline(always)]
     fn neg(self, a: Self::V) -> Self::V {
         self.int_as_float(self.int_xor(self.bits(a), self.int_splat(0x8000_0000)))

@@ -1,0 +1,143 @@
+//! Every layer and loss, and networks made of them, against finite differences.
+
+mod common;
+
+use common::network::check_gradients;
+
+/// A network of one body over one input, with a dense target of the output's shape.
+fn check_body(input: &str, output: &str, body: &str) {
+    let text = format!(
+        "pub N {{ input x: {input}; target t: {output}; param shift: {input} = Constant<0.1>; Add(x, shift);
+        {body} loss: Mse(_, t); }}"
+    );
+    check_gradients(&text, 3, 12);
+}
+
+#[test]
+fn dense_layers() {
+    check_body("[5]", "[4]", "Linear<4>;");
+    check_body("[3, 5]", "[3, 4]", "Linear<4, bias = false>;");
+    check_body("[2, 3, 4]", "[5]", "Flatten; Linear<5>;");
+    check_body("[6, 3, 4]", "[5]", "Flatten; Linear<5>;");
+    check_body("[2, 6]", "[3, 4]", "Reshape<[3, 4]>; Tanh;");
+}
+
+#[test]
+fn element_wise_layers() {
+    for layer in ["Relu", "LeakyRelu<0.1>", "Sigmoid", "Tanh", "Softmax", "LogSoftmax"] {
+        check_body("[5]", "[5]", &format!("{layer};"));
+        check_body("[3, 2, 4]", "[3, 2, 4]", &format!("{layer};"));
+    }
+}
+
+#[test]
+fn convolutions() {
+    for (arguments, output) in [
+        ("4, 3", "[4, 5, 4]"),
+        ("6, 3, padding = 1, groups = 2", "[6, 7, 6]"),
+        ("4, 3, stride = 2, padding = 1, bias = false", "[4, 4, 3]"),
+        ("2, 2, dilation = 2", "[2, 5, 4]"),
+        ("4, [1, 3], padding = [0, 1]", "[4, 7, 6]"),
+        ("4, 1, stride = 3", "[4, 3, 2]"),
+    ] {
+        check_body("[4, 7, 6]", output, &format!("Conv2d<{arguments}>;"));
+    }
+}
+
+#[test]
+fn pools() {
+    for (layer, output) in [
+        ("MaxPool2d<2>", "[3, 3, 2]"),
+        ("MaxPool2d<3, stride = 2, padding = 1>", "[3, 4, 3]"),
+        ("MaxPool2d<2, ceil_mode = true>", "[3, 4, 3]"),
+        ("AvgPool2d<2>", "[3, 3, 2]"),
+        ("AvgPool2d<3, stride = 2, padding = 1, ceil_mode = true>", "[3, 4, 3]"),
+        ("AvgPool2d<3, stride = 2, padding = 1, count_include_pad = false>", "[3, 4, 3]"),
+        ("AdaptiveAvgPool2d<[2, 3]>", "[3, 2, 3]"),
+        ("GlobalAvgPool", "[3]"),
+    ] {
+        check_body("[3, 7, 5]", output, &format!("{layer};"));
+    }
+}
+
+#[test]
+fn normalisation_and_dropout() {
+    check_body("[4]", "[4]", "BatchNorm;");
+    check_body("[4, 3, 2]", "[4, 3, 2]", "BatchNorm; Relu;");
+    check_body("[4, 3, 2]", "[4, 3, 2]", "#[frozen] BatchNorm; Conv2d<4, 1>;");
+    check_body("[6]", "[6]", "Dropout<0.4>; Linear<6>;");
+}
+
+#[test]
+fn joins() {
+    check_body("[4, 3, 3]", "[4, 3, 3]", "a: Conv2d<4, 1>; b: Conv2d<4, 3, padding = 1>(x); Add(a, b);");
+    check_body("[4, 3, 3]", "[4, 3, 3]", "param scale: [4, 1, 1] = Constant<0.25>; Mul(_, scale);");
+    check_body("[4, 3, 3]", "[7, 3, 3]", "Concat { a: Conv2d<3, 1>; b: { Relu; Conv2d<4, 1>; } }");
+    check_body("[4, 3, 3]", "[4, 3, 3]", "Residual { Conv2d<4, 3, padding = 1>; Relu; Conv2d<4, 1>; }");
+    check_body("[4, 3, 3]", "[6, 3, 3]", "Residual { Conv2d<6, 3, padding = 1>; } shortcut { Conv2d<6, 1>; }");
+}
+
+#[test]
+fn functions() {
+    let check = |function: &str, body: &str| {
+        check_gradients(
+            &format!("{function} pub N {{ input x: [6]; target t: [6]; Linear<6>; {body} loss: Mse(_, t); }}"),
+            3,
+            12,
+        );
+    };
+    check("fn leaky<A>(x) { if x > 0 { x } else { A * x } }", "leaky<0.1>;");
+    check("fn gate(a, b) { sigmoid(a) * tanh(b) }", "a: Linear<6>; b: Linear<6>(a); gate(a, b);");
+    check("fn gelu(x) { 0.5 * x * (1 + erf(x / sqrt(2))) }", "gelu;");
+    check("fn odd(x) { let y = abs(x) + 0.5; pow(y, 1.5) - ln(y) * min(x, 0.2) + sqrt(y) * cos(x) }", "odd;");
+}
+
+#[test]
+fn losses() {
+    for loss in ["CrossEntropy(_, c)", "CrossEntropy<label_smoothing = 0.1>(_, c)"] {
+        let text = format!("pub N {{ input x: [4]; target c: class<5>; Linear<5>; loss: {loss}; }}");
+        check_gradients(&text, 4, 12);
+    }
+    check_gradients("pub N { input x: [4]; target c: class<5>; Linear<5>; LogSoftmax; loss: Nll(_, c); }", 4, 12);
+    for loss in ["Mse", "HalfSquare"] {
+        let text =
+            format!("pub N {{ input x: [4]; target t: [3, 2]; Linear<6>; Reshape<[3, 2]>; loss: {loss}(_, t); }}");
+        check_gradients(&text, 4, 12);
+    }
+    let two = "pub N { input x: [4]; target c: class<3>; target t: [2];
+        h: Linear<6>; Relu as r; a: Linear<3>; b: Linear<2>(r); output a, b;
+        loss: CrossEntropy(a, c) + 0.3 * Mse(b, t); }";
+    check_gradients(two, 4, 12);
+}
+
+#[test]
+fn whole_networks() {
+    check_gradients(
+        "pub LeNet { input x: [1, 12, 12]; target digit: class<4>;
+            features: { Conv2d<6, 5, padding = 2>; Relu; MaxPool2d<2>; Conv2d<7, 3>; Relu; MaxPool2d<2>; }
+            Flatten; classifier: { Linear<9>; Relu; Linear<4>; } loss: CrossEntropy(_, digit); }",
+        2,
+        6,
+    );
+    check_gradients(
+        "pub BnCnn { input x: [1, 8, 8]; target digit: class<4>;
+            Conv2d<6, 3>; BatchNorm; Relu; Conv2d<5, 3>; BatchNorm; Relu; MaxPool2d<2>; Dropout<0.25>; Flatten;
+            Linear<9>; BatchNorm; Relu; Dropout<0.5>; Linear<4>; LogSoftmax; loss: Nll(_, digit); }",
+        3,
+        5,
+    );
+    check_gradients(
+        "block Basic<C, S = 1> {
+            Residual {
+                conv1: Conv2d<C, 3, stride = S, padding = 1, bias = false>; bn1: BatchNorm; Relu;
+                conv2: Conv2d<C, 3, padding = 1, bias = false>; bn2: BatchNorm;
+            } shortcut downsample if reshaped { Conv2d<C, 1, stride = S, bias = false>; BatchNorm; }
+            Relu;
+        }
+        pub ResNet { input x: [3, 8, 8]; target digit: class<4>;
+            conv1: Conv2d<4, 3, padding = 1>; Relu; layer1: { Basic<4>; } layer2: { Basic<6, 2>; Basic<6>; }
+            GlobalAvgPool; fc: Linear<4>; loss: CrossEntropy(_, digit); }",
+        2,
+        4,
+    );
+}
