@@ -14,7 +14,7 @@ use clap::{Parser, ValueEnum};
 use kiln::optim::Optimizer;
 use kiln::prelude::*;
 use networks::{
-    Autoencoder, AutoencoderUnfused, LeNet5, LeNet5Unfused, MnistBnCnn, MnistBnCnnUnfused, Mlp, MlpUnfused,
+    Autoencoder, AutoencoderUnfused, LeNet5, LeNet5Unfused, Mlp, MlpUnfused, MnistBnCnn, MnistBnCnnUnfused,
 };
 
 /// Measure the time of one step.

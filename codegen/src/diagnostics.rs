@@ -106,6 +106,13 @@ impl Errors {
         self.list.retain(|d| seen.insert(format!("{:?} {}", d.source.first, d.text())));
     }
 
+    /// Say in each trail for which member of a family it is.
+    pub fn in_trails(&mut self, member: &str) {
+        for trail in self.list.iter_mut().filter_map(|d| d.trail.as_mut()) {
+            *trail = format!("with {member}: {trail}");
+        }
+    }
+
     /// Drop them on purpose.
     pub fn discard(mut self) {
         self.list.clear();

@@ -1,5 +1,6 @@
 //! Parameter names and shapes against torchvision's (`scripts/torchvision_names.py` writes the lists).
 
+use kiln_codegen::graph::verify::verify;
 use kiln_codegen::lower::frontend;
 use std::path::Path;
 
@@ -10,6 +11,8 @@ fn check(name: &str) {
     let texts: Vec<String> = errors.iter().map(|d| d.text()).collect();
     assert!(texts.is_empty(), "{}", texts.join("\n\n"));
     let module = &declarations[0].members[0].module;
+    verify(&module.training.graph).unwrap();
+    verify(&module.evaluation.graph).unwrap();
     let params = module.params.iter().map(|p| format!("{} {:?}", p.name, p.dims));
     let states = module.states.iter().map(|s| format!("{} {:?}", s.name, s.dims));
     let mut lines: Vec<String> = params.chain(states).collect();

@@ -42,8 +42,11 @@ pub mod prelude {
 #[doc(hidden)]
 pub mod __private {
     pub use crate::data::{Classes, Feed, Images, Receive, Rows, Sequences};
-    pub use crate::device::cpu;
+    pub use crate::device::cpu::{self, Ctx, Entry, Portable, Simd};
+    #[cfg(target_arch = "x86_64")]
+    pub use crate::device::cpu::{Avx2, Avx512};
     pub use crate::network::{NO_PLAN, receive_one, same_lengths, training_bytes};
+    pub use crate::optim::UpdateRule;
     pub use crate::plan;
     pub use crate::{Device, Error, Model, Network, Result, Summary};
 }

@@ -7,6 +7,8 @@
 mod doc;
 mod family;
 mod ports;
+#[cfg(test)]
+mod tests;
 
 use crate::declaration::{Declaration, Member};
 use crate::graph::Port;
@@ -32,7 +34,7 @@ pub fn expand_unfused(declaration: &Declaration, plans: &[TokenStream]) -> Token
     let mut host = Host::new(&declaration.ident, &declaration.vis, &declaration.family, &declaration.members);
     let fused = host.ident.clone();
     host.ident = format_ident!("{}Unfused", fused, span = fused.span());
-    let text = format!("[`{fused}`] with one kernel per primitive.");
+    let text = format!(" [`{fused}`] with one kernel per primitive.");
     let item = host.item(&quote!(#[doc = #text]));
     let implementations = host.implementations(plans);
     quote!(#item #implementations)
@@ -59,7 +61,7 @@ pub fn expand_stub(stub: &Stub) -> TokenStream {
         })
         .collect();
     let host = Host::new(&stub.ident, &stub.vis, &stub.family, &members);
-    let item = host.item(&quote!(#[doc = "This network has mistakes."]));
+    let item = host.item(&quote!(#[doc = " This network has mistakes."]));
     let ports = host.port_structs();
     let plans = vec![quote!(&::kiln::__private::NO_PLAN); members.len()];
     let implementations = host.implementations(&plans);
@@ -173,7 +175,7 @@ impl<'a> Host<'a> {
     fn inherent(&self) -> TokenStream {
         let (ident, generics, arguments) = (&self.ident, self.generics(), self.arguments());
         // A bound on each function, not on the block: then a non-member is told what the members are.
-        let bound = self.is_family().then(|| quote!(where Self: ::kiln::__private::Network));
+        let bound = self.is_family().then(|| quote!(where Self: __Member));
         quote! {
             impl #generics #ident #arguments {
                 /// A model with initial weights. Same seed, same bits.

@@ -1,5 +1,6 @@
 //! The typed reader of what stands in `<…>`: every complaint about an argument is made here.
 
+use super::spatial::pair_text;
 use crate::diagnostics::{Diagnostic, Errors, Source};
 use crate::syntax::constant::{Constants, Number};
 use crate::syntax::{Argument, ArgumentValue, Call};
@@ -143,9 +144,7 @@ impl<'a> Args<'a> {
         if let ArgumentValue::Text(text) = &argument.value {
             let message = format!("`{name}` of `{}` is a number, found {text:?}", self.layer);
             let help = match (name, text.as_str()) {
-                ("padding", "same") => {
-                    "write the number: `padding = 1` keeps the size for kernel 3 and stride 1".into()
-                }
+                ("padding", "same") => self.same_padding(),
                 ("padding", "valid") => "leave `padding` out: it is 0".to_string(),
                 _ => format!("for example `{}`", self.usage),
             };
@@ -163,6 +162,33 @@ impl<'a> Args<'a> {
             }
             Number::Int(i) => Ok(i as usize),
             other => Err(wrong(other.text())),
+        }
+    }
+
+    /// What PyTorch's "same" means for this kernel.
+    fn same_padding(&self) -> String {
+        let (kernel, dilation) = (self.pair("kernel"), self.pair_or("dilation", [1, 1]));
+        let (Ok(kernel), Ok(dilation)) = (kernel, dilation) else {
+            return "write the number: `padding = 1` keeps the size for kernel 3 and stride 1".into();
+        };
+        let spread = [dilation[0] * (kernel[0] - 1), dilation[1] * (kernel[1] - 1)];
+        if spread.iter().any(|s| !s.is_multiple_of(2)) {
+            return "write the number; an even kernel cannot keep the size".into();
+        }
+        format!("write `padding = {}`", pair_text([spread[0] / 2, spread[1] / 2]))
+    }
+
+    /// Complaints about constants only, for a layer whose input is unknown.
+    pub fn check_constants(&self, errors: &mut Errors) {
+        for (_, argument) in &self.given {
+            let asks = match &argument.value {
+                ArgumentValue::Expr(_) => true,
+                ArgumentValue::Word(word, own) => own.is_empty() && word.to_string().starts_with(char::is_uppercase),
+                ArgumentValue::Channels | ArgumentValue::List(_) | ArgumentValue::Text(_) => false,
+            };
+            if asks && let Err(diagnostic) = self.constants.argument(argument) {
+                errors.push(diagnostic);
+            }
         }
     }
 
@@ -398,18 +424,21 @@ pub fn closest<'s>(word: &str, names: impl Iterator<Item = &'s str>) -> Option<&
         .map(|(_, name)| name)
 }
 
-/// Levenshtein's distance.
+/// How many letters to insert, remove, replace or swap with their neighbour.
 fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut corner = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let next = if x == *y { corner } else { 1 + corner.min(row[j]).min(row[j + 1]) };
-            corner = row[j + 1];
-            row[j + 1] = next;
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut rows: Vec<Vec<usize>> = vec![(0..=b.len()).collect()];
+    for i in 1..=a.len() {
+        let mut row = vec![i];
+        for j in 1..=b.len() {
+            let replaced = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            let mut best = replaced.min(rows[i - 1][j] + 1).min(row[j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                best = best.min(rows[i - 2][j - 2] + 1);
+            }
+            row.push(best);
         }
+        rows.push(row);
     }
-    row[b.len()]
+    rows[a.len()][b.len()]
 }

@@ -14,6 +14,9 @@ pub const LAYER: Layer = Layer {
 
 fn lower(site: &mut Site) -> Result<Value> {
     let first = site.dims(0);
+    if site.inputs.iter().any(|v| !site.b.graph.shape(*v).batch) {
+        return Err(site.shape_error("`Concat` joins values that depend on an input, but one operand does not"));
+    }
     for i in 1..site.inputs.len() {
         let dims = site.dims(i);
         if dims.is_empty() || dims.len() != first.len() || dims[1..] != first[1..] {

@@ -36,6 +36,7 @@ fn lower(site: &mut Site) -> Result<Value> {
             return Err(diagnostic.help(divisors(channels, outputs)).trail(site.trail.clone()));
         }
     }
+    check_padding(site, kernel, padding, dilation)?;
     let mut output = [0; 2];
     for (i, extent) in [height, width].into_iter().enumerate() {
         output[i] = Span { extent, kernel: kernel[i], stride: stride[i], padding: padding[i], dilation: dilation[i] }
@@ -45,7 +46,7 @@ fn lower(site: &mut Site) -> Result<Value> {
     let geometry =
         ConvGeometry { channels, outputs, input: [height, width], output, kernel, stride, padding, dilation, groups };
     let taps = kernel[0] * kernel[1];
-    let (fan_in, fan_out) = (channels / groups * taps, outputs * taps);
+    let (fan_in, fan_out) = ((channels / groups).saturating_mul(taps), outputs.saturating_mul(taps));
     let dims = [outputs, channels / groups, kernel[0], kernel[1]];
     let weight = site.param("weight", &dims, kaiming(), fan_in, fan_out)?;
     let y = site.b.conv(ConvRole::Forward, geometry, site.inputs[0], weight);

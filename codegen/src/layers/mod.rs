@@ -41,7 +41,7 @@ use site::Site;
 mod prelude {
     pub use super::args::{Result, Surplus, named, positional};
     pub use super::site::Site;
-    pub use super::spatial::{Span, check_pool_padding, too_large};
+    pub use super::spatial::{Span, check_padding, check_pool_padding, too_large};
     pub use super::{Layer, Loss, Operands, inverse_root, kaiming, mean_over_batch};
     pub use crate::diagnostics::Diagnostic;
     pub use crate::graph::expr::{Binary, Id, Pool, Unary, Uniform};

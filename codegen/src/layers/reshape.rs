@@ -15,7 +15,11 @@ pub const LAYER: Layer = Layer {
 fn lower(site: &mut Site) -> Result<Value> {
     let shape = site.args.sizes("shape")?;
     let dims = site.dims(0);
-    let count = |dims: &[usize]| dims.iter().product::<usize>();
+    if shape.is_empty() || shape.len() > 3 {
+        let message = format!("`Reshape` gives a vector, a sequence or an image, but {} is none", dims_text(&shape));
+        return Err(Diagnostic::new(site.args.source("shape"), message).help("write 1 to 3 extents"));
+    }
+    let count = |dims: &[usize]| dims.iter().fold(1usize, |n, d| n.saturating_mul(*d));
     if count(&shape) != count(&dims) {
         let message = format!(
             "`Reshape` to {} needs {} values, but its input {} has {}",

@@ -133,29 +133,25 @@ impl Site<'_> {
 
     /// The innermost `#[init]` for this parameter. One around a group leaves vectors to their default if it needs fans.
     fn wished(&mut self, name: &str, dims: &[usize], default: Init) -> Result<Init> {
-        for wish in self.wishes.inits.iter().rev().filter(|w| w.parameter == name) {
-            self.used.push(wish.id);
-            let fans = match wish.init {
-                Init::KaimingUniform { .. } | Init::KaimingNormal { .. } => true,
-                Init::XavierUniform { .. } | Init::XavierNormal { .. } => true,
-                Init::Zeros | Init::Ones | Init::Constant(_) | Init::Uniform { .. } | Init::Normal { .. } => false,
-            };
-            if !fans || dims.len() >= 2 {
-                return Ok(wish.init);
-            }
-            if wish.own {
-                let message = format!(
-                    "`{name}` of `{}` has shape {}: Kaiming and Xavier need a fan, so at least 2 axes",
-                    self.args.layer,
-                    dims_text(dims)
-                );
-                return Err(
-                    Diagnostic::new(wish.source, message).help("`Normal`, `Uniform`, `Constant`, `Ones` or `Zeros`")
-                );
-            }
+        let Some(wish) = self.wishes.inits.iter().rev().find(|w| w.parameter == name) else { return Ok(default) };
+        self.used.push(wish.id);
+        let fans = match wish.init {
+            Init::KaimingUniform { .. } | Init::KaimingNormal { .. } => true,
+            Init::XavierUniform { .. } | Init::XavierNormal { .. } => true,
+            Init::Zeros | Init::Ones | Init::Constant(_) | Init::Uniform { .. } | Init::Normal { .. } => false,
+        };
+        if !fans || dims.len() >= 2 {
+            return Ok(wish.init);
+        }
+        if !wish.own {
             return Ok(default);
         }
-        Ok(default)
+        let message = format!(
+            "`{name}` of `{}` has shape {}: Kaiming and Xavier need a fan, so at least 2 axes",
+            self.args.layer,
+            dims_text(dims)
+        );
+        Err(Diagnostic::new(wish.source, message).help("`Normal`, `Uniform`, `Constant`, `Ones` or `Zeros`"))
     }
 
     /// A saved value that training changes by `assign`: its number and its leaf.

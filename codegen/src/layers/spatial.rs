@@ -56,6 +56,22 @@ pub fn too_large(
     Diagnostic::new(site.args.source("kernel"), message).help(help).trail(site.trail.clone())
 }
 
+/// No window of a convolution sees only padding. PyTorch allows it, where it gives nothing but the bias.
+pub fn check_padding(site: &Site, kernel: [usize; 2], padding: [usize; 2], dilation: [usize; 2]) -> Result<()> {
+    for i in 0..2 {
+        let most = dilation[i] * (kernel[i] - 1);
+        if padding[i] > most {
+            let message = format!(
+                "`padding` of `{}` is {}, but with kernel {} windows beyond {most} see nothing of the input",
+                site.args.layer, padding[i], kernel[i]
+            );
+            let help = format!("at most `padding = {most}`");
+            return Err(Diagnostic::new(site.args.source("padding"), message).help(help).trail(site.trail.clone()));
+        }
+    }
+    Ok(())
+}
+
 /// PyTorch's limit on a pool's padding: half of the kernel.
 pub fn check_pool_padding(site: &Site, kernel: [usize; 2], padding: [usize; 2], dilation: [usize; 2]) -> Result<()> {
     for i in 0..2 {

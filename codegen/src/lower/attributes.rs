@@ -17,6 +17,14 @@ pub(super) struct Asked {
     pub source: Source,
 }
 
+/// Where an attribute stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stands {
+    Network,
+    Group,
+    Layer,
+}
+
 const KNOWN: &[&str] = &["frozen", "init", "no_decay", "name", "probe", "fusion", "cuda", "dump", "doc"];
 
 /// The network's own attributes; those of its layers are read with the lines.
@@ -142,19 +150,20 @@ impl Lowering<'_> {
     }
 
     /// Run `inside` with what the attributes ask for.
-    pub fn around(&mut self, attributes: &[Attribute], network: bool, inside: impl FnOnce(&mut Self)) {
+    pub fn around(&mut self, attributes: &[Attribute], stands: Stands, inside: impl FnOnce(&mut Self)) {
         if attributes.is_empty() {
             return inside(self);
         }
         let outer = self.wishes.clone();
         for attribute in attributes {
-            self.attribute(attribute, network);
+            self.attribute(attribute, stands);
         }
         inside(self);
         self.wishes = outer;
     }
 
-    fn attribute(&mut self, attribute: &Attribute, network: bool) {
+    fn attribute(&mut self, attribute: &Attribute, stands: Stands) {
+        let network = stands == Stands::Network;
         let source = Source::of(attribute.path());
         let name = word(attribute);
         match name.as_str() {
@@ -175,7 +184,7 @@ impl Lowering<'_> {
                     }
                 }
             },
-            "init" => self.init_attribute(attribute, source),
+            "init" => self.init_attribute(attribute, source, stands == Stands::Layer),
             "name" if network => {
                 let message = "`name` stands on a group or a layer, not on the network";
                 self.errors.push(Diagnostic::new(source, message));
@@ -209,7 +218,7 @@ impl Lowering<'_> {
         }
     }
 
-    fn init_attribute(&mut self, attribute: &Attribute, source: Source) {
+    fn init_attribute(&mut self, attribute: &Attribute, source: Source, own: bool) {
         let arguments = arguments(attribute, self.errors);
         if arguments.is_empty() {
             let help = "write `#[init(weight = KaimingNormal<mode = fan_out>, bias = Zeros)]`";
@@ -229,14 +238,14 @@ impl Lowering<'_> {
                 self.used_wishes.push(id);
                 continue;
             };
-            let wish = Wish { parameter: parameter.to_string(), init, source: argument.source, own: false, id };
+            let wish = Wish { parameter: parameter.to_string(), init, source: argument.source, own, id };
             self.wishes.inits.push(wish);
         }
     }
 
     /// `#[init(wieght = …)]`: a name that no parameter below has.
     pub fn check_inits(&mut self) {
-        if !self.training || !self.errors.is_empty() {
+        if !self.training {
             return;
         }
         for (id, asked) in self.asked.iter().enumerate() {

@@ -1,12 +1,15 @@
 //! The lowering of one network in one mode: its state, and the walk over its lines.
 
-use super::attributes::Asked;
+use super::attributes::{Asked, Stands};
 use super::names::{Fact, Name};
 use super::*;
 use crate::graph::Graph;
 use crate::layers::site::Wishes;
 use crate::syntax::{Kind, Line};
 use std::collections::{BTreeSet, HashMap};
+
+/// Nested `repeat`s grow fast.
+const MOST_LINES: usize = 20_000;
 
 /// The value that the next line takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,6 +115,8 @@ pub(super) struct Lowering<'a> {
     pub calls: Vec<String>,
     /// A layer was lowered, so that a further input does not take the current value away.
     pub begun: bool,
+    /// Lines lowered so far.
+    pub lines: usize,
     /// One message about the missing current value is enough.
     pub complained: bool,
 }
@@ -194,16 +199,14 @@ impl<'a> Lowering<'a> {
             computed: Vec::new(),
             calls: Vec::new(),
             begun: false,
+            lines: 0,
             complained: false,
         }
     }
 
     fn network(&mut self, network: &syntax::Network) -> Option<(Mode, Vec<Port>)> {
-        let has_input = network.body.iter().any(|line| match &line.kind {
-            Kind::Input { .. } | Kind::If { .. } => true,
-            Kind::Broken => true,
-            _ => false,
-        });
+        let has_input =
+            network.body.iter().any(|line| matches!(line.kind, Kind::Input { .. } | Kind::If { .. } | Kind::Broken));
         if !has_input {
             let source = Source::at(network.name.span());
             let message = format!("the network `{}` has no `input`", network.name);
@@ -213,7 +216,7 @@ impl<'a> Lowering<'a> {
             self.current = Current::Poisoned;
         }
         let mut place = Place::module(String::new());
-        self.around(&network.attributes, true, |lowering| lowering.body(&network.body, &mut place));
+        self.around(&network.attributes, Stands::Network, |lowering| lowering.body(&network.body, &mut place));
         self.finish(network)
     }
 
@@ -232,7 +235,20 @@ impl<'a> Lowering<'a> {
     }
 
     pub fn line(&mut self, line: &Line, place: &mut Place) {
-        self.around(&line.attributes, false, |lowering| lowering.bare_line(line, place));
+        self.lines += 1;
+        if self.lines > MOST_LINES {
+            if self.lines == MOST_LINES + 1 {
+                let message = format!("the network has more than {MOST_LINES} lines, repeats and blocks unrolled");
+                self.errors.push(Diagnostic::new(line.source, message));
+            }
+            self.current = Current::Poisoned;
+            return;
+        }
+        let stands = match &line.kind {
+            Kind::Call(call) if !self.is_block(&call.name) => Stands::Layer,
+            _ => Stands::Group,
+        };
+        self.around(&line.attributes, stands, |lowering| lowering.bare_line(line, place));
     }
 
     fn bare_line(&mut self, line: &Line, place: &mut Place) {
@@ -251,6 +267,7 @@ impl<'a> Lowering<'a> {
             Kind::Output(paths) => self.output(paths),
             Kind::Loss(terms) => self.loss_line(terms, line.source),
             Kind::Param { name, dims, init } => self.param_line(name, dims, init.as_ref(), place),
+            // Chosen at expansion: the lines stand in its place, and name values as if they were written there.
             Kind::If { condition, then, otherwise } => match self.constants.truth(condition) {
                 Ok(true) => self.body(then, place),
                 Ok(false) => self.body(otherwise, place),
@@ -336,6 +353,7 @@ impl<'a> Lowering<'a> {
                 if body.is_empty() {
                     let message = "this group is empty, so it has no value";
                     self.errors.push(Diagnostic::new(line.source, message).help("remove it"));
+                    self.current = Current::Poisoned;
                 }
                 self.names.push(Vec::new());
                 self.body(body, &mut Place::sequential(path.clone()));

@@ -9,8 +9,10 @@ impl Lowering<'_> {
     /// The mode and its outputs, or nothing after a mistake.
     pub fn finish(&mut self, network: &syntax::Network) -> Option<(Mode, Vec<Port>)> {
         let name_source = Source::at(network.name.span());
-        self.check_parameter_names();
-        self.check_inits();
+        if self.errors.is_empty() {
+            self.check_parameter_names();
+            self.check_inits();
+        }
         let outputs = self.final_outputs(name_source);
         let loss = self.loss.clone();
         if !self.errors.is_empty() {
@@ -51,6 +53,7 @@ impl Lowering<'_> {
                     let (name, value) = prediction.clone()?;
                     (name, value, loss.source)
                 }
+                _ if !self.errors.is_empty() => return None,
                 several => {
                     let names: Vec<&str> = several.iter().flatten().map(|(name, _)| name.as_str()).collect();
                     let message = format!("the loss has {} terms, so `forward` has no default result", several.len());

@@ -111,8 +111,13 @@ impl Lowering<'_> {
         }));
         let truth = self.truth(truth_operand, loss);
         let (args, prediction, (truth, class)) = (args?, prediction?, truth?);
+        if !self.graph.shape(prediction).batch {
+            let message = "the prediction does not depend on any input";
+            self.errors.push(Diagnostic::new(prediction_operand.source(), message));
+            return None;
+        }
         self.check_shapes(loss, (prediction, prediction_operand), (truth, class, truth_operand), name_source)?;
-        self.check_producer(loss, prediction, prediction_operand)?;
+        self.check_producer(loss, prediction, name_source)?;
         let trail = self.trail(prediction);
         let wishes = Wishes::default();
         let mut site = Site {
@@ -191,7 +196,7 @@ impl Lowering<'_> {
                         format!(
                             "`target {}: class<{}>;`, or a loss of dense values such as `Mse`",
                             path.text(),
-                            dims[0]
+                            dims.first().unwrap_or(&1)
                         )
                     }
                     _ => "write the class target itself".into(),
@@ -226,29 +231,35 @@ impl Lowering<'_> {
     }
 
     /// (Log)Softmax into `CrossEntropy`, `Nll` without `LogSoftmax`.
-    fn check_producer(&mut self, loss: &Loss, prediction: Value, at: &Operand) -> Option<()> {
+    fn check_producer(&mut self, loss: &Loss, prediction: Value, source: Source) -> Option<()> {
         let producer = self.facts.get(&prediction).map(|f| f.layer.clone()).unwrap_or_default();
-        let (message, help) = match (loss.name, producer.as_str()) {
+        // The softmax itself is what must go.
+        let there = self.graph.sources[prediction.index()];
+        let (source, message, help) = match (loss.name, producer.as_str()) {
             ("CrossEntropy", "Softmax") => (
+                there,
                 "`CrossEntropy` takes scores, but its prediction comes from `Softmax`".to_string(),
                 "remove `Softmax`: the loss has its own",
             ),
             ("CrossEntropy", "LogSoftmax") => (
+                there,
                 "`CrossEntropy` takes scores, but its prediction comes from `LogSoftmax`".to_string(),
                 "remove `LogSoftmax`, or use `Nll`",
             ),
             ("Nll", "LogSoftmax") => return Some(()),
             ("Nll", "Softmax") => (
+                there,
                 "`Nll` takes log probabilities, but its prediction comes from `Softmax`".to_string(),
-                "use `LogSoftmax` instead of `Softmax`",
+                "write `LogSoftmax` instead",
             ),
             ("Nll", other) => (
+                source,
                 format!("`Nll` takes log probabilities, but its prediction comes from `{other}`"),
                 "put `LogSoftmax;` before the loss, or use `CrossEntropy`",
             ),
             _ => return Some(()),
         };
-        self.errors.push(Diagnostic::new(at.source(), message).help(help));
+        self.errors.push(Diagnostic::new(source, message).help(help));
         None
     }
 

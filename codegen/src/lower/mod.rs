@@ -4,9 +4,11 @@
 //! fails leaves a poisoned value, and what takes it stays silent. Deliberately absent: knowledge of any layer.
 
 mod attributes;
+mod blocks;
 mod body;
 mod calls;
 mod finish;
+mod flops;
 mod loss;
 mod names;
 mod statements;
@@ -20,7 +22,7 @@ use crate::layers::foreign;
 use crate::layers::site::Tables;
 use crate::syntax::constant::{Constants, Number};
 use crate::syntax::function::Function;
-use crate::syntax::{self, Argument, Block, Given, Item};
+use crate::syntax::{self, Argument, Block, Given, Item, Network};
 use proc_macro2::{Ident, TokenStream};
 
 /// What is known of a network with mistakes, so that its uses stay quiet.
@@ -36,6 +38,19 @@ pub struct Stub {
     pub outputs: Option<Vec<Port>>,
 }
 
+impl Stub {
+    fn unknown(ident: &Ident, vis: &TokenStream) -> Stub {
+        Stub {
+            ident: ident.clone(),
+            vis: vis.clone(),
+            family: Vec::new(),
+            inputs: Vec::new(),
+            targets: Vec::new(),
+            outputs: None,
+        }
+    }
+}
+
 /// Most members that a family may have.
 const MOST_MEMBERS: usize = 64;
 
@@ -46,13 +61,25 @@ pub fn frontend(input: TokenStream) -> (Vec<Declaration>, Vec<Stub>, Errors) {
     let (mut declarations, mut stubs) = (Vec::new(), Vec::new());
     check_names(&items, &mut errors);
     for (i, item) in items.iter().enumerate() {
-        let Item::Network(network) = item else { continue };
+        let network = match item {
+            Item::Network(network) => network,
+            Item::Broken { vis, name } => {
+                stubs.push(Stub::unknown(name, vis));
+                continue;
+            }
+            Item::Block(_) | Item::Function(_) => continue,
+        };
+        // The second of a name would only be told that its type is there already.
+        let repeated = |other: &Item| matches!(other, Item::Network(n) if n.name == network.name);
+        if items[..i].iter().any(repeated) {
+            continue;
+        }
         let scope = Scope::new(&items[..i]);
         let mut own = Errors::default();
         match lower_network(network, &scope, &mut own) {
             Ok(declaration) if own.is_empty() && network.intact => declarations.push(declaration),
             Ok(declaration) => stubs.push(stub_of(network, &declaration)),
-            Err(stub) => stubs.push(stub),
+            Err(stub) => stubs.push(*stub),
         }
         errors.extend(own);
     }
@@ -75,7 +102,7 @@ impl<'a> Scope<'a> {
             match item {
                 Item::Block(block) => scope.blocks.push((block, i)),
                 Item::Function(function) => scope.functions.push(function.clone()),
-                Item::Network(_) => {}
+                Item::Network(_) | Item::Broken { .. } => {}
             }
         }
         scope
@@ -86,7 +113,7 @@ fn check_names(items: &[Item], errors: &mut Errors) {
     let mut seen: Vec<&Ident> = Vec::new();
     for item in items {
         let (name, what) = match item {
-            Item::Network(n) => (&n.name, "network"),
+            Item::Network(Network { name, .. }) | Item::Broken { name, .. } => (name, "network"),
             Item::Block(b) => (&b.name, "block"),
             Item::Function(f) => (&f.name, "fn"),
         };
@@ -114,22 +141,15 @@ fn stub_of(network: &syntax::Network, declaration: &Declaration) -> Stub {
     }
 }
 
-fn lower_network(network: &syntax::Network, scope: &Scope, errors: &mut Errors) -> Result<Declaration, Stub> {
+fn lower_network(network: &syntax::Network, scope: &Scope, errors: &mut Errors) -> Result<Declaration, Box<Stub>> {
     let mut declaration = attributes::declaration(network, errors);
     let (fixed, family) = constants(network, errors);
     declaration.family = family;
-    let mut stub = Stub {
-        ident: network.name.clone(),
-        vis: network.vis.clone(),
-        family: declaration.family.clone(),
-        inputs: Vec::new(),
-        targets: Vec::new(),
-        outputs: None,
-    };
+    let mut stub = Stub { family: declaration.family.clone(), ..Stub::unknown(&network.name, &network.vis) };
     if !errors.is_empty() {
         // Constants in doubt would give mistakes that are none.
         (stub.inputs, stub.targets) = body::ports_only(network, scope, &fixed);
-        return Err(stub);
+        return Err(Box::new(stub));
     }
     for values in product(&declaration.family) {
         let mut constants = fixed.clone();
@@ -143,8 +163,13 @@ fn lower_network(network: &syntax::Network, scope: &Scope, errors: &mut Errors) 
                 declaration.members.push(Member { values, module });
             }
             Err(ports) => {
+                if !values.is_empty() {
+                    let names = declaration.family.iter().map(|(name, _)| name);
+                    let which: Vec<String> = names.zip(&values).map(|(n, v)| format!("{n} = {v}")).collect();
+                    errors.in_trails(&which.join(", "));
+                }
                 (stub.inputs, stub.targets) = ports;
-                return Err(stub);
+                return Err(Box::new(stub));
             }
         }
     }
@@ -238,5 +263,9 @@ fn product(family: &Family) -> Vec<Vec<i64>> {
 
 /// `count` things, in the words of messages.
 fn counted(count: usize, thing: &str) -> String {
-    if count == 1 { format!("1 {thing}") } else { format!("{count} {thing}s") }
+    match (count, thing) {
+        (1, _) => format!("1 {thing}"),
+        (_, "axis") => format!("{count} axes"),
+        _ => format!("{count} {thing}s"),
+    }
 }

@@ -43,7 +43,7 @@ impl Lowering<'_> {
                 if dims.is_empty() || dims.len() > 3 {
                     let message = format!(
                         "`{name}` has {}, but values are vectors [n], sequences [channels, length] or images [channels, height, width]",
-                        counted(dims.len(), "axis").replace("axiss", "axes")
+                        counted(dims.len(), "axis")
                     );
                     self.errors.push(Diagnostic::new(*source, message).help("the batch axis is not written"));
                     return None;
@@ -94,6 +94,11 @@ impl Lowering<'_> {
         let value = self.graph.push_leaf(Leaf::Input(self.inputs.len()), ty, source, &name.to_string());
         self.inputs.push(Port { name: name.to_string(), kind: PortKind::Dense(dims), source });
         self.fact(value, name.to_string(), None, "input", FactKind::Value);
+        if self.not_too_large(value, source).is_none() {
+            self.bind(name, None, Vec::new());
+            self.current = Current::Poisoned;
+            return;
+        }
         self.bind(name, Some(value), Vec::new());
         if !self.begun && self.current != Current::Poisoned {
             self.current = if self.inputs.len() == 1 { Current::Is(value) } else { Current::Nothing };
@@ -160,9 +165,9 @@ impl Lowering<'_> {
         };
         let (Some(dims), Some(init)) = (dims, init) else { return self.bind(name, None, Vec::new()) };
         let path = place.join(&name.to_string());
-        let taps: usize = dims.iter().skip(2).product();
-        let fan_out = dims.first().copied().unwrap_or(1) * taps;
-        let fan_in = dims.get(1).copied().unwrap_or(1) * taps;
+        let taps: usize = dims.iter().skip(2).fold(1, |n, d| n.saturating_mul(*d));
+        let fan_out = dims.first().copied().unwrap_or(1).saturating_mul(taps);
+        let fan_in = dims.get(1).copied().unwrap_or(1).saturating_mul(taps);
         let mut site = Site {
             args: Args::none("param", source, &self.constants),
             inputs: Vec::new(),
@@ -231,6 +236,11 @@ impl Lowering<'_> {
         }
         let names = self.names.pop().unwrap_or_default();
         let (Some(y), Some(x)) = (main, skip) else { return (None, names) };
+        if !self.graph.shape(y).batch {
+            let message = "the body of `Residual` does not depend on any input";
+            self.errors.push(Diagnostic::new(line.source, message));
+            return (None, names);
+        }
         if self.graph.shape(y) != self.graph.shape(x) {
             let diagnostic = self.unequal(y, x, start, shortcut, line.source);
             self.errors.push(diagnostic);
@@ -303,6 +313,12 @@ impl Lowering<'_> {
         let Some(values) = values.into_iter().collect::<Option<Vec<_>>>().filter(|v| !v.is_empty()) else {
             return (None, names);
         };
+        let lacking = values.iter().find(|(value, _)| !self.graph.shape(*value).batch);
+        if let Some((_, branch)) = lacking {
+            let message = "this branch does not depend on any input";
+            self.errors.push(Diagnostic::new(branch.source, message));
+            return (None, names);
+        }
         let first = self.graph.shape(values[0].0).dims.clone();
         for (value, branch) in &values[1..] {
             let dims = &self.graph.shape(*value).dims;
@@ -322,6 +338,9 @@ impl Lowering<'_> {
         let operands: Vec<Value> = values.iter().map(|(value, _)| *value).collect();
         let mut b = Builder { graph: &mut self.graph, source: line.source, layer: path.clone() };
         let joined = b.op(Op::Move(MoveOp::Concat { axis: 0 }), &operands);
+        if self.not_too_large(joined, line.source).is_none() {
+            return (None, names);
+        }
         self.fact(joined, path.clone(), Some(operands[0]), "Concat", FactKind::Value);
         self.row(&path, "Concat", "Branches joined along the channels.", joined, from, 0, line.source);
         (Some(joined), names)

@@ -22,6 +22,11 @@ pub enum Item {
     Network(Network),
     Block(Block),
     Function(Function),
+    /// Could not be read; the mistake is reported. The name keeps uses of the network quiet.
+    Broken {
+        vis: TokenStream,
+        name: Ident,
+    },
 }
 
 /// `pub Name<…> { … }`
@@ -56,7 +61,7 @@ pub struct Constant {
 #[derive(Clone, Debug)]
 pub enum Given {
     Required,
-    Default(Argument),
+    Default(Box<Argument>),
     Family(Vec<Argument>),
 }
 

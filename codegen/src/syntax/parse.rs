@@ -26,6 +26,7 @@ pub fn parse(input: TokenStream, errors: &mut Errors) -> Vec<Item> {
                 }
                 Err(e) => {
                     found.push(e);
+                    items.extend(broken(&input.fork()));
                     skip(input)?;
                 }
             }
@@ -50,6 +51,15 @@ pub fn diagnostic(e: Error) -> Diagnostic {
         Some((message, help)) => Diagnostic::new(source, message).help(help),
         None => Diagnostic::new(source, text),
     }
+}
+
+/// The name of a network that could not be read.
+fn broken(input: ParseStream) -> Option<Item> {
+    input.call(Attribute::parse_outer).ok()?;
+    let vis: syn::Visibility = input.parse().ok()?;
+    let name: Ident = input.parse().ok()?;
+    let named = input.peek(syn::token::Brace) || input.peek(Token![<]) || input.peek(Token![=]);
+    (name != "block" && named).then(|| Item::Broken { vis: vis.to_token_stream(), name })
 }
 
 /// Over the next `;` or braces, at least one token.
@@ -132,7 +142,7 @@ fn constants(input: ParseStream) -> Result<Vec<Constant>> {
         let name: Ident = input.call(Ident::parse_any)?;
         let given = if input.peek(Token![=]) {
             input.parse::<Token![=]>()?;
-            Given::Default(parse_argument(input)?)
+            Given::Default(Box::new(parse_argument(input)?))
         } else if input.peek(Token![in]) {
             input.parse::<Token![in]>()?;
             let content;

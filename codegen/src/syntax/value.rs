@@ -253,7 +253,7 @@ pub fn parse_path(input: ParseStream) -> Result<Path> {
 
 /// An error from the first to the last token.
 pub fn spanned(source: Source, message: String) -> Error {
-    let mut first = TokenTree::Punct(proc_macro2::Punct::new('_', proc_macro2::Spacing::Alone));
+    let mut first = TokenTree::Ident(Ident::new("first", source.first));
     let mut last = first.clone();
     first.set_span(source.first);
     last.set_span(source.last);

@@ -48,15 +48,15 @@ impl Optimizer for Adam {
 
     fn update(&self, pass: &mut Pass<'_>) {
         let Adam { lr, betas: (beta1, beta2), eps, weight_decay } = *self;
-        pass.run(Rule { lr, beta1, beta2, eps, weight_decay });
+        pass.run(Rule { lr, beta1, beta2, eps, weight_decay }, pass.step());
     }
 }
 
 kiln_macros::update! {
+    /// PyTorch's `lerp_` counts from the other end where its weight, 1 − β₁, is 0.5 or more.
     Rule(p, g; m, v; lr, beta1, beta2, eps, weight_decay) {
         let d = if weight_decay == 0 { g } else { g + weight_decay * p };
-        // PyTorch's `lerp` counts from the other end where its weight is 0.5 or more.
-        m = if beta1 <= 0.5 { d - (d - m) * beta1 } else { m + (1 - beta1) * (d - m) };
+        m = if beta1 > 0.5 { m + (1 - beta1) * (d - m) } else { d - (d - m) * beta1 };
         v = v * beta2 + (1 - beta2) * d * d;
         p = p - lr / (1 - pow(beta1, step)) * m / (sqrt(v) / sqrt(1 - pow(beta2, step)) + eps);
     }

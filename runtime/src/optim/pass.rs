@@ -1,8 +1,7 @@
 //! The one loop behind all optimizers: an element-wise rule over the flat trainable arena.
 //!
 //! The arena is cut into segments with and without weight decay, and these into tasks of fixed size, so the result does
-//! not depend on the number of threads. Instruction sets differ in width only: every operation is rounded by itself
-//! (no fused multiply-add), so their bits are the same.
+//! not depend on the number of threads.
 
 use super::State;
 use crate::device::cpu::{Arena, Pool, Portable, Simd};
@@ -13,7 +12,7 @@ use crate::plan::{Level, Plan};
 /// Floats per task: 32 KiB of parameters.
 const TASK: usize = 8192;
 
-/// The largest number of buffers that a rule may have.
+/// The largest number of state values that a rule may have.
 const MOST: usize = 2;
 
 /// A part of the trainable arena within one task.
@@ -46,21 +45,20 @@ pub(crate) fn segments(plan: &Plan) -> Vec<Segment> {
     ranges.into_iter().flat_map(cut).collect()
 }
 
-/// An optimizer's arithmetic on one element, as `kiln_macros::update!` writes it: a struct of hyper-parameters.
+/// An optimizer's arithmetic on one element; written through `kiln_macros::update!`.
 pub trait UpdateRule: Copy + Send + Sync {
-    /// What an element remembers between steps, at most two values.
+    /// Names of what is remembered between steps, at most two.
     const STATES: &'static [&'static str];
-
-    /// What is the same for every element.
+    /// What is the same for all elements of a step.
     type Uniforms: Copy + Send + Sync;
 
     /// The same rule without weight decay.
     fn without_decay(self) -> Self;
 
-    /// In double precision until the end; steps count from 1.
+    /// Computed once a step, in double precision.
     fn uniforms(&self, step: u64) -> Self::Uniforms;
 
-    /// The new parameter and states from the old ones and the gradient.
+    /// The new parameter; the states are changed in place.
     fn at<S: Simd>(s: S, u: &Self::Uniforms, p: S::V, g: S::V, states: &mut [S::V]) -> S::V;
 }
 
@@ -104,19 +102,14 @@ impl<'a> Pass<'a> {
         self.state.step
     }
 
-    /// Whether no rule with so many buffers has run yet; they are zero then.
-    pub fn is_new(&self, buffers: usize) -> bool {
-        self.state.buffers.len() < buffers
+    /// Whether no rule with so many states has run yet; they are zero then.
+    pub fn first_use(&self, states: usize) -> bool {
+        self.state.buffers.len() < states
     }
 
-    /// Forgets the buffers.
-    pub fn reset(&mut self) {
-        self.state.buffers.clear();
-    }
-
-    /// Applies the rule to every trainable element.
-    pub fn run<R: UpdateRule>(&mut self, rule: R) {
-        debug_assert!(R::STATES.len() <= MOST, "{} buffers", R::STATES.len());
+    /// Applies the rule, as of its `step`, to every trainable element.
+    pub fn run<R: UpdateRule>(&mut self, rule: R, step: u64) {
+        assert!(R::STATES.len() <= MOST, "{} states", R::STATES.len());
         while self.state.buffers.len() < R::STATES.len() {
             self.state.buffers.push(Arena::new(self.floats));
         }
@@ -127,22 +120,22 @@ impl<'a> Pass<'a> {
         }
         let arenas = Arenas { params: self.params.as_mut_ptr(), grads: self.grads.as_ptr(), buffers };
         let (level, segments) = (self.level, self.segments);
-        let (decayed, plain) = (rule.uniforms(self.step()), rule.without_decay().uniforms(self.step()));
+        let (with, without) = (rule.uniforms(step), rule.without_decay().uniforms(step));
         self.pool.run(segments.len(), &|_, task| {
             let segment = segments[task];
-            let uniforms = if segment.decay { decayed } else { plain };
+            let uniforms = if segment.decay { &with } else { &without };
             let arenas = &arenas;
             // SAFETY: segments lie within the trainable part (asserted above for the arenas, by construction for the
             // buffers) and are disjoint; the level was detected.
             unsafe {
                 match level {
-                    Level::Portable => sweep::<Portable, R>(Portable::new(), uniforms, arenas, segment),
+                    Level::Portable => sweep::<_, R>(Portable::new(), uniforms, arenas, segment),
                     #[cfg(target_arch = "x86_64")]
                     Level::Avx2 => sweep_avx2::<R>(uniforms, arenas, segment),
                     #[cfg(target_arch = "x86_64")]
                     Level::Avx512 => sweep_avx512::<R>(uniforms, arenas, segment),
                     #[cfg(not(target_arch = "x86_64"))]
-                    Level::Avx2 | Level::Avx512 => sweep::<Portable, R>(Portable::new(), uniforms, arenas, segment),
+                    Level::Avx2 | Level::Avx512 => sweep::<_, R>(Portable::new(), uniforms, arenas, segment),
                 }
             }
         });
@@ -153,41 +146,59 @@ impl<'a> Pass<'a> {
 /// The machine has AVX2 and FMA; otherwise as `sweep`.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn sweep_avx2<R: UpdateRule>(uniforms: R::Uniforms, arenas: &Arenas, segment: Segment) {
+unsafe fn sweep_avx2<R: UpdateRule>(uniforms: &R::Uniforms, arenas: &Arenas, segment: Segment) {
     // SAFETY: the caller's.
-    unsafe { sweep::<Avx2, R>(Avx2::new(), uniforms, arenas, segment) }
+    unsafe { sweep::<_, R>(Avx2::new(), uniforms, arenas, segment) }
 }
 
 /// # Safety
 /// The machine has AVX-512F; otherwise as `sweep`.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f")]
-unsafe fn sweep_avx512<R: UpdateRule>(uniforms: R::Uniforms, arenas: &Arenas, segment: Segment) {
+unsafe fn sweep_avx512<R: UpdateRule>(uniforms: &R::Uniforms, arenas: &Arenas, segment: Segment) {
     // SAFETY: the caller's.
-    unsafe { sweep::<Avx512, R>(Avx512::new(), uniforms, arenas, segment) }
+    unsafe { sweep::<_, R>(Avx512::new(), uniforms, arenas, segment) }
 }
 
 /// # Safety
 /// The segment lies within all arenas, and nobody else uses it.
 #[inline(always)]
-unsafe fn sweep<S: Simd, R: UpdateRule>(s: S, uniforms: R::Uniforms, arenas: &Arenas, segment: Segment) {
-    let Arenas { params, grads, buffers } = *arenas;
+unsafe fn sweep<S: Simd, R: UpdateRule>(s: S, uniforms: &R::Uniforms, arenas: &Arenas, segment: Segment) {
     let end = segment.start + segment.len;
-    let mut states = [s.splat(0.0); MOST];
-    for at in (segment.start..end).step_by(S::LANES) {
-        // SAFETY: the caller's; no lane at or behind `end` is touched.
+    let mut at = segment.start;
+    while at < end {
+        let lanes = end - at;
+        // SAFETY: `at..min(at + LANES, end)` lies in the segment.
         unsafe {
-            let n = end - at;
-            let load = |from: *const f32| if n >= S::LANES { s.load(from) } else { s.load_first(from, n) };
-            let store = |to: *mut f32, v: S::V| if n >= S::LANES { s.store(to, v) } else { s.store_first(to, v, n) };
-            for (state, buffer) in states.iter_mut().zip(&buffers[..R::STATES.len()]) {
-                *state = load(buffer.add(at));
+            let mut states = [s.splat(0.0); MOST];
+            for (state, buffer) in states.iter_mut().zip(&arenas.buffers[..R::STATES.len()]) {
+                *state = load(s, buffer.add(at), lanes);
             }
-            let p = R::at(s, &uniforms, load(params.add(at)), load(grads.add(at)), &mut states);
-            for (state, buffer) in states.iter().zip(&buffers[..R::STATES.len()]) {
-                store(buffer.add(at), *state);
+            let (p, g) = (load(s, arenas.params.add(at), lanes), load(s, arenas.grads.add(at), lanes));
+            let p = R::at(s, uniforms, p, g, &mut states[..R::STATES.len()]);
+            store(s, arenas.params.add(at), p, lanes);
+            for (state, buffer) in states.iter().zip(&arenas.buffers[..R::STATES.len()]) {
+                store(s, buffer.add(at), *state, lanes);
             }
-            store(params.add(at), p);
         }
+        at += S::LANES;
     }
+}
+
+// Functions, not closures: those would not get the caller's instruction set.
+
+/// # Safety
+/// `min(lanes, LANES)` floats lie at `from`.
+#[inline(always)]
+unsafe fn load<S: Simd>(s: S, from: *const f32, lanes: usize) -> S::V {
+    // SAFETY: the caller's.
+    unsafe { if lanes >= S::LANES { s.load(from) } else { s.load_first(from, lanes) } }
+}
+
+/// # Safety
+/// `min(lanes, LANES)` floats lie at `to`.
+#[inline(always)]
+unsafe fn store<S: Simd>(s: S, to: *mut f32, v: S::V, lanes: usize) {
+    // SAFETY: the caller's.
+    unsafe { if lanes >= S::LANES { s.store(to, v) } else { s.store_first(to, v, lanes) } }
 }

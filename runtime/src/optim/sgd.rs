@@ -48,14 +48,17 @@ impl Optimizer for Sgd {
     fn update(&self, pass: &mut Pass<'_>) {
         let Sgd { lr, momentum, dampening, weight_decay, nesterov } = *self;
         if momentum == 0.0 {
-            return pass.run(Plain { lr, weight_decay });
+            return pass.run(Plain { lr, weight_decay }, pass.step());
         }
-        let (nesterov, first) = (f64::from(nesterov), f64::from(pass.is_new(1)));
-        pass.run(Momentum { lr, momentum, dampening, weight_decay, nesterov, first });
+        // Momentum may be switched on later than on the first step; then its buffer starts there.
+        let first = pass.first_use(1);
+        let step = if first { 1 } else { 2 };
+        pass.run(Momentum { lr, weight_decay, momentum, dampening, nesterov: f64::from(nesterov) }, step);
     }
 }
 
 kiln_macros::update! {
+    /// Without momentum.
     Plain(p, g; ; lr, weight_decay) {
         let d = if weight_decay == 0 { g } else { g + weight_decay * p };
         p = p - lr * d;
@@ -63,10 +66,11 @@ kiln_macros::update! {
 }
 
 kiln_macros::update! {
-    /// `nesterov` and `first` are 0 or 1.
-    Momentum(p, g; b; lr, momentum, dampening, weight_decay, nesterov, first) {
+    /// `step` is 1 where the buffer is new.
+    Momentum(p, g; buffer; lr, weight_decay, momentum, dampening, nesterov) {
         let d = if weight_decay == 0 { g } else { g + weight_decay * p };
-        b = if first > 0 { d } else { momentum * b + (1 - dampening) * d };
-        p = p - lr * if nesterov > 0 { d + momentum * b } else { b };
+        buffer = if step == 1 { d } else { buffer * momentum + (1 - dampening) * d };
+        let d = if nesterov == 1 { d + momentum * buffer } else { buffer };
+        p = p - lr * d;
     }
 }

@@ -300,9 +300,11 @@ impl<'a> Eval<'a> {
         let integer = ty.dtype == DType::I32;
         if ty.shape.numel() == 1 {
             let address = offset(&pointer, [sample]);
-            let address = if integer { quote!(#address.cast::<i32>()) } else { address };
-            let store = if integer { quote!(store_first_i32) } else { quote!(store_first) };
-            return quote!(s.#store(#address, #result, 1usize););
+            return if integer {
+                quote!(s.scatter_i32(#address.cast::<i32>(), 1usize, 1usize, #result);)
+            } else {
+                quote!(s.store_first(#address, #result, 1usize);)
+            };
         }
         if self.planar(dims) {
             let (address, stride, count) = self.planar_address(&pointer, sample);

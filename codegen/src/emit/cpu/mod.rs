@@ -101,7 +101,7 @@ impl Kernels {
         let bindings = Args { list: launch.args.clone() }.bindings();
         let text = quote! {
             #statics
-            pub fn tasks(batch: usize) -> usize { #tasks }
+            pub fn tasks(#[allow(unused)] batch: usize) -> usize { #tasks }
             #[inline(always)]
             unsafe fn run<S: Simd>(s: S, cx: &Ctx, worker: usize, task: usize) {
                 unsafe { #bindings #body }

@@ -318,7 +318,7 @@ pub fn conv_weight(w: &Writer, geometry: &ConvGeometry, planar: bool, chunks: us
     let body = quote! {
         conv_weight(s, &D, #x, #x_sample, #dy, #dy_sample, #to, cx.scratch(worker), cx.batch, task);
     };
-    let tasks = quote!(conv_weight_tasks(&D, batch));
+    let tasks = quote!(conv_weight_tasks(&D));
     let mut first = w.launch_with("conv_weight", args, quote!(ConvWeight = #descriptor), tasks, body);
     first.scratch = Some(quote!(conv_weight_scratch(&#descriptor)));
     if chunks == 1 {

@@ -45,7 +45,7 @@ fn label(label: &Label) -> TokenStream {
         1 => ", 1 parameter".to_owned(),
         many => format!(", {} parameters", grouped(many)),
     };
-    let text = format!("`{}`: {} → `{}`{parameters}", label.path, code(&label.text), dims_text(&label.output));
+    let text = format!(" `{}`: {} → `{}`{parameters}", label.path, code(&label.text), dims_text(&label.output));
     quote! {
         const _: () = {
             #[doc = #text]

@@ -60,9 +60,9 @@ fn port_struct(stem: &Ident, name: &Ident, vis: &TokenStream, ports: &[Port], si
     let types: Vec<TokenStream> = ports.iter().map(port_type).collect();
     let docs = ports.iter().map(port_doc);
     let text = match side {
-        Side::Inputs => format!("What [`{stem}`] takes, batch first."),
-        Side::Targets => format!("What the loss of [`{stem}`] compares with, batch first."),
-        Side::Outputs => format!("What [`{stem}`] returns, batch first."),
+        Side::Inputs => format!(" What [`{stem}`] takes, batch first."),
+        Side::Targets => format!(" What the loss of [`{stem}`] compares with, batch first."),
+        Side::Outputs => format!(" What [`{stem}`] returns, batch first."),
     };
     let implementation = match side {
         Side::Inputs | Side::Targets => feed(name, &fields, &types),
@@ -152,9 +152,9 @@ fn field_names(ports: &[Port]) -> Vec<Ident> {
 
 fn port_doc(port: &Port) -> String {
     match &port.kind {
-        PortKind::Dense(dims) => format!("`{}`", dims_text(dims)),
-        PortKind::Class(classes) => format!("`class<{classes}>`"),
-        PortKind::Ids(dims, below) => format!("`ids<{}, {below}>`", dims_text(dims)),
+        PortKind::Dense(dims) => format!(" `{}`", dims_text(dims)),
+        PortKind::Class(classes) => format!(" `class<{classes}>`"),
+        PortKind::Ids(dims, below) => format!(" `ids<{}, {below}>`", dims_text(dims)),
     }
 }
 

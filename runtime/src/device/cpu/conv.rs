@@ -1,6 +1,6 @@
 //! Convolution over two axes in blocked layouts: `acc[sample][block][pixel] = Σ x · w`.
 //!
-//! One template serves the forward pass and the input gradient (weights turned by [`flip_weights`], zeros between the pixels by `spread`). Nothing is unrolled into columns: the tile walks the image itself. Rows of a
+//! One template serves the forward pass and the input gradient (weights turned by [`flip_weights`](super::flip_weights), zeros between the pixels by `spread`). Nothing is unrolled into columns: the tile walks the image itself. Rows of a
 //! tile are neighbouring pixels, or, where rows of pixels are short, the same pixel of several samples; the sums are the same either way.
 
 use core::ops::Range;
@@ -38,6 +38,8 @@ const SAMPLES: usize = 12;
 const BAND: usize = 1 << 16;
 /// As many tasks as are worth having.
 const TASKS: usize = 32;
+/// Rows of output that are not worth cutting.
+const ROWS: usize = 4;
 
 const fn max(a: usize, b: usize) -> usize {
     if a > b { a } else { b }
@@ -142,19 +144,20 @@ impl Conv {
         walk
     }
 
-    /// Numbers of groups of samples and of output blocks.
-    const fn groups(&self, batch: usize) -> [usize; 2] {
-        let samples = if self.by_samples(batch) { batch.div_ceil(SAMPLES) } else { batch };
-        let pairs = self.output_blocks().div_ceil(2);
-        let wanted = TASKS.div_ceil(max(samples, 1));
-        [samples, min(wanted, pairs)]
+    /// Numbers of groups of samples, of output blocks and of output rows: no finer than gives enough tasks.
+    const fn groups(&self, batch: usize) -> [usize; 3] {
+        let by_samples = self.by_samples(batch);
+        let samples = if by_samples { batch.div_ceil(SAMPLES) } else { batch };
+        let blocks = min(TASKS.div_ceil(max(samples, 1)), self.output_blocks().div_ceil(2));
+        let rows = min(TASKS.div_ceil(max(samples * blocks, 1)), self.output[0].div_ceil(ROWS));
+        [samples, blocks, if by_samples { 1 } else { rows }]
     }
 }
 
 /// Number of tasks of [`conv`].
 pub const fn conv_tasks(d: &Conv, batch: usize) -> usize {
-    let [samples, blocks] = d.groups(batch);
-    samples * blocks
+    let [samples, blocks, rows] = d.groups(batch);
+    samples * blocks * rows
 }
 
 /// Floats of scratch that a task of [`conv`] needs.
@@ -181,16 +184,17 @@ pub unsafe fn conv<S: Simd, K: Sink>(
     task: usize,
     sink: K,
 ) {
-    let [sample_groups, block_groups] = d.groups(batch);
-    let samples = part(batch, sample_groups, task / block_groups);
-    let blocks = part(d.output_blocks(), block_groups, task % block_groups);
+    let [sample_groups, block_groups, row_groups] = d.groups(batch);
+    let samples = part(batch, sample_groups, task / (block_groups * row_groups));
+    let blocks = part(d.output_blocks(), block_groups, task / row_groups % block_groups);
+    let rows = part(d.output[0], row_groups, task % row_groups);
     let job = Job { d, x, x_sample, w, blocks };
     // SAFETY: the caller's promises.
     unsafe {
         if d.by_samples(batch) {
             job.along_samples(s, samples, sink);
         } else {
-            job.along_pixels(s, samples.start, scratch, sink);
+            job.along_pixels(s, samples.start, rows, scratch, sink);
         }
     }
 }
@@ -205,20 +209,27 @@ struct Job {
 }
 
 impl Job {
-    /// One sample; rows of a tile are pixels.
+    /// Rows of one sample; rows of a tile are pixels.
     ///
     /// # Safety
     /// As [`conv`].
     #[inline(always)]
-    unsafe fn along_pixels<S: Simd, K: Sink>(&self, s: S, sample: usize, scratch: *mut f32, sink: K) {
+    unsafe fn along_pixels<S: Simd, K: Sink>(
+        &self,
+        s: S,
+        sample: usize,
+        rows: Range<usize>,
+        scratch: *mut f32,
+        sink: K,
+    ) {
         let d = self.d;
-        let [out_h, out_w] = d.output;
+        let out_w = d.output[1];
         let bordered = d.bordered();
         let tiling = Tiling::new(S::LEVEL, out_w, self.blocks.len());
         let (band, lanes) = (d.band(), d.lanes());
         let mut buffer = Buffer::new();
-        for band_start in (0..out_h).step_by(band) {
-            let rows = band_start..(band_start + band).min(out_h);
+        for band_start in rows.clone().step_by(band) {
+            let rows = band_start..(band_start + band).min(rows.end);
             // SAFETY: the scratch holds a band's copy, the pixels lie in the image or its copy, the buffer holds the largest tile.
             unsafe {
                 let (image, row, height) = if bordered {
@@ -228,6 +239,7 @@ impl Job {
                     (self.x.add(sample * self.x_sample), d.input[1] * lanes, d.input[0])
                 };
                 let walk = d.walk(d.kernel, height * row, row);
+                let first = if bordered { band_start } else { 0 };
                 for block_tile in 0..tiling.block_tiles {
                     let tile_blocks = part(self.blocks.len(), tiling.block_tiles, block_tile);
                     for oy in rows.clone() {
@@ -235,7 +247,7 @@ impl Job {
                             let pixels = part(out_w, tiling.row_tiles, pixel_tile);
                             let (block, ox) = (self.blocks.start + tile_blocks.start, pixels.start);
                             let t = Tile {
-                                a: image.add((oy - band_start) * d.stride[0] * row + ox * d.stride[1] * lanes),
+                                a: image.add((oy - first) * d.stride[0] * row + ox * d.stride[1] * lanes),
                                 a_row: d.stride[1] * lanes,
                                 b: self.w.add(block * d.weight_block()),
                                 b_block: d.weight_block(),
@@ -354,51 +366,6 @@ pub(super) unsafe fn border(d: &Conv, x: *const f32, dst: *mut f32, first: usize
                     }
                 }
                 to = to.add(wide * lanes);
-            }
-        }
-    }
-}
-
-/// Floats that [`flip_weights`] writes.
-pub const fn flip_size(d: &Conv, dy_planar: bool) -> usize {
-    let parts = if dy_planar { d.outputs } else { d.output_blocks() * BLOCK };
-    d.channels.div_ceil(BLOCK) * parts * d.kernel[0] * d.kernel[1] * BLOCK
-}
-
-/// Number of tasks of [`flip_weights`].
-pub const fn flip_tasks(d: &Conv) -> usize {
-    d.channels.div_ceil(BLOCK) * d.output_blocks()
-}
-
-/// Weights of the forward convolution `d` for its input gradient: `[c/16][o/16][kh flipped][kw flipped][16 o][16 c]`, or `[c/16][o][kh][kw][16 c]` where dy is planar. What no weight reaches is 0.
-///
-/// # Safety
-/// `src` holds the master form, `dst` [`flip_size`] floats, and `task` is below [`flip_tasks`].
-pub unsafe fn flip_weights(d: &Conv, dy_planar: bool, src: *const f32, dst: *mut f32, task: usize) {
-    let taps = d.kernel[0] * d.kernel[1];
-    let blocks = d.output_blocks();
-    let (c_block, o_block) = (task / blocks, task % blocks);
-    let channels = (d.channels - c_block * BLOCK).min(BLOCK);
-    let outputs = (d.outputs - o_block * BLOCK).min(BLOCK);
-    for tap in 0..taps {
-        for o in 0..if dy_planar { outputs } else { BLOCK } {
-            // SAFETY: all indices lie in the extents of both forms.
-            unsafe {
-                let to = if dy_planar {
-                    dst.add(((c_block * d.outputs + o_block * BLOCK + o) * taps + tap) * BLOCK)
-                } else {
-                    dst.add((((c_block * blocks + o_block) * taps + tap) * BLOCK + o) * BLOCK)
-                };
-                for c in 0..BLOCK {
-                    *to.add(c) = if c >= channels || o >= outputs {
-                        0.0
-                    } else if d.planar {
-                        *src.add(((o_block * d.channels + c_block * BLOCK + c) * taps + taps - 1 - tap) * BLOCK + o)
-                    } else {
-                        let at = (o_block * d.parts() + c_block) * taps + taps - 1 - tap;
-                        *src.add((at * BLOCK + c) * BLOCK + o)
-                    };
-                }
             }
         }
     }

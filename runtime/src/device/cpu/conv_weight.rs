@@ -24,10 +24,18 @@ pub struct ConvWeight {
 
 /// Samples are taken in groups of about so many floats of x and dy, to stay in the second-level cache.
 const GROUP: usize = 1 << 17;
+/// Enough tasks for the threads of today, few enough buffers.
+const CHUNKS: usize = 16;
 /// Output blocks of a task where tasks are parts of the weight.
 const BLOCKS: usize = 6;
 
 impl ConvWeight {
+    /// As many chunks as are worth having: one where the weight alone gives enough tasks.
+    pub const fn best_chunks(conv: &Conv) -> usize {
+        let one = ConvWeight { conv: *conv, dy_planar: false, chunks: 1 };
+        if conv_weight_tasks(&one) >= CHUNKS { 1 } else { CHUNKS }
+    }
+
     /// Floats of the weight in its master form, and of one chunk's buffer.
     pub const fn floats(&self) -> usize {
         self.conv.weight_block() * self.conv.output_blocks()
@@ -51,9 +59,10 @@ impl ConvWeight {
         self.conv.planar && self.conv.bordered()
     }
 
-    /// Groups of input blocks and of output blocks that make the tasks, with one chunk.
-    const fn split(&self) -> [usize; 2] {
-        [if self.conv.planar { 1 } else { self.conv.parts() }, self.conv.output_blocks().div_ceil(BLOCKS)]
+    /// Groups of input blocks, of rows of the kernel and of output blocks that make the tasks, with one chunk. Planar x is not cut: every task would make its copies.
+    const fn split(&self) -> [usize; 3] {
+        let blocks = self.conv.output_blocks().div_ceil(BLOCKS);
+        if self.conv.planar { [1, 1, blocks] } else { [self.conv.parts(), self.conv.kernel[0], blocks] }
     }
 }
 
@@ -62,8 +71,8 @@ pub const fn conv_weight_tasks(d: &ConvWeight) -> usize {
     if d.chunks > 1 {
         d.chunks
     } else {
-        let [parts, blocks] = d.split();
-        parts * blocks
+        let [parts, rows, blocks] = d.split();
+        parts * rows * blocks
     }
 }
 
@@ -109,16 +118,28 @@ unsafe fn run<S: Simd>(
     task: usize,
 ) {
     let conv = &d.conv;
-    let [part_groups, block_groups] = d.split();
-    let (dst, samples, parts, blocks) = if d.chunks > 1 {
-        // SAFETY: one buffer per chunk.
-        let dst = unsafe { dst.add(task * d.floats()) };
-        (dst, part(batch, d.chunks, task), 0..conv.parts(), 0..conv.output_blocks())
-    } else {
-        let parts = part(conv.parts(), part_groups, task % part_groups);
-        (dst, 0..batch, parts, part(conv.output_blocks(), block_groups, task / part_groups))
+    let mut job = Job {
+        conv,
+        x,
+        x_sample,
+        dy,
+        dy_sample,
+        dst,
+        parts: 0..conv.parts(),
+        rows: 0..conv.kernel[0],
+        blocks: 0..conv.output_blocks(),
     };
-    let mut job = Job { conv, x, x_sample, dy, dy_sample, dst, parts, blocks };
+    let mut samples = 0..batch;
+    if d.chunks > 1 {
+        samples = part(batch, d.chunks, task);
+        // SAFETY: one buffer per chunk.
+        job.dst = unsafe { dst.add(task * d.floats()) };
+    } else {
+        let [part_groups, row_groups, block_groups] = d.split();
+        job.parts = part(conv.parts(), part_groups, task % part_groups);
+        job.rows = part(conv.kernel[0], row_groups, task / part_groups % row_groups);
+        job.blocks = part(conv.output_blocks(), block_groups, task / (part_groups * row_groups));
+    }
     let (x_copy, dy_copy) = (d.copy().next_multiple_of(BLOCK), conv.output[0] * conv.output[1] * BLOCK);
     let mut sample = samples.start;
     // SAFETY: the caller's promises; the scratch holds a group's copies.
@@ -180,6 +201,8 @@ struct Job<'a> {
     dy_sample: usize,
     dst: *mut f32,
     parts: Range<usize>,
+    /// Of the kernel.
+    rows: Range<usize>,
     blocks: Range<usize>,
 }
 
@@ -200,7 +223,7 @@ impl Job<'_> {
             for channel_block in self.parts.clone() {
                 let channels = (d.channels - channel_block * BLOCK).min(BLOCK);
                 let tiling = Tiling::new(S::LEVEL, channels, block_tile.len());
-                for tap in 0..d.kernel[0] * d.kernel[1] {
+                for tap in self.rows.start * d.kernel[1]..self.rows.end * d.kernel[1] {
                     let [ky, kx] = [tap / d.kernel[1], tap % d.kernel[1]];
                     let (oy, ox) = (d.outputs_at(0, ky), d.outputs_at(1, kx));
                     let walk = Walk {
@@ -255,7 +278,7 @@ impl Job<'_> {
         };
         let tiling = Tiling::new(S::LEVEL, d.kernel[1], self.blocks.len());
         for channel in self.parts.clone() {
-            for ky in 0..d.kernel[0] {
+            for ky in self.rows.clone() {
                 // SAFETY: x has its border, so that every kernel position can be read for every output.
                 unsafe {
                     let at = self.blocks.start * d.weight_block() + (channel * d.kernel[0] + ky) * d.kernel[1] * BLOCK;
@@ -293,7 +316,7 @@ impl Job<'_> {
                 if real_rows == rows && real_lanes == BLOCK {
                     continue;
                 }
-                for tap in 0..taps {
+                for tap in self.rows.start * d.kernel[1]..self.rows.end * d.kernel[1] {
                     for row in 0..rows {
                         // SAFETY: within the weight.
                         unsafe {

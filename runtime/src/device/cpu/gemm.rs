@@ -1,6 +1,6 @@
 //! Contractions: `acc[row][block · 16 + lane] = Σ_k A[row, k] · B[k, block, lane]`.
 //!
-//! `A` is read one number at a time at any stride; `B` lies in contiguous vectors of 16. A transposed operand is a matter of strides or of [`transpose_blocks`], never of a second template.
+//! `A` is read one number at a time at any stride; `B` lies in contiguous vectors of 16. A transposed operand is a matter of strides or of [`transpose_dense`](super::transpose_dense), never of a second template.
 
 use super::{
     BLOCK, Simd, Sink,
@@ -124,29 +124,6 @@ pub unsafe fn gemm<S: Simd, K: Sink>(
                         sink.put(s, acc, row + i, block + j, 0);
                     }
                 }
-            }
-        }
-    }
-}
-
-/// Tasks of [`transpose_blocks`]: blocks of inputs.
-pub const fn transpose_tasks(inputs: usize) -> usize {
-    inputs.div_ceil(BLOCK)
-}
-
-/// A Linear's weight for its input gradient: `[o/16][i][16 o]` becomes `[i/16][o][16 i]`. Lanes beyond `inputs` become 0.
-///
-/// # Safety
-/// `src` is readable and `dst` writable in those layouts, and `task` is below [`transpose_tasks`].
-pub unsafe fn transpose_blocks(inputs: usize, outputs: usize, src: *const f32, dst: *mut f32, task: usize) {
-    let lanes = (inputs - task * BLOCK).min(BLOCK);
-    for o in 0..outputs {
-        // SAFETY: o and the lanes are within the extents.
-        unsafe {
-            let from = src.add((o / BLOCK * inputs + task * BLOCK) * BLOCK + o % BLOCK);
-            let to = dst.add((task * outputs + o) * BLOCK);
-            for lane in 0..BLOCK {
-                *to.add(lane) = if lane < lanes { *from.add(lane * BLOCK) } else { 0.0 };
             }
         }
     }

@@ -13,6 +13,7 @@ pub mod simd;
 mod sinks;
 mod support;
 mod tile;
+mod transpose;
 mod window;
 
 pub use crate::levels;
@@ -27,6 +28,7 @@ pub use simd::*;
 pub use sinks::*;
 pub use support::*;
 pub use tile::{Sink, Sink2};
+pub use transpose::*;
 pub use window::*;
 
 #[cfg(test)]

@@ -133,7 +133,7 @@ impl Simd for Avx2 {
         not(a: M) -> V = _mm256_xor_ps(a, _mm256_castsi256_ps(_mm256_set1_epi32(-1)));
         select(m: M, a: V, b: V) -> V = _mm256_blendv_ps(b, a, m);
         bits(v: V) -> I = _mm256_castps_si256(v);
-        from_bits(i: I) -> V = _mm256_castsi256_ps(i);
+        int_as_float(i: I) -> V = _mm256_castsi256_ps(i);
         int_to_float(i: I) -> V = _mm256_cvtepi32_ps(i);
         int_splat(x: u32) -> I = _mm256_set1_epi32(x as i32);
         int_add(a: I, b: I) -> I = _mm256_add_epi32(a, b);

@@ -97,7 +97,7 @@ impl Simd for Avx512 {
         sum(v: V) -> f32 = super::avx2::sum(_mm512_castps512_ps256(v), high(v));
         maximum(v: V) -> f32 = super::avx2::maximum(_mm512_castps512_ps256(v), high(v));
         bits(v: V) -> I = _mm512_castps_si512(v);
-        from_bits(i: I) -> V = _mm512_castsi512_ps(i);
+        int_as_float(i: I) -> V = _mm512_castsi512_ps(i);
         int_to_float(i: I) -> V = _mm512_cvtepi32_ps(i);
         int_splat(x: u32) -> I = _mm512_set1_epi32(x as i32);
         int_add(a: I, b: I) -> I = _mm512_add_epi32(a, b);

@@ -7,7 +7,7 @@
 #[doc(hidden)]
 macro_rules! levels {
     ($kernel:path) => {{
-        use $crate::__private::{Ctx, Entry, Portable};
+        use $crate::__private::cpu::{Ctx, Entry, Portable};
         unsafe fn portable(cx: &Ctx, worker: usize, task: usize) {
             // SAFETY: the portable level needs nothing; the rest is the caller's promise.
             unsafe { $kernel(Portable::new(), cx, worker, task) }
@@ -16,13 +16,13 @@ macro_rules! levels {
         #[target_feature(enable = "avx2,fma")]
         unsafe fn avx2(cx: &Ctx, worker: usize, task: usize) {
             // SAFETY: the engine takes this entry only where the features were detected.
-            unsafe { $kernel($crate::__private::Avx2::new(), cx, worker, task) }
+            unsafe { $kernel($crate::__private::cpu::Avx2::new(), cx, worker, task) }
         }
         #[cfg(target_arch = "x86_64")]
         #[target_feature(enable = "avx512f")]
         unsafe fn avx512(cx: &Ctx, worker: usize, task: usize) {
             // SAFETY: the engine takes this entry only where the feature was detected.
-            unsafe { $kernel($crate::__private::Avx512::new(), cx, worker, task) }
+            unsafe { $kernel($crate::__private::cpu::Avx512::new(), cx, worker, task) }
         }
         #[cfg(target_arch = "x86_64")]
         const ENTRIES: [Entry; 3] = [portable, avx2, avx512];

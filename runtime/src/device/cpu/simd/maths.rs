@@ -7,7 +7,7 @@ use core::f32::consts::{FRAC_1_SQRT_2, LOG2_E};
 use super::{BLOCK, Simd};
 
 /// ln 2 in two parts: ten bits, so that products with an exponent are exact, and the rest.
-const LN2: [f32; 2] = [0.693_359_375, -2.121_944_4e-4];
+const LN2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
 /// 1/3 in two parts.
 const THIRD: [f32; 2] = [0.333_333_34, -9.934_107e-9];
 /// 1.5 · 2²³: adding it rounds to an integer, which then stands in the low bits.
@@ -43,7 +43,7 @@ fn exp_sum<S: Simd>(s: S, x: S::V, low: S::V) -> S::V {
     let round = s.int_splat(ROUND.to_bits());
     let first = s.int_sub(s.bits(half), round);
     let second = s.int_sub(s.int_sub(s.bits(rounded), round), first);
-    let scale = |n| s.from_bits(s.int_shl(s.int_add(n, s.int_splat(127)), 23));
+    let scale = |n| s.int_as_float(s.int_shl(s.int_add(n, s.int_splat(127)), 23));
     s.mul(s.mul(y, scale(first)), scale(second))
 }
 
@@ -59,7 +59,7 @@ fn split<S: Simd>(s: S, x: S::V) -> (S::V, S::V) {
     let x = s.select(tiny, s.mul(x, s.splat(8_388_608.0)), x);
     let bits = s.bits(x);
     let e = s.int_and(s.int_sub(bits, s.int_splat(FRAC_1_SQRT_2.to_bits())), s.int_splat(0xff80_0000));
-    let m = s.from_bits(s.int_sub(bits, e));
+    let m = s.int_as_float(s.int_sub(bits, e));
     let correction = s.select(tiny, s.splat(-23.0), s.splat(0.0));
     (m, s.fma(s.int_to_float(e), s.splat(1.0 / 8_388_608.0), correction))
 }
@@ -165,7 +165,7 @@ fn sin_reduced<S: Simd>(s: S, r: S::V, quadrant: S::I) -> S::V {
     let cosine = s.fma(s.mul(p, square), square, s.fma(square, s.splat(-0.5), s.splat(1.0)));
     let odd = s.ne(s.int_to_float(s.int_and(quadrant, s.int_splat(1))), s.splat(0.0));
     let y = s.select(odd, cosine, sine);
-    s.from_bits(s.int_xor(s.bits(y), s.int_shl(s.int_and(quadrant, s.int_splat(2)), 30)))
+    s.int_as_float(s.int_xor(s.bits(y), s.int_shl(s.int_and(quadrant, s.int_splat(2)), 30)))
 }
 
 #[inline(always)]
@@ -184,14 +184,14 @@ pub fn cos<S: Simd>(s: S, x: S::V) -> S::V {
 #[inline(always)]
 fn copy_sign<S: Simd>(s: S, magnitude: S::V, sign: S::V) -> S::V {
     let sign = s.int_and(s.bits(sign), s.int_splat(0x8000_0000));
-    s.from_bits(s.int_or(s.int_and(s.bits(magnitude), s.int_splat(0x7fff_ffff)), sign))
+    s.int_as_float(s.int_or(s.int_and(s.bits(magnitude), s.int_splat(0x7fff_ffff)), sign))
 }
 
 #[inline(always)]
 pub fn tanh<S: Simd>(s: S, x: S::V) -> S::V {
     let t = s.abs(x);
     let square = s.mul(x, x);
-    let p = polynomial(s, square, [-5.704_988_7e-3, 2.063_908_9e-2, -5.373_971_6e-2, 1.333_144_2e-1, -3.333_328_3e-1]);
+    let p = polynomial(s, square, [-5.704_988_7e-3, 2.063_909e-2, -5.373_971_6e-2, 1.333_144_2e-1, -3.333_328_3e-1]);
     let small = s.fma(s.mul(p, square), x, x);
     let e = exp(s, s.add(t, t));
     let large = s.sub(s.splat(1.0), s.div(s.splat(2.0), s.add(e, s.splat(1.0))));

@@ -112,7 +112,7 @@ pub trait Simd: Copy + 'static {
     fn maximum(self, v: Self::V) -> f32;
 
     fn bits(self, v: Self::V) -> Self::I;
-    fn from_bits(self, i: Self::I) -> Self::V;
+    fn int_as_float(self, i: Self::I) -> Self::V;
     fn int_to_float(self, i: Self::I) -> Self::V;
     fn int_splat(self, x: u32) -> Self::I;
     fn int_add(self, a: Self::I, b: Self::I) -> Self::I;
@@ -186,14 +186,28 @@ pub trait Simd: Copy + 'static {
         }
     }
 
+    /// `scatter` as integers, truncated.
+    /// # Safety
+    /// As `scatter`.
+    #[inline(always)]
+    unsafe fn scatter_i32(self, p: *mut i32, stride: usize, n: usize, v: Self::V) {
+        let mut lanes = [0.0; BLOCK];
+        // SAFETY: the array has at least LANES elements.
+        unsafe { self.store(lanes.as_mut_ptr(), v) };
+        for (i, lane) in lanes[..Self::LANES].iter().enumerate().take(n) {
+            // SAFETY: i < n, which the caller vouches for.
+            unsafe { *p.add(i * stride) = *lane as i32 };
+        }
+    }
+
     #[inline(always)]
     fn neg(self, a: Self::V) -> Self::V {
-        self.from_bits(self.int_xor(self.bits(a), self.int_splat(0x8000_0000)))
+        self.int_as_float(self.int_xor(self.bits(a), self.int_splat(0x8000_0000)))
     }
 
     #[inline(always)]
     fn abs(self, a: Self::V) -> Self::V {
-        self.from_bits(self.int_and(self.bits(a), self.int_splat(0x7fff_ffff)))
+        self.int_as_float(self.int_and(self.bits(a), self.int_splat(0x7fff_ffff)))
     }
 
     /// `max(0, a)`, NaN stays.

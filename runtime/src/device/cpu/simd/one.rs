@@ -95,7 +95,7 @@ impl Simd for One {
         sum(v: f32) -> f32 = v;
         maximum(v: f32) -> f32 = v;
         bits(v: f32) -> u32 = v.to_bits();
-        from_bits(i: u32) -> f32 = f32::from_bits(i);
+        int_as_float(i: u32) -> f32 = f32::from_bits(i);
         int_to_float(i: u32) -> f32 = i as i32 as f32;
         int_splat(x: u32) -> u32 = x;
         int_add(a: u32, b: u32) -> u32 = a.wrapping_add(b);

@@ -139,7 +139,7 @@ impl Simd for Portable {
         not(a: M) -> M;
         select(m: M, a: V, b: V) -> V;
         bits(v: V) -> I;
-        from_bits(i: I) -> V;
+        int_as_float(i: I) -> V;
         int_to_float(i: I) -> V;
         int_add(a: I, b: I) -> I;
         int_sub(a: I, b: I) -> I;

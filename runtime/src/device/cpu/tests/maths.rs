@@ -172,7 +172,8 @@ fn powers() {
     ];
     for a in special {
         for b in special {
-            (x.push(a), y.push(b));
+            x.push(a);
+            y.push(b);
         }
     }
     let mut numbers = Numbers(11);
@@ -180,10 +181,12 @@ fn powers() {
         let a = f32::from_bits((numbers.next().abs() * (1u64 << 31) as f32) as u32 & 0x7f7f_ffff);
         // Exponents for which the result stays in range, mostly.
         let b = numbers.next() * 90.0 / a.ln().abs().max(1e-6);
-        (x.push(a), y.push(b));
+        x.push(a);
+        y.push(b);
     }
     for _ in 0..100_000 {
-        (x.push(numbers.next().abs() * 10.0), y.push((numbers.next() * 8.0).round()));
+        x.push(numbers.next().abs() * 10.0);
+        y.push((numbers.next() * 8.0).round());
     }
     x.resize(x.len().next_multiple_of(BLOCK), 2.0);
     y.resize(x.len(), 2.0);
@@ -208,7 +211,7 @@ fn powers() {
             "pow at {level:?}: {:.2} ulp: {:?} ^ {:?} = {:?}, not {:?}",
             worst.0, x[i], y[i], powers.out[i], worst.2
         );
-        failed |= worst.0 > 3.0;
+        failed |= worst.0 > 2.0;
         results.push((level, powers.out));
     }
     same_bits(&results);
@@ -232,7 +235,7 @@ impl Run for Blocks {
             self.0.push(words.map(|w| {
                 let mut lanes = [0.0f32; BLOCK];
                 // SAFETY: 16 lanes.
-                unsafe { s.store(lanes.as_mut_ptr(), s.from_bits(w)) };
+                unsafe { s.store(lanes.as_mut_ptr(), s.int_as_float(w)) };
                 assert!(lanes[..S::LANES].iter().all(|x| x.to_bits() == lanes[0].to_bits()));
                 lanes[0].to_bits()
             }));

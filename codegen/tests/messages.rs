@@ -1,0 +1,347 @@
+//! The message of every mistake that LANGUAGE.md lists: its text, and the token it stands on.
+
+use kiln_codegen::lower::frontend;
+
+/// What is wrong in `text`, as `token: message`, one per mistake.
+fn mistakes(text: &str) -> Vec<String> {
+    let (_, _, errors) = frontend(text.parse().unwrap());
+    let list = errors.iter().map(|d| {
+        let token = d.source.first.source_text().unwrap_or_default();
+        format!("{token}: {}", d.text())
+    });
+    list.collect()
+}
+
+#[track_caller]
+fn check(text: &str, expected: &[&str]) {
+    let found = mistakes(text);
+    assert_eq!(found.iter().map(String::as_str).collect::<Vec<_>>(), expected, "\n{}", found.join("\n\n"));
+}
+
+/// A classifier of images around these lines.
+#[track_caller]
+fn check_lines(lines: &str, expected: &[&str]) {
+    let text = format!("pub Net {{ input x: [1, 28, 28]; target y: class<10>; {lines} loss: CrossEntropy(_, y); }}");
+    check(&text, expected);
+}
+
+#[test]
+fn shape() {
+    check(
+        "pub LeNet5 {
+            input image: [1, 28, 28];
+            target digit: class<10>;
+            features: {
+                Conv2d<6, 5, padding = 2>; Relu; MaxPool2d<2>;
+                Conv2d<16, 5>;             Relu; MaxPool2d<2>;
+            }
+            classifier: { Linear<120>; Relu; Linear<84>; Relu; Linear<10>; }
+            loss: CrossEntropy(_, digit);
+        }",
+        &["Linear: `Linear` takes a vector, but its input has shape [16, 5, 5]\n\
+           help: put `Flatten;` before it (it gives [400])\n\
+           trail: image [1, 28, 28] → features.0 [6, 28, 28] → features.2 [6, 14, 14] → features.3 [16, 10, 10] → \
+           features.5 [16, 5, 5] → here"],
+    );
+    check_lines(
+        "Conv2d<6, 31>; Conv2d<6, 31>; Flatten; Linear<10>;",
+        &["31: kernel 31×31 is larger than the input 28×28\n\
+           help: a smaller kernel, or `padding = 2`\n\
+           trail: x [1, 28, 28] → here"],
+    );
+    check_lines(
+        "Residual { Conv2d<12, 3, stride = 2, padding = 1>; } Flatten; Linear<10>;",
+        &["Residual: the body of `Residual` turns shape [1, 28, 28] into [12, 14, 14]\n\
+           help: bring the input to that shape: `Residual { … } shortcut { Conv2d<12, 1, stride = 2, bias = false>; \
+           BatchNorm; }`\n\
+           trail: x [1, 28, 28] → Conv2d [12, 14, 14] → here"],
+    );
+    check_lines(
+        "Concat { a: Conv2d<6, 5>; b: { Conv2d<6, 3>; Relu; } } Flatten; Linear<10>;",
+        &["b: this branch has shape [6, 26, 26], but the first one has [6, 24, 24]\n\
+           help: `Concat` joins along the channels: all axes behind the first must be equal\n\
+           trail: x [1, 28, 28] → b.0 [6, 26, 26] → here"],
+    );
+    check_lines(
+        "a: Conv2d<6, 5>; Conv2d<8, 5>(x); Add(_, a); Flatten; Linear<10>;",
+        &["Add: operands of `Add` have shapes [8, 24, 24] and [6, 24, 24]\n\
+           help: extents must be equal, or 1 on one side\n\
+           trail: x [1, 28, 28] → Conv2d [8, 24, 24] → here"],
+    );
+    check_lines(
+        "Conv2d<6, 3, padding = 3>; Flatten; Linear<10>;",
+        &["3: `padding` of `Conv2d` is 3, but with kernel 3 windows beyond 2 see nothing of the input\n\
+           help: at most `padding = 2`\n\
+           trail: x [1, 28, 28] → here"],
+    );
+    check_lines(
+        "Reshape<[3, 4]>; Flatten; Linear<10>;",
+        &["[: `Reshape` to [3, 4] needs 12 values, but its input [1, 28, 28] has 784\n\
+           trail: x [1, 28, 28] → here"],
+    );
+    check(
+        "pub Net<H in [8, 16]> { input x: [4]; Linear<H>; Residual { Linear<8>; } }",
+        &["Residual: the body of `Residual` turns shape [16] into [8]\n\
+           help: bring the input to that shape: `Residual { … } shortcut { Linear<8>; }`\n\
+           trail: with H = 16: x [4] → Linear [16] → Linear [8] → here"],
+    );
+}
+
+#[test]
+fn several_mistakes() {
+    check_lines(
+        "Conv2d<6, 5, paddin = 2>; Relu6; Flatten; Linear<12, bais = true>; LeakyRelu<slope = true>;",
+        &[
+            "paddin: `Conv2d` has no argument `paddin`\nhelp: did you mean `padding`?",
+            "Relu6: there is no layer `Relu6`\nhelp: did you mean `Relu`?",
+            "bais: `Linear` has no argument `bais`\nhelp: did you mean `bias`?",
+        ],
+    );
+}
+
+#[test]
+fn layers() {
+    check_lines(
+        "Cnov2d<6, 5>; Flatten; Linear<10>;",
+        &["Cnov2d: there is no layer `Cnov2d`\nhelp: did you mean `Conv2d`?"],
+    );
+    check_lines(
+        "Wavelet; Flatten; Linear<10>;",
+        &["Wavelet: there is no layer `Wavelet`\n\
+           help: if it is yours, declare it before: `block Wavelet { … }` or `fn Wavelet(x) { … }`"],
+    );
+    check_lines(
+        "Gelu; Flatten; Linear<10>;",
+        &["Gelu: `Gelu` is a layer of LANGUAGE.md that this version does not have yet"],
+    );
+    check_lines(
+        "CrossEntropy(_, y); Flatten; Linear<10>;",
+        &["CrossEntropy: `CrossEntropy` is a loss, not a layer\nhelp: write `loss: CrossEntropy(_, truth);`"],
+    );
+}
+
+#[test]
+fn foreign_names() {
+    let cases = [
+        ("ReLU", "there is no layer `ReLU`", "Relu"),
+        ("Dense<10>", "there is no layer `Dense`", "Linear<10>"),
+        ("BatchNorm2d<6>", "there is no layer `BatchNorm2d`", "BatchNorm"),
+        ("MaxPooling2D<2>", "there is no layer `MaxPooling2D`", "MaxPool2d<2>"),
+        ("MaxPool2D(3, 2)", "there is no layer `MaxPool2D`", "MaxPool2d<3, stride = 2>"),
+        ("nn.Linear(784, 10)", "`nn.Linear` is no layer", "Linear<10>"),
+        ("nn::ReLU()", "`nn::ReLU` is no layer", "Relu"),
+    ];
+    for (line, message, help) in cases {
+        let token = line.split(['<', '(', '.', ':']).next().unwrap();
+        let expected = format!("{token}: {message}\nhelp: write `{help}`");
+        check_lines(&format!("Flatten; {line}; Linear<10>;"), &[&expected]);
+    }
+    check_lines(
+        "Conv2d<1, 6, 5>; Flatten; Linear<10>;",
+        &["5: `Conv2d` takes 2 positional arguments, found 3\n\
+           help: the input's channel count is inferred: write `Conv2d<6, 5>`"],
+    );
+    check_lines(
+        "Flatten; Linear(120); Linear<10>;",
+        &["120: numbers of `Linear` stand in `<…>`, `(…)` holds values\nhelp: write `Linear<120>`"],
+    );
+    check_lines(
+        "Conv2d<6, 5, padding = \"same\">; Flatten; Linear<10>;",
+        &["\"same\": `padding` of `Conv2d` is a number, found \"same\"\nhelp: write `padding = 2`"],
+    );
+    check_lines(
+        "MaxPool2d<3, 2>; Flatten; Linear<10>;",
+        &["2: `MaxPool2d` takes 1 positional argument, found 2\nhelp: write `MaxPool2d<3, stride = 2>`"],
+    );
+}
+
+#[test]
+fn arguments() {
+    check_lines(
+        "Conv2d<6>; Flatten; Linear<10>;",
+        &["Conv2d: `Conv2d` needs `kernel`\nhelp: for example `Conv2d<64, 3>`"],
+    );
+    check_lines(
+        "Flatten; Linear<10, 20, 30>; Linear<10>;",
+        &["20: `Linear` takes 1 positional argument, found 3\nhelp: for example `Linear<120>`"],
+    );
+    check_lines("Relu<1>; Flatten; Linear<10>;", &["1: `Relu` takes no arguments, found 1\nhelp: write `Relu`"]);
+    check_lines("Flatten; Linear<0>; Linear<10>;", &["0: `size` of `Linear` is a positive whole number, found 0"]);
+    check_lines("Flatten; Linear<-5>; Linear<10>;", &["-: `size` of `Linear` is a positive whole number, found -5"]);
+    check_lines(
+        "Conv2d<8, 5>; Conv2d<9, 3, groups = 4>; Flatten; Linear<10>;",
+        &["4: `groups` = 4 does not divide the 9 output channels\n\
+           help: `groups` may be 1\n\
+           trail: x [1, 28, 28] → Conv2d [8, 24, 24] → here"],
+    );
+    check_lines(
+        "Flatten; Dropout<1.5>; Linear<10>;",
+        &["1.5: `p` of `Dropout` is a probability in [0, 1), found 1.5\nhelp: 1.5 percent are `0.015`"],
+    );
+    check_lines(
+        "Flatten; Linear<10, bias = True>;",
+        &["True: `bias` of `Linear` is `true` or `false`, found `True`\nhelp: write `true`"],
+    );
+    check_lines(
+        "Flatten; Linear<4 * 5>; Linear<10>;",
+        &["4: an expression in `<…>` stands in braces\nhelp: write `{4 * 5}`"],
+    );
+    check_lines(
+        "Flatten; Linear<HIDDEN>; Linear<10>;",
+        &["HIDDEN: `HIDDEN` is no constant of `Net`, and a macro cannot see Rust constants\n\
+           help: declare it with the network: `Net<HIDDEN = 64>`"],
+    );
+    check("pub Net { input x: [0]; Linear<1>; }", &["0: a size of `x` is a positive whole number, found 0"]);
+}
+
+#[test]
+fn attributes() {
+    check_lines(
+        "Flatten; #[frosen] Linear<10>;",
+        &["frosen: there is no attribute `frosen`\nhelp: did you mean `frozen`?"],
+    );
+    check_lines(
+        "Flatten; #[cfg(test)] Linear<10>;",
+        &["cfg: `#[cfg]` cannot stand in `network!`: a macro does not know the configuration\n\
+           help: a constant of the network and `if`: `<BIG = true>`, `if BIG { … }`"],
+    );
+    check_lines(
+        "Flatten; #[init(wieght = Zeros)] Linear<10>;",
+        &["wieght: nothing here has a parameter `wieght`\nhelp: did you mean `weight`?"],
+    );
+    check_lines("Flatten; #[init(weight = 0)] Linear<10>;", &["0: `0` is no initialiser\nhelp: write `Constant<0>`"]);
+    check_lines(
+        "Flatten; #[probe] Linear<10>;",
+        &["probe: `#[probe]` is not there yet\nhelp: `output` returns values beside the prediction"],
+    );
+}
+
+#[test]
+fn operands() {
+    check_lines(
+        "a: Conv2d<6, 5>; Add(a); Flatten; Linear<10>;",
+        &["Add: `Add` takes at least 2 values, found 1\nhelp: `Add(_, other)`"],
+    );
+    check_lines(
+        "Flatten; Linear<10>(_, x);",
+        &["Linear: `Linear` takes 1 value, found 2\nhelp: `Linear<10>(_)`, or join them first: `Add(a, b)`, \
+           `Concat(a, b)`"],
+    );
+    check_lines(
+        "Flatten; a: Linear<10>; Add(_, y);",
+        &["y: `y` is a class target, and layers take dense values\nhelp: `one_hot(y)` in a loss"],
+    );
+    check(
+        "pub Net { input a: [3]; input b: [4]; Linear<3>; Relu; }",
+        &["Linear: `Linear` takes the current value, but there are 2 inputs (`a` and `b`)\n\
+           help: say which one: `from a;` before it, or `Linear(…)`"],
+    );
+}
+
+#[test]
+fn names() {
+    check_lines(
+        "Add(_, later); later: Conv2d<6, 5>; Flatten; Linear<10>;",
+        &["later: `later` is used before the line that names it\nhelp: a name is visible from its line on: move that \
+           line up"],
+    );
+    check_lines(
+        "hidden: Conv2d<6, 5>; Add(_, hiden); Flatten; Linear<10>;",
+        &["hiden: there is no value named `hiden` here\nhelp: did you mean `hidden`?"],
+    );
+    check_lines(
+        "a: { low: Relu; Conv2d<1, 1>; } Add(_, low); Flatten; Linear<10>;",
+        &["low: there is no value named `low` here\nhelp: from outside its group it is `a.low`"],
+    );
+    check_lines(
+        "a: Conv2d<6, 5>; a: Conv2d<6, 5>; Flatten; Linear<10>;",
+        &["a: the name `a` is already used in these braces\nhelp: give one of them another name"],
+    );
+    check_lines(
+        "Flatten; repeat 2 { a: Linear<10>; }",
+        &["Linear: two parameters are named `a.weight`\nhelp: give one of the lines around them a label: `name: …`"],
+    );
+    check_lines(
+        "a: Conv2d<6, 5>; b: { Conv2d<6, 5>; Relu; } from a; Flatten; Linear<10>;",
+        &["b: the value `b` reaches no output and no loss\n\
+           help: use it, remove it, add it to `output`, or let its name begin with `_`"],
+    );
+    check_lines("a: Conv2d<6, 5>; _b: Conv2d<6, 5>; from a; Flatten; Linear<10>;", &[]);
+    check(
+        "block A<C> { Conv2d<C, 3>; A<C>; } pub Net { input x: [3, 9, 9]; A<4>; }",
+        &["A: the block `A` uses itself\nhelp: a block cannot be recursive: `repeat` unrolls"],
+    );
+    check(
+        "pub Net { Linear<3>; Relu; }",
+        &["Net: the network `Net` has no `input`\nhelp: declare what it is fed: `input image: [1, 28, 28];`"],
+    );
+}
+
+#[test]
+fn losses() {
+    check_lines(
+        "Flatten; Linear<12>;",
+        &["CrossEntropy: `y` has 10 classes, but the prediction has shape [12], not [10]\n\
+           help: end with `Linear<10>;`, or declare `class<12>`\n\
+           trail: x [1, 28, 28] → Flatten [784] → Linear [12] → here"],
+    );
+    check_lines(
+        "Flatten; Linear<10>; Softmax;",
+        &["Softmax: `CrossEntropy` takes scores, but its prediction comes from `Softmax`\n\
+           help: remove `Softmax`: the loss has its own"],
+    );
+    check_lines(
+        "Flatten; #[frozen] Linear<10>;",
+        &["loss: the loss reaches no trainable parameter\nhelp: everything it reaches is `#[frozen]`"],
+    );
+    let net =
+        |target: &str, loss: &str| format!("pub Net {{ input x: [4]; target y: {target}; Linear<10>; loss: {loss}; }}");
+    check(
+        &net("class<10>", "Mse(_, y)"),
+        &["y: `Mse` compares with dense values, but `y` is class<10>\nhelp: write `one_hot(y)`, or use `CrossEntropy`"],
+    );
+    check(
+        &net("[10]", "CrossEntropy(_, y)"),
+        &["y: `CrossEntropy` compares with a class, but `y` has shape [10]\n\
+           help: `target y: class<10>;`, or a loss of dense values such as `Mse`"],
+    );
+    check(
+        &net("class<10>", "Nll(_, y)"),
+        &["Nll: `Nll` takes log probabilities, but its prediction comes from `Linear`\n\
+           help: put `LogSoftmax;` before the loss, or use `CrossEntropy`"],
+    );
+    check(
+        &net("[3]", "Mse(_, y)"),
+        &["Mse: the prediction has shape [10], but `y` has [3]\n\
+           help: both must have the same shape\n\
+           trail: x [4] → Linear [10] → here"],
+    );
+    check(&net("[10]", "MSELoss(_, y)"), &["MSELoss: there is no loss `MSELoss`\nhelp: write `Mse`"]);
+}
+
+#[test]
+fn not_yet() {
+    check(
+        "use path::Basic; pub Net = kiln::zoo::ResNet18<CLASSES = 37>; pub T { input t: ids<[32], 5000>; Linear<2>; }
+         pub S { input x: [3]; a: Linear<3>; a(_); } pub block B { Relu; }",
+        &[
+            "use: `use` of a block is not there yet\nhelp: write the `block` in this `network!`",
+            "Net: declaring the network `Net` from a block is not there yet\nhelp: write it out, `pub Net { … }`",
+            "pub: `pub block` is not there yet\nhelp: remove `pub`; the block is known in this `network!`",
+            "ids: `ids` is not there yet\nhelp: an input is `[n]`, `[c, l]` or `[c, h, w]`",
+            "a: applying the labelled line `a` again is not there yet\nhelp: write a `block`, and use it twice",
+        ],
+    );
+}
+
+#[test]
+fn good_networks_come_out_beside_bad_ones() {
+    let text = "pub Bad { input x: [3]; target y: class<2>; Linaer<3>; } pub Good { input x: [3]; Linear<3>; }";
+    let (declarations, stubs, errors) = frontend(text.parse().unwrap());
+    assert_eq!(errors.len(), 1);
+    assert_eq!(declarations.len(), 1);
+    assert_eq!(declarations[0].ident, "Good");
+    assert_eq!(stubs[0].ident, "Bad");
+    assert_eq!((stubs[0].inputs.len(), stubs[0].targets.len()), (1, 1));
+    assert!(stubs[0].outputs.is_none());
+}
