@@ -8,11 +8,12 @@ use std::fmt;
 #[derive(Clone, Copy)]
 pub struct Summary {
     plan: &'static Plan,
+    name: &'static str,
 }
 
 impl Summary {
-    pub(crate) fn new(plan: &'static Plan) -> Self {
-        Summary { plan }
+    pub(crate) fn new(plan: &'static Plan, name: &'static str) -> Self {
+        Summary { plan, name }
     }
 
     /// Kernels of `forward` that hold operations of the layer.
@@ -43,7 +44,7 @@ impl fmt::Display for Summary {
         let width = |column: usize| rows.iter().map(|r| r[column].chars().count()).max().unwrap_or(0);
         let widths: Vec<usize> = (0..6).map(width).collect();
         let rule = "─".repeat(widths.iter().sum::<usize>() + 2 * (widths.len() - 1));
-        writeln!(f, "{}", plan.name)?;
+        writeln!(f, "{}", self.name)?;
         for (number, row) in rows.iter().enumerate() {
             let mut line = String::new();
             for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
