@@ -7,8 +7,6 @@
 //! Shows a declaration, training with validation and early stopping, the drawing of a report, saving and loading of
 //! weights, and predictions. Accuracy to expect: 0.975 or more on the embedded digits, 0.988 on MNIST's files.
 
-mod networks;
-
 use std::error::Error;
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -18,9 +16,25 @@ use clap::Parser;
 use kiln::data::{idx, mnist};
 use kiln::plot::{Picture, side_by_side};
 use kiln::prelude::*;
-use networks::LeNet5;
 
 type Digits = mnist::Digits;
+
+network! {
+    /// LeNet-5 (LeCun, Bottou, Bengio and Haffner, 1998), ReLU variant.
+    pub LeNet5<CLASSES = 10> {
+        input image: [1, 28, 28];
+        target digit: class<CLASSES>;
+
+        features: {
+            Conv2d<6, 5, padding = 2>; Relu; MaxPool2d<2>;
+            Conv2d<16, 5>;             Relu; MaxPool2d<2>;
+        }
+        Flatten;
+        classifier: { Linear<120>; Relu; Linear<84>; Relu; Linear<CLASSES>; }
+
+        loss: CrossEntropy(_, digit);
+    }
+}
 
 /// Train LeNet-5 on handwritten digits.
 #[derive(Parser)]

@@ -267,6 +267,7 @@ impl<'a> Lowering<'a> {
             Kind::Output(paths) => self.output(paths),
             Kind::Loss(terms) => self.loss_line(terms, line.source),
             Kind::Param { name, dims, init } => self.param_line(name, dims, init.as_ref(), place),
+            // Chosen at expansion: the lines stand in its place, and name values as if they were written there.
             Kind::If { condition, then, otherwise } => match self.constants.truth(condition) {
                 Ok(true) => self.body(then, place),
                 Ok(false) => self.body(otherwise, place),

@@ -4,9 +4,11 @@
 //! fails leaves a poisoned value, and what takes it stays silent. Deliberately absent: knowledge of any layer.
 
 mod attributes;
+mod blocks;
 mod body;
 mod calls;
 mod finish;
+mod flops;
 mod loss;
 mod names;
 mod statements;
@@ -261,5 +263,9 @@ fn product(family: &Family) -> Vec<Vec<i64>> {
 
 /// `count` things, in the words of messages.
 fn counted(count: usize, thing: &str) -> String {
-    if count == 1 { format!("1 {thing}") } else { format!("{count} {thing}s") }
+    match (count, thing) {
+        (1, _) => format!("1 {thing}"),
+        (_, "axis") => format!("{count} axes"),
+        _ => format!("{count} {thing}s"),
+    }
 }

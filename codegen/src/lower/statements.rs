@@ -43,7 +43,7 @@ impl Lowering<'_> {
                 if dims.is_empty() || dims.len() > 3 {
                     let message = format!(
                         "`{name}` has {}, but values are vectors [n], sequences [channels, length] or images [channels, height, width]",
-                        counted(dims.len(), "axis").replace("axiss", "axes")
+                        counted(dims.len(), "axis")
                     );
                     self.errors.push(Diagnostic::new(*source, message).help("the batch axis is not written"));
                     return None;

@@ -139,19 +139,36 @@ fn weight_gradient_over_the_batch() {
 }
 
 #[test]
-fn transposed_blocks() {
-    for (inputs, outputs) in [(1, 1), (16, 16), (17, 5), (37, 33)] {
-        let w = Numbers(1).vec(outputs * inputs);
-        let src = packed(&w, 1, outputs, inputs);
-        let mut dst = vec![f32::NAN; inputs.div_ceil(BLOCK) * outputs * BLOCK];
-        for task in 0..transpose_tasks(inputs) {
-            // SAFETY: the buffers have the sizes of the layouts.
-            unsafe { transpose_blocks(inputs, outputs, src.as_ptr(), dst.as_mut_ptr(), task) }
+fn transposed_weights() {
+    for (channels, pixels, outputs, planar) in [
+        (1, 1, 1, true),
+        (16, 1, 16, false),
+        (17, 3, 5, false),
+        (37, 2, 33, false),
+        (64, 1, 48, false),
+        (3, 5, 18, true),
+    ] {
+        let d: &'static Transpose = Box::leak(Box::new(Transpose { outputs, channels, pixels, planar }));
+        let w = Numbers(1).vec(outputs * channels * pixels);
+        let (lanes, parts) = if planar { (1, channels) } else { (BLOCK, channels.div_ceil(BLOCK)) };
+        let mut src = vec![0.0; outputs.div_ceil(BLOCK) * parts * pixels * lanes * BLOCK];
+        for o in 0..outputs {
+            for c in 0..channels {
+                for p in 0..pixels {
+                    let at = ((o / BLOCK * parts + c / lanes) * pixels + p) * lanes + c % lanes;
+                    src[at * BLOCK + o % BLOCK] = w[(o * channels + c) * pixels + p];
+                }
+            }
         }
-        for i in 0..inputs.next_multiple_of(BLOCK) {
-            for o in 0..outputs {
-                let want = if i < inputs { w[o * inputs + i] } else { 0.0 };
-                assert_eq!(dst[(i / BLOCK * outputs + o) * BLOCK + i % BLOCK], want);
+        let mut dst = vec![f32::NAN; channels.div_ceil(BLOCK) * pixels * outputs * BLOCK];
+        for task in 0..transpose_dense_tasks(d) {
+            // SAFETY: the buffers have the sizes of the layouts.
+            unsafe { transpose_dense(Portable::new(), d, src.as_ptr(), dst.as_mut_ptr(), task) }
+        }
+        for c in 0..channels.next_multiple_of(BLOCK) {
+            for (p, o) in (0..pixels).flat_map(|p| (0..outputs).map(move |o| (p, o))) {
+                let want = if c < channels { w[(o * channels + c) * pixels + p] } else { 0.0 };
+                assert_eq!(dst[((c / BLOCK * pixels + p) * outputs + o) * BLOCK + c % BLOCK], want);
             }
         }
     }

@@ -1,0 +1,222 @@
+//! One network, declared once for `network!` and once as text for the interpreter, run both ways.
+
+use kiln::data::{Classes, Dataset, Feed, Images, Receive, Rows, Sequences};
+use kiln::{Device, Level, Model, Network};
+use kiln_codegen::graph::op::{Leaf, Op};
+use kiln_codegen::graph::{Module, PortKind, Shape, Value};
+use kiln_codegen::interpret::{Env, Tensor, run};
+use kiln_codegen::schedule::program::{Program, program};
+use kiln_codegen::schedule::ProgramKind;
+use std::collections::HashMap;
+
+const SEED: u64 = 7;
+
+/// Around one vector, one tile, two, and a prime.
+const BATCHES: [usize; 6] = [1, 2, 15, 16, 17, 37];
+
+/// Declares a network (and its unfused twin) and checks both against the interpreter.
+macro_rules! parity {
+    ($test:ident $name:ident $unfused:ident { $($body:tt)* }) => {
+        kiln::network! { #[fusion(both)] pub $name { $($body)* } }
+
+        #[test]
+        fn $test() {
+            let source = concat!("pub ", stringify!($name), " { ", stringify!($($body)*), " }");
+            crate::check::check::<$name>(source);
+            crate::check::check::<$unfused>(source);
+        }
+    };
+}
+pub(crate) use parity;
+
+/// Host types that a test can fill and read.
+pub trait Host: Feed {
+    fn fill(samples: usize, seed: u32) -> Self;
+    fn values(&self) -> Vec<f64>;
+}
+
+/// A number in [-1, 1) from a hash; no generator, so that every test is on its own.
+fn number(seed: u32, i: usize) -> f32 {
+    let mut z = (i as u32).wrapping_mul(0x9E37_79B9) ^ seed.wrapping_mul(0x85EB_CA6B);
+    z = (z ^ (z >> 16)).wrapping_mul(0x7FEB_352D);
+    z = (z ^ (z >> 15)).wrapping_mul(0x846C_A68B);
+    z ^= z >> 16;
+    (z >> 8) as f32 / (1 << 23) as f32 - 1.0
+}
+
+fn numbers(count: usize, seed: u32) -> Vec<f32> {
+    (0..count).map(|i| number(seed, i)).collect()
+}
+
+impl<const N: usize> Host for Rows<N> {
+    fn fill(samples: usize, seed: u32) -> Self {
+        Rows::from_vec(numbers(samples * N, seed)).unwrap()
+    }
+    fn values(&self) -> Vec<f64> {
+        self.view().iter().map(|x| f64::from(*x)).collect()
+    }
+}
+
+impl<const C: usize, const L: usize> Host for Sequences<C, L> {
+    fn fill(samples: usize, seed: u32) -> Self {
+        Sequences::from_vec(numbers(samples * C * L, seed)).unwrap()
+    }
+    fn values(&self) -> Vec<f64> {
+        self.view().iter().map(|x| f64::from(*x)).collect()
+    }
+}
+
+impl<const C: usize, const H: usize, const W: usize> Host for Images<C, H, W> {
+    fn fill(samples: usize, seed: u32) -> Self {
+        Images::from_vec(numbers(samples * C * H * W, seed)).unwrap()
+    }
+    fn values(&self) -> Vec<f64> {
+        self.view().iter().map(|x| f64::from(*x)).collect()
+    }
+}
+
+impl<const N: usize> Host for Classes<N> {
+    fn fill(samples: usize, seed: u32) -> Self {
+        let classes = (0..samples).map(|i| ((number(seed, i) + 1.0) / 2.0 * N as f32) as usize % N);
+        Classes::from_vec(classes.collect::<Vec<usize>>()).unwrap()
+    }
+    fn values(&self) -> Vec<f64> {
+        self.view().iter().map(|x| f64::from(*x)).collect()
+    }
+}
+
+impl Host for () {
+    fn fill(_: usize, _: u32) -> Self {}
+    fn values(&self) -> Vec<f64> {
+        Vec::new()
+    }
+}
+
+/// Outputs that a test can read.
+pub trait Readable: Receive {
+    fn all(&self) -> Vec<f64>;
+}
+
+macro_rules! readable {
+    ($($t:ident<$($n:ident),*>)*) => { $(
+        impl<$(const $n: usize),*> Readable for $t<$($n),*> {
+            fn all(&self) -> Vec<f64> {
+                self.view().iter().map(|x| f64::from(*x)).collect()
+            }
+        }
+    )* };
+}
+readable! { Rows<N> Sequences<C, L> Images<C, H, W> }
+
+fn lower(source: &str) -> Module {
+    let (mut declarations, _, errors) = kiln_codegen::lower::frontend(source.parse().unwrap());
+    let texts: Vec<String> = errors.iter().map(|d| d.text()).collect();
+    assert!(texts.is_empty(), "{}", texts.join("\n"));
+    declarations.remove(0).members.remove(0).module
+}
+
+fn levels() -> Vec<Level> {
+    Level::ALL.into_iter().filter(|level| kiln::__private::cpu::supported(*level).is_ok()).collect()
+}
+
+pub fn check<N: Network>(source: &str)
+where
+    N::Inputs: Host,
+    N::Targets: Host,
+    N::Outputs: Readable,
+{
+    let module = lower(source);
+    let infer = program(&module, ProgramKind::Infer).unwrap();
+    let gradients = program(&module, ProgramKind::Gradients);
+    for level in levels() {
+        let device = Device::cpu().threads(2).simd(level);
+        let mut model: Model<N> = Model::new(&device, SEED).unwrap();
+        model.poison_scratch(true);
+        fill_parameters(&mut model, &module);
+        for batch in BATCHES {
+            let at = format!("{} at {level:?}, batch {batch}", N::NAME);
+            let inputs = N::Inputs::fill(batch, 1);
+            let targets = N::Targets::fill(batch, 2);
+            let leaves = leaves(&model, &module, &inputs, &targets, batch);
+            let expected = interpret(&infer, &leaves, batch, &infer.roots.outputs);
+            close(&model.forward(&inputs).unwrap().all(), &expected[0], &format!("{at}, output"));
+            let Some(program) = &gradients else { continue };
+            let data = Dataset::new(inputs, targets).unwrap();
+            let found = model.gradients(&data).unwrap();
+            let mut wanted = vec![program.roots.loss.unwrap()];
+            wanted.extend(program.roots.gradients.iter().map(|g| g.1));
+            let expected = interpret(program, &leaves, batch, &wanted);
+            close(&[f64::from(found.loss())], &expected[0], &format!("{at}, loss"));
+            for ((param, _), expected) in program.roots.gradients.iter().zip(&expected[1..]) {
+                let name = &module.params[*param].name;
+                let found: Vec<f64> = found.get(name).unwrap().iter().map(|x| f64::from(*x)).collect();
+                close(&found, expected, &format!("{at}, gradient of {name}"));
+            }
+        }
+    }
+}
+
+/// Parameters of a size that keeps activations near 1, other than what an initialiser would make of them.
+fn fill_parameters<N: Network>(model: &mut Model<N>, module: &Module) {
+    for (i, param) in module.params.iter().enumerate() {
+        let scale = if param.dims.len() > 1 { 1.5 / (param.fan_in.max(1) as f32).sqrt() } else { 1.0 };
+        let count = param.dims.iter().product();
+        let values = numbers(count, 100 + i as u32).into_iter().map(|x| x * scale).collect();
+        let array = ndarray::ArrayD::from_shape_vec(param.dims.clone(), values).unwrap();
+        model.set_parameter(&param.name, array.view()).unwrap();
+    }
+    for (i, state) in module.states.iter().enumerate() {
+        let count = state.dims.iter().product();
+        let values = numbers(count, 500 + i as u32).into_iter().map(|x| 1.0 + 0.4 * x).collect();
+        let array = ndarray::ArrayD::from_shape_vec(state.dims.clone(), values).unwrap();
+        model.set_parameter(&state.name, array.view()).unwrap();
+    }
+}
+
+fn leaves<N: Network>(
+    model: &Model<N>,
+    module: &Module,
+    inputs: &N::Inputs,
+    targets: &N::Targets,
+    batch: usize,
+) -> HashMap<Leaf, Tensor>
+where
+    N::Inputs: Host,
+    N::Targets: Host,
+{
+    let mut leaves = HashMap::new();
+    let dims = |kind: &PortKind| match kind {
+        PortKind::Dense(dims) | PortKind::Ids(dims, _) => dims.clone(),
+        PortKind::Class(_) => Vec::new(),
+    };
+    leaves.insert(Leaf::Input(0), Tensor::new(Shape::sample(dims(&module.inputs[0].kind)), batch, inputs.values()));
+    if let Some(target) = module.targets.first() {
+        leaves.insert(Leaf::Target(0), Tensor::new(Shape::sample(dims(&target.kind)), batch, targets.values()));
+    }
+    let fixed = |name: &str, dims: &[usize]| {
+        let values = model.parameter(name).unwrap().iter().map(|x| f64::from(*x)).collect();
+        Tensor::new(Shape::fixed(dims), 1, values)
+    };
+    for (i, param) in module.params.iter().enumerate() {
+        leaves.insert(Leaf::Param(i), fixed(&param.name, &param.dims));
+    }
+    for (i, state) in module.states.iter().enumerate() {
+        leaves.insert(Leaf::State(i), fixed(&state.name, &state.dims));
+    }
+    leaves
+}
+
+fn interpret(program: &Program, leaves: &HashMap<Leaf, Tensor>, batch: usize, wanted: &[Value]) -> Vec<Vec<f64>> {
+    debug_assert!(program.graph.values().any(|v| matches!(program.graph.node(v).op, Op::Leaf(_))));
+    let env = Env { seed: SEED, step: 0, ..Env::batch(batch) };
+    run(&program.graph, leaves, wanted, &env).unwrap().into_iter().map(|t| t.data).collect()
+}
+
+/// Equal to the accuracy of single precision sums, relative to the largest value.
+fn close(found: &[f64], expected: &[f64], what: &str) {
+    assert_eq!(found.len(), expected.len(), "{what}: number of values");
+    let scale = expected.iter().fold(1e-3f64, |m, x| m.max(x.abs()));
+    for (i, (f, e)) in found.iter().zip(expected).enumerate() {
+        assert!((f - e).abs() <= 5e-5 * scale, "{what}[{i}]: expected {e}, found {f} (largest {scale})");
+    }
+}

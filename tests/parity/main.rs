@@ -1,0 +1,8 @@
+//! Parity: what the compiled kernels compute is what the interpreter computes, for every primitive and layer, fused and
+//! unfused, at each SIMD level of this machine, at batch sizes around every edge, with scratch memory full of NaN.
+
+mod check;
+mod dense;
+mod images;
+mod losses;
+mod rare;
