@@ -19,7 +19,9 @@ impl Summary {
     /// Kernels of `forward` that hold operations of the layer.
     fn kernels(&self, path: &str) -> String {
         let launches = self.plan.infer.variants.last().map_or(&[][..], |v| v.launches);
-        let holds = |layers: &str| layers.split(',').any(|layer| layer.trim() == path);
+        // An unlabelled layer outside of any group is `1 Relu`: its position, which is its path, and its kind.
+        let own = |layer: &str| layer.trim().split(' ').next() == Some(path);
+        let holds = |layers: &str| layers.split(',').any(own);
         let names: Vec<&str> = launches.iter().filter(|l| holds(l.layers)).map(|l| l.name).collect();
         // A layer without a kernel of its own only gives a value another shape.
         if names.is_empty() { "–".to_owned() } else { names.join(", ") }
