@@ -199,7 +199,9 @@ impl Backward<'_> {
     /// What several readers would compute again becomes a node first.
     fn shared(&mut self, total: Lazy, full: &Shape, readers: usize) -> Lazy {
         let large = |v: &&Value| full.numel() > 1 && self.tape.graph.shape(**v) == full;
-        let cheap = total.work() <= 2 && total.operands.iter().filter(large).count() <= 1;
+        let (work, large) = (total.work(), total.operands.iter().filter(large).count());
+        // An index and a label are no memory worth saving.
+        let cheap = (work <= 2 && large <= 1) || (work <= 4 && large == 0);
         if (readers > 1 && !cheap) || total.operands.len() > MAX_OPERANDS {
             self.tape.materialised(&total)
         } else {

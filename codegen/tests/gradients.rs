@@ -313,3 +313,28 @@ fn random_is_a_constant_and_detached_stops() {
     let loss = b.reshape(sum, &[]);
     assert_eq!(kiln_codegen::autodiff::gradients(&mut bench.graph, loss, &[x]), [None]);
 }
+
+#[test]
+fn sums_over_labels() {
+    for (name, scale) in [("constant", fixed(&[1, 1])), ("by row", fixed(&[2, 1])), ("by sample", sample(&[1, 1]))] {
+        let mut bench = Bench::new(3);
+        let x = bench.float(sample(&[2, 5]));
+        let s = bench.float(scale);
+        let label = bench.integer(sample(&[]), 5);
+        let mut b = bench.builder();
+        let y = b.map2(x, s, |p, x, s| {
+            let e = p.unary(Unary::Exp, s);
+            let scaled = p.scale(3.0, e);
+            p.sub(x, scaled)
+        });
+        let picked = b.map2(y, label, |p, y, label| {
+            let (column, zero) = (p.index(1), p.constant(0.0));
+            let truth = p.binary(Binary::Eq, column, label);
+            p.select(truth, y, zero)
+        });
+        let sum = b.sum(picked, &[0, 1], true);
+        let square = b.mul(sum, sum);
+        let loss = b.reshape(square, &[]);
+        bench.check_loss(name, loss, 40);
+    }
+}

@@ -6,7 +6,7 @@ use common::Bench;
 use kiln_codegen::autodiff::gradients;
 use kiln_codegen::graph::builder::Builder;
 use kiln_codegen::graph::expr::{Binary, Unary};
-use kiln_codegen::graph::op::Op;
+use kiln_codegen::graph::op::{Leaf, Op};
 use kiln_codegen::graph::{Shape, Value};
 
 /// Mean cross-entropy with labels, as `CrossEntropy` is lowered.
@@ -142,4 +142,32 @@ fn layer_norm_and_softmax() {
     let loss = bench.weighted(soft);
     println!("{}", bench.graph);
     bench.check_loss("layer norm, softmax", loss, 40);
+}
+
+/// The backward part of a declaration's training graph.
+fn backward(text: &str) -> Vec<String> {
+    let module = common::network::lower(text);
+    let mut graph = module.training.graph.clone();
+    let from = graph.nodes.len();
+    let params: Vec<Value> = graph.values().filter(|v| matches!(graph.node(*v).op, Op::Leaf(Leaf::Param(_)))).collect();
+    gradients(&mut graph, module.training.loss.unwrap(), &params);
+    graph.values().skip(from).map(|v| graph.line(v)).collect()
+}
+
+#[test]
+fn losses_of_labels_start_with_one_map() {
+    let heads = ["Linear<10>; loss: CrossEntropy(_, c);", "Linear<10>; LogSoftmax; loss: Nll(_, c);"];
+    for head in heads {
+        let lines = backward(&format!("pub N {{ input x: [4]; target c: class<10>; {head} }}"));
+        // The gradient of the scores, the bias and the weight.
+        assert_eq!(lines.len(), 3, "{head}\n{lines:#?}");
+    }
+}
+
+#[test]
+fn batch_norm_has_two_statistics_each_way() {
+    let lines = backward(
+        "pub N { input x: [4, 5, 5]; target t: [4, 5, 5]; Conv2d<4, 1, bias = false>; BatchNorm; loss: Mse(_, t); }",
+    );
+    assert_eq!(lines.iter().filter(|l| l.contains("reduce.sum")).count(), 2, "{lines:#?}");
 }

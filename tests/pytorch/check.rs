@@ -102,10 +102,7 @@ fn losses_of<N: Network<Inputs: Sample, Targets: Sample>>(
     }
 }
 
-fn batch<N: Network<Inputs: Sample, Targets: Sample>>(
-    fixture: &Fixture,
-    case: &str,
-) -> Dataset<N::Inputs, N::Targets> {
+fn batch<N: Network<Inputs: Sample, Targets: Sample>>(fixture: &Fixture, case: &str) -> Dataset<N::Inputs, N::Targets> {
     let get = |key: &str| fixture.get(&format!("{case}/{key}"));
     Dataset::new(Sample::of(get("x")), Sample::of(get("t"))).unwrap()
 }

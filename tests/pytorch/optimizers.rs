@@ -37,7 +37,8 @@ fn check<O: Optimizer>(case: &str, optimizer: O) {
 
 #[test]
 fn sgd() {
-    let with = |momentum, dampening, weight_decay, nesterov| Sgd { lr: 0.05, momentum, dampening, weight_decay, nesterov };
+    let with =
+        |momentum, dampening, weight_decay, nesterov| Sgd { lr: 0.05, momentum, dampening, weight_decay, nesterov };
     check("sgd", Sgd { lr: 0.1, ..Sgd::default() });
     check("sgd_weight_decay", Sgd { lr: 0.1, weight_decay: 0.05, ..Sgd::default() });
     check("sgd_momentum", with(0.9, 0.0, 0.0, false));

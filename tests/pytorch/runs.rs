@@ -67,7 +67,11 @@ where
     let gradients = model.gradients(&batch(0)).unwrap();
     for name in fixture.after("gradient.") {
         let found = gradients.get(&name).unwrap();
-        close(&format!("gradient of {name}"), &sampled(found.iter().copied()), &fixture.get(&format!("gradient.{name}")).values);
+        close(
+            &format!("gradient of {name}"),
+            &sampled(found.iter().copied()),
+            &fixture.get(&format!("gradient.{name}")).values,
+        );
     }
     let mut optimizer = optimizer.bind(&model).unwrap();
     let losses: Vec<f32> =

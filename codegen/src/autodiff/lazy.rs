@@ -5,7 +5,7 @@
 
 use crate::graph::expr::{Binary, Expr, Id, Pool, Scalar, Unary, Uniform};
 use crate::graph::op::{MoveOp, Op, ReduceOp};
-use crate::graph::{Graph, Shape, Value};
+use crate::graph::{DType, Graph, Shape, Value};
 use std::collections::HashMap;
 
 /// `expr` over `operands`, each of rank 0 or of the rank of `shape`. `shape` broadcasts to the shape of the forward value.
@@ -247,6 +247,22 @@ impl<'g> Tape<'g> {
         if to.rank() == from.rank() { result } else { self.with_rank(result, to.rank()) }
     }
 
+    /// `select(index(axis) == label, picked, 0)`, whose sum along the axis is `picked`: a label is a valid index.
+    fn one_hot(&self, pool: &Pool, id: Id, operands: &[Value], full: &Shape) -> Option<(usize, Id)> {
+        let Scalar::Select(truth, picked, other) = pool.node(id) else { return None };
+        let Scalar::Binary(Binary::Eq, a, b) = pool.node(truth) else { return None };
+        let (axis, label) = match (pool.node(a), pool.node(b)) {
+            (Scalar::Index(axis), Scalar::Input(i)) | (Scalar::Input(i), Scalar::Index(axis)) => {
+                (axis as usize, operands[i as usize])
+            }
+            _ => return None,
+        };
+        let constant = |id: Id| Lazy::finish(self.graph, pool, id, operands, full).shape.dims[axis] == 1;
+        let is_label =
+            self.graph.ty(label).dtype == DType::I32 && self.graph.shape(label).dims.get(axis).is_none_or(|d| *d == 1);
+        (is_label && pool.value(other) == Some(0.0) && constant(picked)).then_some((axis, picked))
+    }
+
     /// The sum over `axes` (and the batch). Factors that are the same along all of them are taken out, so that sums which
     /// differ in such factors only (a normalisation's scale and variance) become one.
     fn reduce(&mut self, lazy: &Lazy, axes: Vec<usize>, batch: bool) -> Lazy {
@@ -260,6 +276,25 @@ impl<'g> Tape<'g> {
             (batch && own.batch) || axes.iter().any(|a| own.dims[*a] > 1)
         };
         let (inside, outside): (Vec<_>, Vec<_>) = factors.list.into_iter().partition(|(id, _)| varies(*id));
+        if let [(id, false)] = inside[..]
+            && let Some((axis, picked)) = self.one_hot(&pool, id, &operands, &lazy.shape)
+            && axes.contains(&axis)
+        {
+            let mut result = picked;
+            for (id, below) in outside {
+                result = if below { pool.div(result, id) } else { pool.mul(result, id) };
+            }
+            if factors.negative {
+                result = pool.neg(result);
+            }
+            let result = Lazy::finish(self.graph, &pool, result, &operands, &lazy.shape);
+            // What is left to sum, or is the same now along what is summed.
+            let (mut from, mut to) = (lazy.shape.clone(), lazy.shape.clone());
+            from.dims[axis] = 1;
+            axes.iter().for_each(|a| to.dims[*a] = 1);
+            to.batch &= !batch;
+            return self.unbroadcast(result, &from, &to);
+        }
         // One order, whatever the expression looked like.
         let mut inside: Vec<_> = inside
             .into_iter()

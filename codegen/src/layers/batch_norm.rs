@@ -76,7 +76,9 @@ fn statistics(site: &mut Site, x: Value, positions: usize) -> (Value, Value) {
         let count = samples(p, positions);
         p.div(sum, count)
     });
-    let squares = site.b.map2(x, mean, |p, x, mean| {
+    // The derivative of the variance by the mean is zero: centred values sum to nothing.
+    let fixed = site.b.detach(mean);
+    let squares = site.b.map2(x, fixed, |p, x, mean| {
         let centred = p.sub(x, mean);
         p.mul(centred, centred)
     });

@@ -117,7 +117,18 @@ unsafe fn transpose(from: *const f32, lanes: usize, row: usize, to: *mut f32, ro
 unsafe fn eight(from: *const f32, row: usize, to: *mut f32) {
     use core::arch::x86_64::*;
     // SAFETY: the caller's promise.
-    let r: [__m256; 8] = core::array::from_fn(|j| unsafe { _mm256_loadu_ps(from.add(j * row)) });
+    let r: [__m256; 8] = unsafe {
+        [
+            _mm256_loadu_ps(from),
+            _mm256_loadu_ps(from.add(row)),
+            _mm256_loadu_ps(from.add(2 * row)),
+            _mm256_loadu_ps(from.add(3 * row)),
+            _mm256_loadu_ps(from.add(4 * row)),
+            _mm256_loadu_ps(from.add(5 * row)),
+            _mm256_loadu_ps(from.add(6 * row)),
+            _mm256_loadu_ps(from.add(7 * row)),
+        ]
+    };
     // Pairs of rows interleaved, then pairs of pairs, then the halves exchanged.
     let pairs: [__m256; 8] = [
         _mm256_unpacklo_ps(r[0], r[1]),

@@ -164,7 +164,7 @@ pub unsafe fn window_spread<S: Simd, K: Sink>(
     // SAFETY: the caller's promises.
     unsafe {
         let image = dy.add(sample * dy_sample + block * d.output_pixels() * BLOCK);
-        gather(s, d, sample, block, sink, |_, pixel| s.load(image.add(pixel * BLOCK)));
+        gather(s, d, sample, block, sink, Spread { dy: image });
     }
 }
 
@@ -189,26 +189,53 @@ pub unsafe fn window_route<S: Simd, K: Sink>(
     unsafe {
         let offset = block * d.output_pixels() * BLOCK;
         let (image, arg) = (dy.add(sample * dy_sample + offset), arg.add(sample * arg_sample + offset));
-        gather(s, d, sample, block, sink, |tap, pixel| {
-            let here = s.eq(s.load_i32(arg.add(pixel * BLOCK)), s.splat(tap as f32));
-            s.select(here, s.load(image.add(pixel * BLOCK)), s.splat(0.0))
-        });
+        gather(s, d, sample, block, sink, Route { dy: image, arg });
     }
 }
 
-/// Adds up `term(position in the window, output pixel)` over the windows of each input pixel.
+/// What an output pixel sends to the input pixel at position `tap` of its window. A trait, because a closure would stay a call.
+trait Term: Copy {
+    /// # Safety
+    /// `pixel` lies in the output.
+    unsafe fn at<S: Simd>(self, s: S, tap: usize, pixel: usize) -> S::V;
+}
+
+#[derive(Clone, Copy)]
+struct Spread {
+    dy: *const f32,
+}
+
+impl Term for Spread {
+    #[inline(always)]
+    unsafe fn at<S: Simd>(self, s: S, _: usize, pixel: usize) -> S::V {
+        // SAFETY: the caller's promise.
+        unsafe { s.load(self.dy.add(pixel * BLOCK)) }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Route {
+    dy: *const f32,
+    arg: *const i32,
+}
+
+impl Term for Route {
+    #[inline(always)]
+    unsafe fn at<S: Simd>(self, s: S, tap: usize, pixel: usize) -> S::V {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let here = s.eq(s.load_i32(self.arg.add(pixel * BLOCK)), s.splat(tap as f32));
+            s.select(here, s.load(self.dy.add(pixel * BLOCK)), s.splat(0.0))
+        }
+    }
+}
+
+/// Adds up the terms of the windows over each input pixel.
 ///
 /// # Safety
-/// `sink` may store what it is given.
+/// `sink` may store what it is given, and `term` is good for every output pixel.
 #[inline(always)]
-unsafe fn gather<S: Simd, K: Sink>(
-    s: S,
-    d: &Window,
-    sample: usize,
-    block: usize,
-    sink: K,
-    term: impl Fn(usize, usize) -> S::V,
-) {
+unsafe fn gather<S: Simd, K: Sink>(s: S, d: &Window, sample: usize, block: usize, sink: K, term: impl Term) {
     let [vertical, horizontal] = d.axes;
     for y in 0..vertical.input {
         for x in 0..horizontal.input {
@@ -217,7 +244,9 @@ unsafe fn gather<S: Simd, K: Sink>(
                 let Some(ky) = vertical.tap(y, oy) else { continue };
                 for ox in horizontal.outputs(x) {
                     let Some(kx) = horizontal.tap(x, ox) else { continue };
-                    sum = s.add(sum, term(ky * horizontal.kernel + kx, oy * horizontal.output + ox));
+                    let (tap, pixel) = (ky * horizontal.kernel + kx, oy * horizontal.output + ox);
+                    // SAFETY: oy and ox lie in the output.
+                    sum = s.add(sum, unsafe { term.at(s, tap, pixel) });
                 }
             }
             // SAFETY: the caller's promise.

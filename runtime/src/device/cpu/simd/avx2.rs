@@ -207,10 +207,19 @@ pub(super) unsafe fn sum(low: __m256, high: __m256) -> f32 {
 pub(super) unsafe fn maximum(low: __m256, high: __m256) -> f32 {
     // SAFETY: the caller's promise.
     unsafe {
-        let pick = |a: __m128, b: __m128| _mm_blendv_ps(_mm_max_ps(a, b), a, _mm_cmp_ps::<_CMP_UNORD_Q>(a, a));
         let eight = _mm256_blendv_ps(_mm256_max_ps(low, high), low, _mm256_cmp_ps::<_CMP_UNORD_Q>(low, low));
-        let four = pick(_mm256_castps256_ps128(eight), _mm256_extractf128_ps::<1>(eight));
-        let two = pick(four, _mm_movehl_ps(four, four));
-        _mm_cvtss_f32(pick(two, _mm_movehdup_ps(two)))
+        let four = larger(_mm256_castps256_ps128(eight), _mm256_extractf128_ps::<1>(eight));
+        let two = larger(four, _mm_movehl_ps(four, four));
+        _mm_cvtss_f32(larger(two, _mm_movehdup_ps(two)))
     }
+}
+
+/// `max` of four lanes; not a closure, which would stay a call.
+///
+/// # Safety
+/// The processor has AVX2.
+#[inline(always)]
+unsafe fn larger(a: __m128, b: __m128) -> __m128 {
+    // SAFETY: the caller's promise.
+    unsafe { _mm_blendv_ps(_mm_max_ps(a, b), a, _mm_cmp_ps::<_CMP_UNORD_Q>(a, a)) }
 }

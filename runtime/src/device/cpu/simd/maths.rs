@@ -43,8 +43,13 @@ fn exp_sum<S: Simd>(s: S, x: S::V, low: S::V) -> S::V {
     let round = s.int_splat(ROUND.to_bits());
     let first = s.int_sub(s.bits(half), round);
     let second = s.int_sub(s.int_sub(s.bits(rounded), round), first);
-    let scale = |n| s.int_as_float(s.int_shl(s.int_add(n, s.int_splat(127)), 23));
-    s.mul(s.mul(y, scale(first)), scale(second))
+    s.mul(s.mul(y, power_of_two(s, first)), power_of_two(s, second))
+}
+
+/// 2ⁿ for an exponent of the normal range.
+#[inline(always)]
+fn power_of_two<S: Simd>(s: S, n: S::I) -> S::V {
+    s.int_as_float(s.int_shl(s.int_add(n, s.int_splat(127)), 23))
 }
 
 #[inline(always)]
