@@ -32,10 +32,8 @@ const _: () = assert!(Two::TRAINING_BYTES_PER_SAMPLE > 0 && Two::FORWARD_FLOPS >
 
 fn batch(samples: usize) -> Dataset<TwoInputs, TwoTargets> {
     let numbers = |count: usize| (0..samples * count).map(|i| (i * 7 % 13) as f32 / 13.0).collect::<Vec<_>>();
-    let inputs = TwoInputs {
-        left: Rows::from_vec(numbers(4)).unwrap(),
-        right: Sequences::from_vec(numbers(6)).unwrap(),
-    };
+    let inputs =
+        TwoInputs { left: Rows::from_vec(numbers(4)).unwrap(), right: Sequences::from_vec(numbers(6)).unwrap() };
     let targets = TwoTargets {
         // Which third of its range the first number lies in.
         class: Classes::from_vec((0..samples).map(|i| i * 28 % 13 / 5).collect()).unwrap(),
