@@ -2,6 +2,27 @@
 //!
 //! A network is declared with [`network!`]; shapes, gradients, fusion and the memory plan are decided while the program
 //! compiles. This crate is the other half: devices, models, data, optimizers and training.
+//!
+//! ```no_run
+//! use kiln::prelude::*;
+//!
+//! network! {
+//!     pub Mlp {
+//!         input image: [1, 28, 28];
+//!         target digit: class<10>;
+//!         Flatten; Linear<64>; Relu; Linear<10>;
+//!         loss: CrossEntropy(_, digit);
+//!     }
+//! }
+//!
+//! fn main() -> Result<(), Error> {
+//!     let data = kiln::data::mnist::embedded();
+//!     let mut model = Mlp::new(&Device::best(), 42)?;
+//!     let report = Trainer::new(&mut model, Adam::default()).epochs(5).batch_size(64).fit(&data.train, &data.valid)?;
+//!     println!("{report}");
+//!     model.save("mlp.safetensors")
+//! }
+//! ```
 
 pub mod data;
 pub mod device;
