@@ -44,11 +44,11 @@ struct Options {
     data: Option<PathBuf>,
 
     /// How often every training digit is seen, at most
-    #[arg(long, default_value_t = 12)]
+    #[arg(long, default_value_t = 20)]
     epochs: usize,
 
     /// Digits per step
-    #[arg(long, default_value_t = 64)]
+    #[arg(long, default_value_t = 32)]
     batch_size: usize,
 
     /// Adam's learning rate
@@ -56,7 +56,7 @@ struct Options {
     lr: f64,
 
     /// Decides the initial weights and the order of the digits
-    #[arg(long, default_value_t = 42)]
+    #[arg(long, default_value_t = 0)]
     seed: u64,
 
     /// Threads (without it: KILN_THREADS, else all cores)
