@@ -2,7 +2,7 @@
 //! that read them, inputs copied into a padded layout where vectors will be loaded from them, and weights copied into the
 //! order of the input gradient. A copy is a reshape to the same extents: the one case in which a reshape is not free.
 
-use super::form::{dense, weight_layout};
+use super::form::weight_layout;
 use super::layout::is_blocked;
 use super::params::{ParamPlan, behind_reshapes};
 use super::program::Program;
@@ -56,7 +56,7 @@ impl Rebuild<'_> {
                 node.inputs[i] = self.packed(node.inputs[i], old, from);
             }
         }
-        if reads_transposed(&node, old, from)
+        if reads_transposed(&node)
             && let Some(param) = behind_reshapes(&self.graph, node.inputs[1])
             && weight_layout(old, from).is_some_and(|w| self.params.params[param].layout.same_map(&w))
         {
@@ -112,14 +112,10 @@ impl Rebuild<'_> {
     }
 }
 
-/// Input gradients contract the weight over its first axis. A convolution whose output has few channels has no template for
-/// that; the scalar loop reads the weight itself, for the flipped copy has no affine map.
-fn reads_transposed(node: &Node, old: &Graph, from: Value) -> bool {
+/// Input gradients contract the weight over its first axis.
+fn reads_transposed(node: &Node) -> bool {
     match &node.op {
-        Op::Conv { role: ConvRole::Input, geometry } => {
-            let blocked = is_blocked(&old.shape(old.node(from).inputs[0]).dims);
-            geometry.groups == 1 && (blocked || dense(old, from).is_some())
-        }
+        Op::Conv { role: ConvRole::Input, geometry } => geometry.groups == 1,
         Op::Contract { lhs, rhs, out } => match (lhs.as_slice(), rhs.as_slice(), out.as_slice()) {
             ([0, o], [p, i], [0, r]) => o == p && i == r && i != o,
             _ => false,
