@@ -65,6 +65,16 @@ impl Diagnostic {
         self
     }
 
+    /// `compile_error! { … }`, which may stand for an item, an expression or a type.
+    pub fn to_compile_error(&self) -> TokenStream {
+        let (text, first) = (self.text(), self.source.first);
+        let mut tokens = quote_spanned!(first=> ::core::compile_error!);
+        let mut group = proc_macro2::Group::new(proc_macro2::Delimiter::Brace, quote_spanned!(first=> #text));
+        group.set_span(self.source.last);
+        tokens.extend([proc_macro2::TokenTree::Group(group)]);
+        tokens
+    }
+
     /// The whole text as rustc will show it.
     pub fn text(&self) -> String {
         let mut text = self.message.clone();
@@ -124,17 +134,6 @@ impl Errors {
 
     /// `compile_error!`s in source order of collection.
     pub fn to_compile_errors(&self) -> TokenStream {
-        self.list
-            .iter()
-            .map(|d| {
-                let text = d.text();
-                let first = d.source.first;
-                let mut tokens = quote_spanned!(first=> ::core::compile_error!);
-                let mut group = proc_macro2::Group::new(proc_macro2::Delimiter::Brace, quote_spanned!(first=> #text));
-                group.set_span(d.source.last);
-                tokens.extend([proc_macro2::TokenTree::Group(group)]);
-                tokens
-            })
-            .collect()
+        self.list.iter().map(Diagnostic::to_compile_error).collect()
     }
 }

@@ -33,7 +33,9 @@ pub use update::update;
 pub fn compile(input: TokenStream) -> TokenStream {
     let (declarations, stubs, errors) = lower::frontend(input);
     let mut tokens = errors.to_compile_errors();
-    tokens.extend(stubs.iter().map(emit::host::expand_stub));
+    if let Some(mistake) = errors.iter().next() {
+        tokens.extend(stubs.iter().map(|stub| emit::host::expand_stub(stub, mistake)));
+    }
     tokens.extend(declarations.iter().map(expand));
     tokens
 }

@@ -342,6 +342,4 @@ fn good_networks_come_out_beside_bad_ones() {
     assert_eq!(declarations.len(), 1);
     assert_eq!(declarations[0].ident, "Good");
     assert_eq!(stubs[0].ident, "Bad");
-    assert_eq!((stubs[0].inputs.len(), stubs[0].targets.len()), (1, 1));
-    assert!(stubs[0].outputs.is_none());
 }

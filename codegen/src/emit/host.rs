@@ -7,12 +7,14 @@
 mod doc;
 mod family;
 mod ports;
+mod stub;
 #[cfg(test)]
 mod tests;
 
+pub use stub::expand_stub;
+
 use crate::declaration::{Declaration, Member};
 use crate::graph::Port;
-use crate::lower::Stub;
 use ports::Side;
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{format_ident, quote};
@@ -38,34 +40,6 @@ pub fn expand_unfused(declaration: &Declaration, plans: &[TokenStream]) -> Token
     let item = host.item(&quote!(#[doc = #text]));
     let implementations = host.implementations(plans);
     quote!(#item #implementations)
-}
-
-/// A type with the name of a network that has mistakes, so that its uses elsewhere stay quiet.
-pub fn expand_stub(stub: &Stub) -> TokenStream {
-    let mut values: Vec<Vec<i64>> = vec![Vec::new()];
-    for (_, members) in &stub.family {
-        let longer = |prefix: &Vec<i64>, value: &i64| prefix.iter().copied().chain([*value]).collect();
-        values = values.iter().flat_map(|prefix| members.iter().map(move |v| longer(prefix, v))).collect();
-    }
-    let outputs = stub.outputs.clone().unwrap_or_else(|| ports::likely_outputs(&stub.targets));
-    let members: Vec<Member> = values
-        .into_iter()
-        .map(|values| {
-            let module = crate::graph::Module {
-                inputs: stub.inputs.clone(),
-                targets: stub.targets.clone(),
-                outputs: outputs.clone(),
-                ..Default::default()
-            };
-            Member { values, module }
-        })
-        .collect();
-    let host = Host::new(&stub.ident, &stub.vis, &stub.family, &members);
-    let item = host.item(&quote!(#[doc = " This network has mistakes."]));
-    let ports = host.port_structs();
-    let plans = vec![quote!(&::kiln::__private::NO_PLAN); members.len()];
-    let implementations = host.implementations(&plans);
-    quote!(#item #ports #implementations)
 }
 
 /// One declaration on its way to tokens.
@@ -118,7 +92,8 @@ impl<'a> Host<'a> {
 
     fn implementations(&self, plans: &[TokenStream]) -> TokenStream {
         let members = self.members.iter().zip(plans).enumerate().map(|(i, (m, plan))| self.member(i, m, plan));
-        let inherent = self.inherent();
+        // A bound on each function, not on the block: then a non-member is told what the members are.
+        let inherent = self.inherent(self.is_family().then(|| quote!(where Self: __Member)));
         let family = self.is_family().then(|| self.family_items());
         quote! {
             #[allow(clippy::all, clippy::pedantic, unused_qualifications)]
@@ -172,10 +147,8 @@ impl<'a> Host<'a> {
     }
 
     /// `new`, `open` and `summary` without the trait in scope.
-    fn inherent(&self) -> TokenStream {
+    fn inherent(&self, bound: Option<TokenStream>) -> TokenStream {
         let (ident, generics, arguments) = (&self.ident, self.generics(), self.arguments());
-        // A bound on each function, not on the block: then a non-member is told what the members are.
-        let bound = self.is_family().then(|| quote!(where Self: __Member));
         quote! {
             impl #generics #ident #arguments {
                 /// A model with initial weights. Same seed, same bits.

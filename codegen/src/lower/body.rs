@@ -121,26 +121,25 @@ pub(super) struct Lowering<'a> {
     pub complained: bool,
 }
 
-/// Both modes of `network` with these constants, or the ports as far as they are known.
+/// Both modes of `network` with these constants, or nothing after a mistake.
 pub(super) fn lower(
     network: &syntax::Network,
     scope: &Scope,
     constants: &Constants,
     errors: &mut Errors,
-) -> Result<Module, (Vec<Port>, Vec<Port>)> {
+) -> Option<Module> {
     let mut tables = Tables::default();
     let before = errors.len();
     let mut training = Lowering::new(scope, constants, &mut tables, errors, true);
     let mode = training.network(network);
-    let ports = (training.inputs.clone(), training.targets.clone());
-    let (Some((training, _)), true) = (mode, errors.len() == before) else { return Err(ports) };
+    let (Some((training, _)), true) = (mode, errors.len() == before) else { return None };
     tables.rewind();
     let mut evaluation = Lowering::new(scope, constants, &mut tables, errors, false);
     let mode = evaluation.network(network);
     let (inputs, targets) = (evaluation.inputs.clone(), evaluation.targets.clone());
     let (layers, labels) = (evaluation.layers.clone(), evaluation.labels.clone());
-    let (Some((evaluation, outputs)), true) = (mode, errors.len() == before) else { return Err(ports) };
-    Ok(Module {
+    let (Some((evaluation, outputs)), true) = (mode, errors.len() == before) else { return None };
+    Some(Module {
         name: network.name.to_string(),
         inputs,
         targets,
@@ -152,20 +151,6 @@ pub(super) fn lower(
         training,
         evaluation,
     })
-}
-
-/// The ports of a network whose constants are in doubt, as far as they can be read.
-pub(super) fn ports_only(network: &syntax::Network, scope: &Scope, constants: &Constants) -> (Vec<Port>, Vec<Port>) {
-    let (mut tables, mut ignored) = (Tables::default(), Errors::default());
-    let mut lowering = Lowering::new(scope, constants, &mut tables, &mut ignored, true);
-    for line in &network.body {
-        if matches!(line.kind, Kind::Input { .. } | Kind::Target { .. }) {
-            lowering.line(line, &mut Place::module(String::new()));
-        }
-    }
-    let ports = (lowering.inputs, lowering.targets);
-    ignored.discard();
-    ports
 }
 
 impl<'a> Lowering<'a> {

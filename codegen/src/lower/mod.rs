@@ -13,7 +13,7 @@ mod loss;
 mod names;
 mod statements;
 
-use crate::declaration::{Declaration, Member};
+use crate::declaration::{Declaration, Fusion, Member};
 use crate::diagnostics::{Diagnostic, Errors, Source};
 use crate::graph::simplify::simplify;
 use crate::graph::{Label, LayerRow, Mode, Module, Port, Value};
@@ -22,33 +22,57 @@ use crate::layers::foreign;
 use crate::layers::site::Tables;
 use crate::syntax::constant::{Constants, Number};
 use crate::syntax::function::Function;
-use crate::syntax::{self, Argument, Block, Given, Item, Network};
+use crate::syntax::{self, Argument, Block, Given, Item, Kind, Line, Network};
 use proc_macro2::{Ident, TokenStream};
 
-/// What is known of a network with mistakes, so that its uses stay quiet.
+/// A network with mistakes: what it declares beside its behaviour, so that its uses stay quiet.
 #[derive(Clone, Debug)]
 pub struct Stub {
     pub ident: Ident,
     pub vis: TokenStream,
-    /// As [`Declaration::family`]; members without a sound value are left out.
-    pub family: Vec<(String, Vec<i64>)>,
-    pub inputs: Vec<Port>,
-    pub targets: Vec<Port>,
-    /// `None` where a mistake hid them.
-    pub outputs: Option<Vec<Port>>,
+    /// Names of its family constants.
+    pub family: Vec<String>,
+    /// `NameUnfused` is declared too.
+    pub twin: bool,
+    /// Sides with several ports, which are generated structs: `Inputs`, `Targets`, `Outputs`.
+    pub structs: Vec<&'static str>,
 }
 
 impl Stub {
+    /// Of a network whose text could not be read.
     fn unknown(ident: &Ident, vis: &TokenStream) -> Stub {
+        Stub { ident: ident.clone(), vis: vis.clone(), family: Vec::new(), twin: false, structs: Vec::new() }
+    }
+
+    fn of(network: &Network, fusion: Fusion) -> Stub {
+        let family = |constant: &&syntax::Constant| matches!(constant.given, Given::Family(_));
+        let sides = ["Inputs", "Targets", "Outputs"].into_iter().zip(ports_written(&network.body));
         Stub {
-            ident: ident.clone(),
-            vis: vis.clone(),
-            family: Vec::new(),
-            inputs: Vec::new(),
-            targets: Vec::new(),
-            outputs: None,
+            family: network.constants.iter().filter(family).map(|c| c.name.to_string()).collect(),
+            twin: fusion == Fusion::Both,
+            structs: sides.filter(|(_, count)| *count > 1).map(|(side, _)| side).collect(),
+            ..Stub::unknown(&network.name, &network.vis)
         }
     }
+}
+
+/// How many inputs, targets and outputs the lines name.
+fn ports_written(lines: &[Line]) -> [usize; 3] {
+    let mut counts = [0; 3];
+    for line in lines {
+        match &line.kind {
+            Kind::Input { .. } => counts[0] += 1,
+            Kind::Target { .. } => counts[1] += 1,
+            Kind::Output(paths) => counts[2] += paths.len(),
+            Kind::If { then, otherwise, .. } => {
+                for branch in [then, otherwise] {
+                    counts.iter_mut().zip(ports_written(branch)).for_each(|(all, more)| *all += more);
+                }
+            }
+            _ => {}
+        }
+    }
+    counts
 }
 
 /// Most members that a family may have.
@@ -77,9 +101,8 @@ pub fn frontend(input: TokenStream) -> (Vec<Declaration>, Vec<Stub>, Errors) {
         let scope = Scope::new(&items[..i]);
         let mut own = Errors::default();
         match lower_network(network, &scope, &mut own) {
-            Ok(declaration) if own.is_empty() && network.intact => declarations.push(declaration),
-            Ok(declaration) => stubs.push(stub_of(network, &declaration)),
-            Err(stub) => stubs.push(*stub),
+            (Some(declaration), _) if own.is_empty() && network.intact => declarations.push(declaration),
+            (_, fusion) => stubs.push(Stub::of(network, fusion)),
         }
         errors.extend(own);
     }
@@ -129,51 +152,34 @@ fn check_names(items: &[Item], errors: &mut Errors) {
     }
 }
 
-fn stub_of(network: &syntax::Network, declaration: &Declaration) -> Stub {
-    let module = declaration.members.first().map(|m| &m.module);
-    Stub {
-        ident: network.name.clone(),
-        vis: network.vis.clone(),
-        family: declaration.family.clone(),
-        inputs: module.map(|m| m.inputs.clone()).unwrap_or_default(),
-        targets: module.map(|m| m.targets.clone()).unwrap_or_default(),
-        outputs: module.map(|m| m.outputs.clone()),
-    }
-}
-
-fn lower_network(network: &syntax::Network, scope: &Scope, errors: &mut Errors) -> Result<Declaration, Box<Stub>> {
+/// The declaration, or nothing after a mistake; and which versions of it are asked for.
+fn lower_network(network: &syntax::Network, scope: &Scope, errors: &mut Errors) -> (Option<Declaration>, Fusion) {
     let mut declaration = attributes::declaration(network, errors);
+    let fusion = declaration.fusion;
     let (fixed, family) = constants(network, errors);
     declaration.family = family;
-    let mut stub = Stub { family: declaration.family.clone(), ..Stub::unknown(&network.name, &network.vis) };
     if !errors.is_empty() {
         // Constants in doubt would give mistakes that are none.
-        (stub.inputs, stub.targets) = body::ports_only(network, scope, &fixed);
-        return Err(Box::new(stub));
+        return (None, fusion);
     }
     for values in product(&declaration.family) {
         let mut constants = fixed.clone();
         for ((name, _), value) in declaration.family.iter().zip(&values) {
             constants.values.push((name.clone(), Number::Int(*value)));
         }
-        match body::lower(network, scope, &constants, errors) {
-            Ok(mut module) => {
-                simplify(&mut module.training);
-                simplify(&mut module.evaluation);
-                declaration.members.push(Member { values, module });
+        let Some(mut module) = body::lower(network, scope, &constants, errors) else {
+            if !values.is_empty() {
+                let names = declaration.family.iter().map(|(name, _)| name);
+                let which: Vec<String> = names.zip(&values).map(|(n, v)| format!("{n} = {v}")).collect();
+                errors.in_trails(&which.join(", "));
             }
-            Err(ports) => {
-                if !values.is_empty() {
-                    let names = declaration.family.iter().map(|(name, _)| name);
-                    let which: Vec<String> = names.zip(&values).map(|(n, v)| format!("{n} = {v}")).collect();
-                    errors.in_trails(&which.join(", "));
-                }
-                (stub.inputs, stub.targets) = ports;
-                return Err(Box::new(stub));
-            }
-        }
+            return (None, fusion);
+        };
+        simplify(&mut module.training);
+        simplify(&mut module.evaluation);
+        declaration.members.push(Member { values, module });
     }
-    Ok(declaration)
+    (Some(declaration), fusion)
 }
 
 type Family = Vec<(String, Vec<i64>)>;

@@ -134,6 +134,7 @@ pub enum Form {
     ConvFlipped {
         geometry: ConvGeometry,
         planar: bool,
+        dy_planar: bool,
     },
     /// Max and argmax, sum, and their adjoints on channel blocks.
     Window {

@@ -131,7 +131,7 @@ fn dense_forward(w: &Writer, d: Dense) -> Launch {
     let (b, _) = pointer(w, node.inputs[1], &mut args);
     let one = || digit(fixed(1), 0, 0);
     let depth = d.depth();
-    let full = d.planar || d.channels % LANES == 0;
+    let full = d.planar || d.channels.is_multiple_of(LANES);
     let (k, tail) = if full {
         ([one(), one(), digit(fixed(depth), 1, LANES)], 0)
     } else {

@@ -186,14 +186,3 @@ fn port_type(port: &Port) -> TokenStream {
         }
     }
 }
-
-/// What a network with mistakes probably returns: what its only target is compared with.
-pub(super) fn likely_outputs(targets: &[Port]) -> Vec<Port> {
-    match targets {
-        [Port { name, kind: PortKind::Class(classes), source }] => {
-            vec![Port { name: name.clone(), kind: PortKind::Dense(vec![*classes]), source: *source }]
-        }
-        [port] => vec![port.clone()],
-        _ => Vec::new(),
-    }
-}

@@ -12,7 +12,7 @@ fn host(tokens: TokenStream) -> (String, Vec<String>) {
         out.extend(expand(declaration, &plans));
         out.extend(expand_unfused(declaration, &plans));
     }
-    out.extend(stubs.iter().map(expand_stub));
+    out.extend(stubs.iter().map(|stub| expand_stub(stub, errors.iter().next().expect("a mistake"))));
     let text = prettyplease::unparse(&syn::parse2(out).expect("items"));
     (text, errors.iter().map(|e| e.message.clone()).collect())
 }
@@ -125,10 +125,34 @@ fn a_network_with_mistakes_keeps_its_face() {
         &text,
         &[
             "pub struct Bad;",
-            "type Inputs = ::kiln::__private::Images<1, 8, 8>;",
-            "type Targets = ::kiln::__private::Classes<7>;",
-            "type Outputs = ::kiln::__private::Rows<7>;",
+            "type __Unknown = ::core::compile_error!",
+            "type Inputs = __Unknown;",
+            "type Targets = __Unknown;",
+            "type Outputs = __Unknown;",
             "&::kiln::__private::NO_PLAN",
         ],
     );
+}
+
+#[test]
+fn a_broken_family_is_quiet_for_every_value_and_side() {
+    let (text, _) = host(quote! {
+        #[fusion(both)]
+        pub Bad<H in [4, 6]> {
+            input a: [4]; input b: [4];
+            from a; left: Linear<H>; right: Lineer<H>(b);
+            output left, right;
+        }
+    });
+    assert_has(
+        &text,
+        &[
+            "pub struct Bad<const H: usize>;",
+            "pub struct BadUnfused<const H: usize>;",
+            "impl<const H: usize> ::kiln::__private::Network for Bad<H>",
+            "pub type BadInputs = ::core::compile_error!",
+            "pub type BadOutputs = ::core::compile_error!",
+        ],
+    );
+    assert!(!text.contains("BadTargets"), "{text}");
 }

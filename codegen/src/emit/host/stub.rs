@@ -1,0 +1,64 @@
+//! What stands for a network with mistakes, so that its uses elsewhere stay quiet.
+//!
+//! Its types and numbers are the mistake itself: rustc says nothing about what is computed from an error, and says the
+//! same error at the same place once. So a guess at shapes, which might be wrong, is not needed.
+
+use super::Host;
+use crate::diagnostics::Diagnostic;
+use crate::lower::Stub;
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+
+/// The type, its unfused twin and the names of its structs. `mistake` is any that was reported.
+pub fn expand_stub(stub: &Stub, mistake: &Diagnostic) -> TokenStream {
+    let (ident, vis, error) = (&stub.ident, &stub.vis, mistake.to_compile_error());
+    let family: Vec<(String, Vec<i64>)> = stub.family.iter().map(|name| (name.clone(), Vec::new())).collect();
+    let structs = stub.structs.iter().map(|side| {
+        let name = format_ident!("{ident}{side}", span = ident.span());
+        quote!(#[allow(dead_code)] #vis type #name = #error;)
+    });
+    let mut tokens: TokenStream = structs.collect();
+    let mut host = Host::new(ident, vis, &family, &[]);
+    tokens.extend(broken(&host, &error));
+    if stub.twin {
+        host.ident = format_ident!("{ident}Unfused", span = ident.span());
+        tokens.extend(broken(&host, &error));
+    }
+    tokens
+}
+
+fn broken(host: &Host, error: &TokenStream) -> TokenStream {
+    let (ident, generics, arguments) = (&host.ident, host.generics(), host.arguments());
+    let item = host.item(&quote!(#[doc = " This network has mistakes."]));
+    let inherent = host.inherent(None);
+    quote! {
+        #item
+
+        #[allow(clippy::all, clippy::pedantic, unused_qualifications)]
+        const _: () = {
+            type __Unknown = #error;
+
+            impl #generics #ident #arguments {
+                pub const PARAMETERS: usize = #error;
+                pub const FORWARD_FLOPS: u64 = #error;
+                pub const TRAINING_BYTES_PER_SAMPLE: usize = #error;
+            }
+
+            #[automatically_derived]
+            impl #generics ::kiln::__private::Network for #ident #arguments {
+                type Inputs = __Unknown;
+                type Targets = __Unknown;
+                type Outputs = __Unknown;
+                const NAME: &'static str = #error;
+                const PARAMETERS: usize = #error;
+                const FORWARD_FLOPS: u64 = #error;
+
+                fn plan() -> &'static ::kiln::__private::plan::Plan {
+                    &::kiln::__private::NO_PLAN
+                }
+            }
+
+            #inherent
+        };
+    }
+}

@@ -1,0 +1,20 @@
+use kiln::prelude::*;
+
+network! {
+    pub Digits {
+        input image: [1, 28, 28];
+        target digit: class<10>;
+
+        Flatten;
+        Linear<10>;
+
+        loss: CrossEntropy(_, digit);
+    }
+}
+
+fn train(model: &mut Model<Digits>, photos: &Dataset<Images<3, 32, 32>, Classes<10>>) -> kiln::Result<()> {
+    Trainer::new(model, Adam::default()).fit(photos, photos)?;
+    Ok(())
+}
+
+fn main() {}

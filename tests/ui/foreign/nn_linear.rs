@@ -1,0 +1,17 @@
+use kiln::network;
+
+network! {
+    pub Digits {
+        input image: [1, 28, 28];
+        target digit: class<10>;
+
+        Flatten;
+        nn.Linear(784, 120);
+        Relu;
+        Linear<10>;
+
+        loss: CrossEntropy(_, digit);
+    }
+}
+
+fn main() {}

@@ -1,0 +1,17 @@
+use kiln::network;
+
+network! {
+    pub Digits {
+        input image: [1, 28, 28];
+        target digit: class<10>;
+
+        Flatten;
+        Linear<120>;
+        ReLU;
+        Linear<10>;
+
+        loss: CrossEntropy(_, digit);
+    }
+}
+
+fn main() {}

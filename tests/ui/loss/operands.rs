@@ -1,0 +1,14 @@
+use kiln::network;
+
+network! {
+    pub Digits {
+        input pixels: [784];
+        target digit: class<10>;
+
+        Linear<10>;
+
+        loss: CrossEntropy(digit);
+    }
+}
+
+fn main() {}

@@ -1,0 +1,14 @@
+use kiln::network;
+
+network! {
+    pub Digits {
+        input pixels: [784];
+        target digit: [3];
+
+        Linear<10>;
+
+        loss: Mse(_, digit);
+    }
+}
+
+fn main() {}

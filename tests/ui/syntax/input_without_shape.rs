@@ -1,0 +1,11 @@
+use kiln::network;
+
+network! {
+    pub Digits {
+        input image;
+        Flatten;
+        Linear<10>;
+    }
+}
+
+fn main() {}
