@@ -10,7 +10,7 @@ use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
 use kiln::optim::Optimizer;
 use kiln::prelude::*;
 use networks::{
-    Autoencoder, AutoencoderUnfused, LeNet5, LeNet5Unfused, MnistBnCnn, MnistBnCnnUnfused, Mlp, MlpUnfused,
+    Autoencoder, AutoencoderUnfused, LeNet5, LeNet5Unfused, Mlp, MlpUnfused, MnistBnCnn, MnistBnCnnUnfused,
 };
 
 const BATCH: usize = 64;

@@ -5,8 +5,8 @@ use kiln::{Device, Level, Model, Network};
 use kiln_codegen::graph::op::{Leaf, Op};
 use kiln_codegen::graph::{Module, PortKind, Shape, Value};
 use kiln_codegen::interpret::{Env, Tensor, run};
-use kiln_codegen::schedule::program::{Program, program};
 use kiln_codegen::schedule::ProgramKind;
+use kiln_codegen::schedule::program::{Program, program};
 use std::collections::HashMap;
 
 const SEED: u64 = 7;

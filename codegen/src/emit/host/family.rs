@@ -3,7 +3,7 @@
 
 use super::Host;
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use quote::{format_ident, quote, quote_spanned};
 
 impl Host<'_> {
     /// `<const H: usize>`, or nothing.
@@ -27,7 +27,8 @@ impl Host<'_> {
         let (ident, generics, arguments) = (&self.ident, self.generics(), self.arguments());
         let message = format!("`{{Self}}` is not a network: `{ident}` was declared for {}", self.member_list());
         let label = format!("not a member of the family `{ident}`");
-        quote! {
+        // At the name, which is where notes about the family then point.
+        quote_spanned! {ident.span()=>
             #[diagnostic::on_unimplemented(message = #message, label = #label)]
             pub trait __Member {
                 type Inputs: ::kiln::__private::Feed;
