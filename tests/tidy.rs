@@ -56,7 +56,8 @@ fn has_word(text: &str, word: &str) -> bool {
 
 /// All that stands in these folders' and files' sources.
 fn text_of(places: &[&str]) -> String {
-    let files = places.iter().flat_map(|place| if place.ends_with(".rs") { vec![place.to_string()] } else { sources(place) });
+    let files =
+        places.iter().flat_map(|place| if place.ends_with(".rs") { vec![place.to_string()] } else { sources(place) });
     files.map(read).collect()
 }
 
@@ -116,7 +117,9 @@ fn compiler_and_runtime_meet_only_in_emitted_tokens() {
         }
     }
     // Tests may use the compiler; the crate may not.
-    for (manifest, foreign) in [("Cargo.toml", "kiln-codegen"), ("codegen/Cargo.toml", "kiln"), ("macros/Cargo.toml", "kiln")] {
+    for (manifest, foreign) in
+        [("Cargo.toml", "kiln-codegen"), ("codegen/Cargo.toml", "kiln"), ("macros/Cargo.toml", "kiln")]
+    {
         let text = read(manifest);
         let section = text.split("\n[").find(|section| section.starts_with("dependencies]")).unwrap_or_default();
         if section.lines().any(|line| line.split([' ', '=', '.']).next() == Some(foreign)) {
@@ -149,7 +152,10 @@ fn every_layer_is_entered_documented_and_tested() {
     }
     let records = ALL.iter().map(|l| (l.name, l.doc, l.usage)).chain(LOSSES.iter().map(|l| (l.name, l.doc, l.usage)));
     for (name, doc, usage) in records {
-        let snake: String = name.chars().flat_map(|c| if c.is_uppercase() { vec!['_', c.to_ascii_lowercase()] } else { vec![c] }).collect();
+        let snake: String = name
+            .chars()
+            .flat_map(|c| if c.is_uppercase() { vec!['_', c.to_ascii_lowercase()] } else { vec![c] })
+            .collect();
         let mut check = |sound: bool, what: &str| {
             if !sound {
                 wrong.push(format!("{name}: {what}"));
@@ -192,7 +198,8 @@ fn the_walk_through_shows_the_real_layer() {
     let page = read("docs/adding-a-layer.md");
     let layer = read("codegen/src/layers/leaky_relu.rs");
     assert!(page.contains(layer.trim_end()), "docs/adding-a-layer.md shows another codegen/src/layers/leaky_relu.rs");
-    let paths = page.split('`').skip(1).step_by(2).filter(|word| word.contains('/') && !word.contains([' ', '<', '\n']));
+    let paths =
+        page.split('`').skip(1).step_by(2).filter(|word| word.contains('/') && !word.contains([' ', '<', '\n']));
     let missing = paths.filter(|path| !root().join(path).exists()).map(str::to_string).collect();
     assert_none("paths in docs/adding-a-layer.md that are not there", missing);
 }

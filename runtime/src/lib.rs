@@ -1,7 +1,37 @@
 //! Neural networks that the Rust compiler fires into kernels.
 //!
 //! A network is declared with [`network!`]; shapes, gradients, fusion and the memory plan are decided while the program
-//! compiles. This crate is the other half: devices, models, data, optimizers and training.
+//! compiles. This crate is the other half: devices, models, data, optimizers and training. The language that [`network!`]
+//! reads is described at the head of the crate `kiln-macros`.
+//!
+//! ```no_run
+//! use kiln::prelude::*;
+//!
+//! network! {
+//!     pub Mlp {
+//!         input image: [1, 28, 28];
+//!         target digit: class<10>;
+//!
+//!         Flatten;
+//!         hidden: Linear<128>;
+//!         Relu;
+//!         Linear<10>;
+//!
+//!         loss: CrossEntropy(_, digit);
+//!     }
+//! }
+//!
+//! const _: () = assert!(Mlp::PARAMETERS == 101_770);
+//!
+//! # fn main() -> kiln::Result<()> {
+//! # let (train, valid): (Dataset<Images<1, 28, 28>, Classes<10>>, Dataset<Images<1, 28, 28>, Classes<10>>) = todo!();
+//! let mut model = Mlp::new(&Device::best(), 42)?;
+//! let report = Trainer::new(&mut model, Adam::default()).epochs(3).batch_size(64).fit(&train, &valid)?;
+//! report.plot("curves.svg")?;
+//! model.save("mlp.safetensors")?;
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod data;
 pub mod device;

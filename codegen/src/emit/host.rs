@@ -17,7 +17,7 @@ use crate::declaration::{Declaration, Member};
 use crate::graph::Port;
 use ports::Side;
 use proc_macro2::{Ident, Literal, Span, TokenStream};
-use quote::{format_ident, quote};
+use quote::{format_ident, quote, quote_spanned};
 
 /// The types of a declaration. `plans` has a `&'static Plan` expression for each member.
 pub fn expand(declaration: &Declaration, plans: &[TokenStream]) -> TokenStream {
@@ -65,18 +65,19 @@ impl<'a> Host<'a> {
     /// The struct itself.
     fn item(&self, docs: &TokenStream) -> TokenStream {
         let (vis, ident, generics) = (self.vis, &self.ident, self.generics());
+        let named = quote_spanned!(ident.span()=> struct #ident #generics;);
         quote! {
             #docs
             #[allow(dead_code)]
             #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
-            #vis struct #ident #generics;
+            #vis #named
         }
     }
 
     /// `Mlp<8>`
     fn member_type(&self, member: &Member) -> TokenStream {
         let (ident, values) = (&self.ident, member.values.iter().map(|v| Literal::i64_unsuffixed(*v)));
-        if self.is_family() { quote!(#ident<#(#values),*>) } else { quote!(#ident) }
+        if self.is_family() { quote_spanned!(ident.span()=> #ident<#(#values),*>) } else { quote!(#ident) }
     }
 
     /// `Mlp<8>`, as text.
@@ -118,6 +119,7 @@ impl<'a> Host<'a> {
             });
         let functions = functions();
         let implemented = if self.is_family() { quote!(__Member) } else { quote!(::kiln::__private::Network) };
+        let header = quote_spanned!(self.ident.span()=> impl #implemented for #own);
         quote! {
             const #plan_const: &'static ::kiln::__private::plan::Plan = #plan;
 
@@ -132,7 +134,7 @@ impl<'a> Host<'a> {
             }
 
             #[automatically_derived]
-            impl #implemented for #own {
+            #header {
                 #(#types)*
                 const NAME: &'static str = #name;
                 const PARAMETERS: usize = #parameters;
