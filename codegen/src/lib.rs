@@ -4,8 +4,10 @@
 //! tokens → syntax → graph (+ shapes) → autodiff → schedule → memory → emit (cpu | host) → tokens
 //! ```
 //!
-//! A stage imports only from its left. Mistakes end at the barrier in [`lower::frontend`]: what comes out of it is sound,
-//! and nothing after it can fail.
+//! A stage imports only from its left. Order of imports: `diagnostics`, `graph`, `syntax`, `declaration`, `layers`,
+//! `lower`, `autodiff`, `interpret`, `schedule`, `memory`, `emit`, `update`.
+//!
+//! Mistakes end at the barrier in [`lower::frontend`]: what comes out of it is sound, and nothing after it can fail.
 
 pub mod autodiff;
 pub mod declaration;

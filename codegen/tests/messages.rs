@@ -112,7 +112,8 @@ fn layers() {
     );
     check_lines(
         "Gelu; Flatten; Linear<10>;",
-        &["Gelu: `Gelu` is a layer of LANGUAGE.md that this version does not have yet"],
+        &["Gelu: the layer `Gelu` is not in this version of Kiln yet\n\
+           help: declare `fn gelu(x) { 0.5 * x * (1 + erf(x / sqrt(2))) }` before the network, and use that"],
     );
     check_lines(
         "CrossEntropy(_, y); Flatten; Linear<10>;",
@@ -138,7 +139,7 @@ fn foreign_names() {
     }
     check_lines(
         "Conv2d<1, 6, 5>; Flatten; Linear<10>;",
-        &["5: `Conv2d` takes 2 positional arguments, found 3\n\
+        &["1: `Conv2d` takes 2 positional arguments, found 3\n\
            help: the input's channel count is inferred: write `Conv2d<6, 5>`"],
     );
     check_lines(
@@ -259,7 +260,9 @@ fn names() {
     );
     check_lines(
         "Flatten; repeat 2 { a: Linear<10>; }",
-        &["Linear: two parameters are named `a.weight`\nhelp: give one of the lines around them a label: `name: …`"],
+        &[
+            "Linear: two parameters are named `a.weight`\nhelp: its line is there more than once: leave out its label, or give each use of its block one: `name: …`",
+        ],
     );
     check_lines(
         "a: Conv2d<6, 5>; b: { Conv2d<6, 5>; Relu; } from a; Flatten; Linear<10>;",

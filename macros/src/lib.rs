@@ -1,8 +1,152 @@
-//! The proc-macros of Kiln: a doorway to `kiln-codegen`.
+//! The proc-macros of Kiln: a doorway to `kiln-codegen`, and the reference of the language that [`network!`] reads.
+//!
+//! ```text
+//! use kiln::prelude::*;
+//!
+//! network! {
+//!     /// LeNet-5 (LeCun, Bottou, Bengio and Haffner, 1998), ReLU variant.
+//!     pub LeNet5<CLASSES = 10> {
+//!         input image: [1, 28, 28];
+//!         target digit: class<CLASSES>;
+//!
+//!         features: {
+//!             Conv2d<6, 5, padding = 2>; Relu; MaxPool2d<2>;
+//!             Conv2d<16, 5>;             Relu; MaxPool2d<2>;
+//!         }
+//!         Flatten;
+//!         classifier: { Linear<120>; Relu; Linear<84>; Relu; Linear<CLASSES>; }
+//!
+//!         loss: CrossEntropy(_, digit);
+//!     }
+//! }
+//! ```
+//!
+//! `<…>` holds what is fixed while the program compiles, `(…)` holds values, `{…}` holds layers. What can be computed is
+//! not written: input channels, flattened sizes and the shapes of weights follow from the lines above. Numbers, defaults
+//! and names are PyTorch's.
+//!
+//! # Items
+//!
+//! One `network!` holds any number of networks, blocks and functions, in any order; each sees the blocks and functions
+//! that stand before it.
+//!
+//! | form | meaning |
+//! |---|---|
+//! | `pub Name { … }` | a network: a type with that name |
+//! | `pub Name<N = 10, BN = true> { … }` | with constants: numbers and truth values for its lines |
+//! | `pub Name<H in [8, 32]> { … }` | a family: the types `Name<8>` and `Name<32>`, and no others; at most 64 members |
+//! | `block Name<C, S = 1> { … }` | a piece for use in networks and later blocks: `Name<64>;` |
+//! | `block Name(x, skip) { … }` | a piece of several values: `Name(_, low);` |
+//! | `fn leaky<A>(x) { if x > 0 { x } else { A * x } }` | an element-wise function: `leaky<0.1>;`, `gate(a, b);` |
+//!
+//! The body of a `fn` is any number of `let`s and one expression of `+ - * /`, comparisons, `if`/`else`, numbers, other
+//! `fn`s, and `exp ln sqrt abs sin cos tanh sigmoid erf pow min max`. It is differentiated symbolically and fused like a
+//! built-in layer.
+//!
+//! # Statements
+//!
+//! Each line takes the current value, which is the line before it (at the start, the only input), and becomes it.
+//!
+//! | form | meaning |
+//! |---|---|
+//! | `input NAME: [d, …];` | fed from outside; `[n]`, `[c, l]` or `[c, h, w]` per sample, the batch is not written |
+//! | `target NAME: class<N>;` · `target NAME: [d, …];` | what a loss compares with: a class, or dense values |
+//! | `Layer<args>;` · `name: Layer<args>;` | a layer; with a name, its value and its parameters bear it |
+//! | `Layer<args> as name;` | names the value only: parameter names do not change |
+//! | `Layer<args>(a, _);` | takes the listed values; `_` is the current one |
+//! | `from name;` | makes `name` the current value |
+//! | `name: { … }` · `name: { … }(value)` | a group; its value is its last line's |
+//! | `repeat 3 { … }` | the lines three times, each with parameters of its own |
+//! | `if BN { … } else { … }` | chosen by constants, while the program compiles |
+//! | `Residual { … }` | body(x) + x |
+//! | `Residual { … } shortcut NAME { … }` | body(x) + shortcut(x) |
+//! | `Residual { … } shortcut NAME if reshaped { … }` | the shortcut only where the body changes the shape |
+//! | `Concat { a: { … } b: Layer; }` | branches of the current value, joined along the channels |
+//! | `param scale: [16, 1, 1] = Constant<0.25>;` | a trainable value, an operand like any other |
+//! | `output a, b;` | what `forward` returns; default: the prediction of the only loss term, or the last value |
+//! | `loss: A(_, t) + 0.3 * B(aux, t);` | weighted terms; a network without a loss has no backward code |
+//!
+//! A name is visible from its line on, in its own and inner braces; from outside of a group by its path,
+//! `features.low`. A value that reaches no output and no loss is a mistake, unless its name begins with `_`.
+//!
+//! # Arguments
+//!
+//! Literals and names stand bare, expressions in braces: `Linear<{4 * H}>`; they know `+ - * / %`, `min` and `max`.
+//! By place are only what nobody mistakes (channels and kernel of a convolution, size of `Linear`, kernel of a pool, a
+//! rate, a slope), all else is named: `Conv2d<64, 3, stride = 2, groups = 4, bias = false>`. Height and width apart are
+//! `[1, 7]`. `_` is the input's channel count: `Conv2d<_, 3, groups = _>`. A macro cannot see Rust constants: declare
+//! `<H = 64>` with the network.
+//!
+//! # Layers
+//!
+//! | layer | arguments, with defaults | takes → gives |
+//! |---|---|---|
+//! | `Linear<120>` | `bias = true` | `[n]` → `[120]`, `[l, n]` → `[l, 120]` |
+//! | `Conv2d<64, 3>` | `stride = 1, padding = 0, dilation = 1, groups = 1, bias = true` | images |
+//! | `MaxPool2d<2>` | `stride = kernel, padding = 0, dilation = 1, ceil_mode = false` | images |
+//! | `AvgPool2d<2>` | `stride = kernel, padding = 0, ceil_mode = false, count_include_pad = true` | images |
+//! | `AdaptiveAvgPool2d<[7, 7]>` | | `[c, h, w]` → `[c, 7, 7]` |
+//! | `GlobalAvgPool` | | `[c, h, w]` → `[c]` |
+//! | `BatchNorm` | `eps = 1e-5, momentum = 0.1` | the same shape |
+//! | `Dropout<0.5>` | | the same shape |
+//! | `Flatten` | | any → `[n]` |
+//! | `Reshape<[16, 7, 7]>` | | as many values |
+//! | `Relu`, `LeakyRelu<0.01>`, `Sigmoid`, `Tanh` | | element-wise |
+//! | `Softmax`, `LogSoftmax` | | along the first axis (PyTorch's `dim = 1`) |
+//! | `Add(a, b, …)`, `Mul(a, b, …)` | | element-wise; axes of size 1 repeat |
+//! | `Concat(a, b, …)` | | joined along the first axis |
+//!
+//! # Losses
+//!
+//! `Loss<options>(prediction, truth)`; the truth is a target, an input or any value, or `one_hot(digit)` for a class as
+//! dense values.
+//!
+//! | loss | truth | options | mean over |
+//! |---|---|---|---|
+//! | `CrossEntropy` | a class; the prediction are scores, before any softmax | `label_smoothing = 0, weight = […]` | the batch |
+//! | `Nll` | a class; the prediction comes from `LogSoftmax` | `weight = […]` | the batch |
+//! | `Mse` | dense values | | all elements |
+//! | `HalfSquare` | dense values: (y − p)² / 2, summed over a sample | | the batch |
+//!
+//! # Attributes
+//!
+//! | attribute | stands on | meaning |
+//! |---|---|---|
+//! | `#[frozen]` | network, group, layer | no gradient, no optimizer state, runs in evaluation mode |
+//! | `#[init(weight = KaimingNormal<mode = fan_out>, bias = Zeros)]` | network, group, layer | start values |
+//! | `#[no_decay]` · `#[no_decay(bias)]` | network, group, layer | no weight decay |
+//! | `#[name = "encoder.0"]` | group, layer | what its parameters are called |
+//! | `#[fusion(off)]` · `#[fusion(both)]` | network | one kernel per primitive · a twin `NameUnfused` beside it |
+//! | `#[dump(graph, schedule, memory, cpu)]` | network | prints these stages while the program compiles |
+//!
+//! Initialisers: `Zeros`, `Ones`, `Constant<x>`, `Uniform<a, b>`, `Normal<mean, std>`, `KaimingUniform`,
+//! `KaimingNormal` (`mode`, `nonlinearity`, `a`), `XavierUniform` and `XavierNormal` (`gain`).
+//!
+//! # Names of parameters
+//!
+//! They are torchvision's, so that a state dict loads by name. A named `{…}` is a `Sequential`: each line counts from 0,
+//! with or without parameters, `repeat` is unrolled in place, a named line bears its name. The body of a network or block
+//! is a module: names give names, an unnamed layer bears its position, an unnamed `Residual`, `Concat`, `repeat` or block
+//! is transparent. `BatchNorm` has `weight`, `bias`, `running_mean` and `running_var`.
+//!
+//! # Mistakes
+//!
+//! A mistake is a compile error on the smallest token that must change: what is wrong with both values, what to type, and
+//! for shapes the trail that led there. Several mistakes are several errors, and nothing is said about lines or uses that
+//! only follow from one.
+//!
+//! ```text
+//! error: `Linear` takes a vector, but its input has shape [16, 5, 5]
+//!        help: put `Flatten;` before it (it gives [400])
+//!        trail: image [1, 28, 28] → features.0 [6, 28, 28] → features.2 [6, 14, 14] → … → features.5 [16, 5, 5] → here
+//! ```
 
 use proc_macro::TokenStream;
 
-/// Declares networks; see the language reference in this crate's documentation.
+/// Declares networks. [The language](crate) is described at the head of this crate.
+///
+/// Each network becomes a type with the constants `PARAMETERS`, `FORWARD_FLOPS` and `TRAINING_BYTES_PER_SAMPLE`, the
+/// functions `new`, `open` and `summary`, and an implementation of `kiln::Network`.
 #[proc_macro]
 pub fn network(input: TokenStream) -> TokenStream {
     kiln_codegen::compile(input.into()).into()

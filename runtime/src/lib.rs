@@ -1,7 +1,8 @@
 //! Neural networks that the Rust compiler fires into kernels.
 //!
 //! A network is declared with [`network!`]; shapes, gradients, fusion and the memory plan are decided while the program
-//! compiles. This crate is the other half: devices, models, data, optimizers and training.
+//! compiles. This crate is the other half: devices, models, data, optimizers and training. The language that [`network!`]
+//! reads is described at the head of the crate `kiln-macros`.
 //!
 //! ```no_run
 //! use kiln::prelude::*;

@@ -38,3 +38,9 @@ parity! { frozen Frozen FrozenUnfused {
     Relu; d: Conv2d<5, 3>; Relu; Flatten; fc: Linear<3>;
     loss: CrossEntropy(_, label);
 } }
+
+parity! { adaptive Adaptive AdaptiveUnfused {
+    input image: [3, 9, 7]; target label: class<4>;
+    c: Conv2d<8, 3, padding = 1>; Relu; AdaptiveAvgPool2d<[3, 7]>; Flatten; fc: Linear<4>;
+    loss: CrossEntropy(_, label);
+} }

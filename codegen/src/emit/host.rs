@@ -17,7 +17,7 @@ use crate::declaration::{Declaration, Member};
 use crate::graph::Port;
 use ports::Side;
 use proc_macro2::{Ident, Literal, Span, TokenStream};
-use quote::{format_ident, quote};
+use quote::{format_ident, quote, quote_spanned};
 
 /// The types of a declaration. `plans` has a `&'static Plan` expression for each member.
 pub fn expand(declaration: &Declaration, plans: &[TokenStream]) -> TokenStream {
@@ -65,18 +65,19 @@ impl<'a> Host<'a> {
     /// The struct itself.
     fn item(&self, docs: &TokenStream) -> TokenStream {
         let (vis, ident, generics) = (self.vis, &self.ident, self.generics());
+        let named = quote_spanned!(ident.span()=> struct #ident #generics;);
         quote! {
             #docs
             #[allow(dead_code)]
             #[derive(::core::clone::Clone, ::core::marker::Copy, ::core::fmt::Debug)]
-            #vis struct #ident #generics;
+            #vis #named
         }
     }
 
     /// `Mlp<8>`
     fn member_type(&self, member: &Member) -> TokenStream {
         let (ident, values) = (&self.ident, member.values.iter().map(|v| Literal::i64_unsuffixed(*v)));
-        if self.is_family() { quote!(#ident<#(#values),*>) } else { quote!(#ident) }
+        if self.is_family() { quote_spanned!(ident.span()=> #ident<#(#values),*>) } else { quote!(#ident) }
     }
 
     /// `Mlp<8>`, as text.
@@ -92,15 +93,12 @@ impl<'a> Host<'a> {
 
     fn implementations(&self, plans: &[TokenStream]) -> TokenStream {
         let members = self.members.iter().zip(plans).enumerate().map(|(i, (m, plan))| self.member(i, m, plan));
-        // A bound on each function, not on the block: then a non-member is told what the members are.
-        let inherent = self.inherent(self.is_family().then(|| quote!(where Self: __Member)));
         let family = self.is_family().then(|| self.family_items());
         quote! {
             #[allow(clippy::all, clippy::pedantic, unused_qualifications)]
             const _: () = {
                 #family
                 #(#members)*
-                #inherent
             };
         }
     }
@@ -119,7 +117,9 @@ impl<'a> Host<'a> {
                 let word = format_ident!("{word}");
                 quote!(type #word = #ty;)
             });
+        let functions = functions();
         let implemented = if self.is_family() { quote!(__Member) } else { quote!(::kiln::__private::Network) };
+        let header = quote_spanned!(self.ident.span()=> impl #implemented for #own);
         quote! {
             const #plan_const: &'static ::kiln::__private::plan::Plan = #plan;
 
@@ -130,10 +130,11 @@ impl<'a> Host<'a> {
                 pub const FORWARD_FLOPS: u64 = #flops;
                 /// Memory that a training step needs for each sample of its batch, beside the sample itself.
                 pub const TRAINING_BYTES_PER_SAMPLE: usize = ::kiln::__private::training_bytes(#plan_const);
+                #functions
             }
 
             #[automatically_derived]
-            impl #implemented for #own {
+            #header {
                 #(#types)*
                 const NAME: &'static str = #name;
                 const PARAMETERS: usize = #parameters;
@@ -145,39 +146,31 @@ impl<'a> Host<'a> {
             }
         }
     }
+}
 
-    /// `new`, `open` and `summary` without the trait in scope.
-    fn inherent(&self, bound: Option<TokenStream>) -> TokenStream {
-        let (ident, generics, arguments) = (&self.ident, self.generics(), self.arguments());
-        quote! {
-            impl #generics #ident #arguments {
-                /// A model with initial weights. Same seed, same bits.
-                pub fn new(
-                    device: &::kiln::__private::Device,
-                    seed: u64,
-                ) -> ::kiln::__private::Result<::kiln::__private::Model<Self>>
-                #bound
-                {
-                    <Self as ::kiln::__private::Network>::new(device, seed)
-                }
+/// `new`, `open` and `summary` without the trait in scope. On the members of a family only: a non-member is then told what
+/// the members are, once.
+fn functions() -> TokenStream {
+    quote! {
+        /// A model with initial weights. Same seed, same bits.
+        pub fn new(
+            device: &::kiln::__private::Device,
+            seed: u64,
+        ) -> ::kiln::__private::Result<::kiln::__private::Model<Self>> {
+            <Self as ::kiln::__private::Network>::new(device, seed)
+        }
 
-                /// A model with the weights of a safetensors file.
-                pub fn open(
-                    file: impl ::core::convert::AsRef<::std::path::Path>,
-                    device: &::kiln::__private::Device,
-                ) -> ::kiln::__private::Result<::kiln::__private::Model<Self>>
-                #bound
-                {
-                    <Self as ::kiln::__private::Network>::open(file, device)
-                }
+        /// A model with the weights of a safetensors file.
+        pub fn open(
+            file: impl ::core::convert::AsRef<::std::path::Path>,
+            device: &::kiln::__private::Device,
+        ) -> ::kiln::__private::Result<::kiln::__private::Model<Self>> {
+            <Self as ::kiln::__private::Network>::open(file, device)
+        }
 
-                /// A table: layers, shapes, parameters, FLOPs, and the kernel each was fused into.
-                pub fn summary() -> ::kiln::__private::Summary
-                #bound
-                {
-                    <Self as ::kiln::__private::Network>::summary()
-                }
-            }
+        /// A table: layers, shapes, parameters, FLOPs, and the kernel each was fused into.
+        pub fn summary() -> ::kiln::__private::Summary {
+            <Self as ::kiln::__private::Network>::summary()
         }
     }
 }

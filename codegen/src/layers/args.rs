@@ -51,7 +51,7 @@ pub struct Args<'a> {
 }
 
 impl<'a> Args<'a> {
-    /// Sort the arguments into their slots. `None` if one is too many, for then none can be trusted.
+    /// Sort the arguments into their slots. `None` if one is too many or unknown, for then none can be trusted.
     pub fn read(
         call: &'a Call,
         slots: &'static [Slot],
@@ -65,13 +65,13 @@ impl<'a> Args<'a> {
         let mut given: Vec<(&'static str, &'a Argument)> = Vec::new();
         let mut places = slots.iter().filter(|s| s.positional);
         let count = slots.iter().filter(|s| s.positional).count();
-        let mut sound = true;
+        let (mut sound, mut surplus_told) = (true, false);
         for argument in &call.arguments {
             let slot = match &argument.name {
                 None => match places.next() {
                     Some(slot) => slot,
                     None => {
-                        if sound {
+                        if !std::mem::replace(&mut surplus_told, true) {
                             errors.push(too_many(call, argument, count, slots, surplus, usage));
                         }
                         sound = false;
@@ -89,6 +89,7 @@ impl<'a> Args<'a> {
                             &names,
                             &layer,
                         )));
+                        sound = false;
                         continue;
                     }
                 },
@@ -351,8 +352,11 @@ fn too_many(
         (n, _) => format!("{n} positional arguments"),
     };
     let message = format!("`{}` takes {takes}, found {}", call.name, texts.len());
+    let mut source = argument.source;
     let help = match surplus {
         Surplus::First if texts.len() == count + 1 => {
+            // The first is what must go.
+            source = call.arguments.iter().find(|a| a.name.is_none()).map_or(source, |a| a.source);
             let name = if count == 1 { "size" } else { "channel count" };
             format!("the input's {name} is inferred: write {}", call_text(texts[1..].to_vec()))
         }
@@ -364,7 +368,7 @@ fn too_many(
         _ if slots.is_empty() => format!("write `{}`", call.name),
         _ => format!("for example `{usage}`"),
     };
-    Diagnostic::new(argument.source, message).help(help)
+    Diagnostic::new(source, message).help(help)
 }
 
 /// PyTorch's and Keras' words for arguments that have another name here, or none.

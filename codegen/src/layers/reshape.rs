@@ -28,7 +28,15 @@ fn lower(site: &mut Site) -> Result<Value> {
             dims_text(&dims),
             count(&dims)
         );
-        return Err(Diagnostic::new(site.args.source("shape"), message).trail(site.trail.clone()));
+        let diagnostic = Diagnostic::new(site.args.source("shape"), message).trail(site.trail.clone());
+        let (all, lead) = (count(&dims), count(&shape[..shape.len() - 1]));
+        if !all.is_multiple_of(lead) {
+            return Err(diagnostic);
+        }
+        let mut fitting = shape;
+        fitting.pop();
+        fitting.push(all / lead);
+        return Err(diagnostic.help(format!("`Reshape<{}>` has as many", dims_text(&fitting))));
     }
     let x = site.inputs[0];
     Ok(site.b.reshape(x, &shape))

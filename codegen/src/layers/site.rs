@@ -83,11 +83,22 @@ impl Site<'_> {
     pub fn image(&self) -> Result<[usize; 3]> {
         match self.dims(0)[..] {
             [c, h, w] => Ok([c, h, w]),
-            ref dims => Err(self.shape_error(format!(
-                "`{}` takes an image [channels, height, width], but its input has shape {}",
-                self.args.layer,
-                dims_text(dims)
-            ))),
+            ref dims => {
+                let message = format!(
+                    "`{}` takes an image [channels, height, width], but its input has shape {}",
+                    self.args.layer,
+                    dims_text(dims)
+                );
+                let count: usize = dims.iter().product();
+                let side = count.isqrt();
+                let example = if side * side == count {
+                    format!("`Reshape<[1, {side}, {side}]>;`")
+                } else {
+                    "`Reshape<[channels, height, width]>;`".to_string()
+                };
+                let help = format!("put it before `Flatten`, or {example} before it");
+                Err(self.shape_error(message).help(help))
+            }
         }
     }
 

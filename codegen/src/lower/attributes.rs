@@ -297,7 +297,11 @@ impl Lowering<'_> {
                 let diagnostic = Diagnostic::new(Source::at(name.span()), format!("there is no initialiser `{other}`"));
                 self.errors.push(match closest(other, NAMES.into_iter()) {
                     Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
-                    None => diagnostic.help(format!("initialisers are {}", listed(NAMES.into_iter()))),
+                    None => {
+                        let alike: Vec<&str> = NAMES.into_iter().filter(|n| n.starts_with(other)).collect();
+                        let names = if alike.is_empty() { NAMES.to_vec() } else { alike };
+                        diagnostic.help(format!("initialisers are {}", listed(names.into_iter())))
+                    }
                 });
                 return None;
             }

@@ -190,8 +190,10 @@ impl<'a> Lowering<'a> {
     }
 
     fn network(&mut self, network: &syntax::Network) -> Option<(Mode, Vec<Port>)> {
-        let has_input =
-            network.body.iter().any(|line| matches!(line.kind, Kind::Input { .. } | Kind::If { .. } | Kind::Broken));
+        let has_input = network
+            .body
+            .iter()
+            .any(|line| matches!(line.kind, Kind::Input { .. } | Kind::If { .. } | Kind::Broken { .. }));
         if !has_input {
             let source = Source::at(network.name.span());
             let message = format!("the network `{}` has no `input`", network.name);
@@ -238,7 +240,7 @@ impl<'a> Lowering<'a> {
 
     fn bare_line(&mut self, line: &Line, place: &mut Place) {
         match &line.kind {
-            Kind::Broken => {
+            Kind::Broken { .. } => {
                 self.current = Current::Poisoned;
                 self.begun = true;
             }

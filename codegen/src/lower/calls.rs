@@ -122,8 +122,10 @@ impl<'a> Lowering<'a> {
                 return self.known_layer(layer, call, line, path, shown);
             }
         }
-        let diagnostic = self.unknown_layer(call);
-        self.errors.push(diagnostic);
+        if !self.scope.unreadable.contains(&name) {
+            let diagnostic = self.unknown_layer(call);
+            self.errors.push(diagnostic);
+        }
         None
     }
 
@@ -249,9 +251,8 @@ impl<'a> Lowering<'a> {
             let message = format!("`{name}` is a loss, not a layer");
             return Diagnostic::new(source, message).help(format!("write `loss: {name}(_, truth);`"));
         }
-        if foreign::LATER.contains(&name.as_str()) {
-            let message = format!("`{name}` is a layer of LANGUAGE.md that this version does not have yet");
-            return Diagnostic::new(source, message);
+        if let Some(diagnostic) = foreign::later(&name, "layer", source) {
+            return diagnostic;
         }
         if self.names.iter().flatten().any(|n| n.ident == name) {
             let message = format!("applying the labelled line `{name}` again is not there yet");
@@ -305,7 +306,7 @@ impl Scope<'_> {
     fn items_names(&self) -> Vec<String> {
         let names = self.items.iter().map(|item| match item {
             Item::Network(n) => n.name.to_string(),
-            Item::Broken { name, .. } => name.to_string(),
+            Item::Broken { name, .. } | Item::Unreadable { name } => name.to_string(),
             Item::Block(b) => b.name.to_string(),
             Item::Function(f) => f.name.to_string(),
         });

@@ -131,19 +131,22 @@ impl Lowering<'_> {
     fn check_parameter_names(&mut self) {
         let params = self.tables.params.iter().map(|p| (&p.name, p.source));
         let states = self.tables.states.iter().map(|s| (&s.name, s.source));
-        let mut seen: std::collections::HashMap<&str, ()> = std::collections::HashMap::new();
+        let mut seen: std::collections::HashMap<&str, Source> = std::collections::HashMap::new();
         let mut layers: Vec<String> = Vec::new();
         for (name, source) in params.chain(states) {
-            if seen.insert(name, ()).is_none() {
-                continue;
-            }
+            let Some(first) = seen.insert(name, source) else { continue };
             // One message per layer.
             let layer = name.rsplit_once('.').map_or(name.as_str(), |(layer, _)| layer).to_string();
             if layers.contains(&layer) {
                 continue;
             }
             let message = format!("two parameters are named `{name}`");
-            let help = "give one of the lines around them a label: `name: …`";
+            let one_line = format!("{:?}", first.first) == format!("{:?}", source.first);
+            let help = if one_line {
+                "its line is there more than once: leave out its label, or give each use of its block one: `name: …`"
+            } else {
+                "give one of the lines around them a label: `name: …`"
+            };
             self.errors.push(Diagnostic::new(source, message).help(help));
             layers.push(layer);
         }

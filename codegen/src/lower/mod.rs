@@ -24,6 +24,7 @@ use crate::syntax::constant::{Constants, Number};
 use crate::syntax::function::Function;
 use crate::syntax::{self, Argument, Block, Given, Item, Kind, Line, Network};
 use proc_macro2::{Ident, TokenStream};
+use std::collections::BTreeSet;
 
 /// A network with mistakes: what it declares beside its behaviour, so that its uses stay quiet.
 #[derive(Clone, Debug)]
@@ -91,7 +92,7 @@ pub fn frontend(input: TokenStream) -> (Vec<Declaration>, Vec<Stub>, Errors) {
                 stubs.push(Stub::unknown(name, vis));
                 continue;
             }
-            Item::Block(_) | Item::Function(_) => continue,
+            Item::Block(_) | Item::Function(_) | Item::Unreadable { .. } => continue,
         };
         // The second of a name would only be told that its type is there already.
         let repeated = |other: &Item| matches!(other, Item::Network(n) if n.name == network.name);
@@ -115,16 +116,21 @@ pub fn frontend(input: TokenStream) -> (Vec<Declaration>, Vec<Stub>, Errors) {
 struct Scope<'a> {
     blocks: Vec<(&'a Block, usize)>,
     functions: Vec<Function>,
+    /// Names of blocks and `fn`s with mistakes of their own.
+    unreadable: BTreeSet<String>,
     items: &'a [Item],
 }
 
 impl<'a> Scope<'a> {
     fn new(items: &'a [Item]) -> Self {
-        let mut scope = Scope { blocks: Vec::new(), functions: Vec::new(), items };
+        let mut scope = Scope { blocks: Vec::new(), functions: Vec::new(), unreadable: BTreeSet::new(), items };
         for (i, item) in items.iter().enumerate() {
             match item {
                 Item::Block(block) => scope.blocks.push((block, i)),
                 Item::Function(function) => scope.functions.push(function.clone()),
+                Item::Unreadable { name } => {
+                    scope.unreadable.insert(name.to_string());
+                }
                 Item::Network(_) | Item::Broken { .. } => {}
             }
         }
@@ -139,6 +145,7 @@ fn check_names(items: &[Item], errors: &mut Errors) {
             Item::Network(Network { name, .. }) | Item::Broken { name, .. } => (name, "network"),
             Item::Block(b) => (&b.name, "block"),
             Item::Function(f) => (&f.name, "fn"),
+            Item::Unreadable { .. } => continue,
         };
         let source = Source::at(name.span());
         if seen.contains(&name) {
@@ -235,7 +242,7 @@ fn family_members(
     for member in members {
         match fixed.argument(member) {
             Ok(Number::Int(value)) if values.contains(&value) => {
-                errors.push(Diagnostic::new(member.source, format!("{value} is listed twice")));
+                errors.push(Diagnostic::new(member.source, format!("{value} is listed twice")).help("remove one"));
                 return None;
             }
             Ok(Number::Int(value)) => values.push(value),

@@ -264,21 +264,15 @@ impl Lowering<'_> {
                 dims_text(&skip),
                 dims_text(&body)
             );
-            return Diagnostic::new(shortcut.source, message).trail(self.trail(x));
+            let diagnostic = Diagnostic::new(shortcut.source, message).trail(self.trail(x));
+            return match shortcut_layers(&input, &body) {
+                Some(layers) => diagnostic.help(format!("`shortcut {{ {layers} }}` gives that shape")),
+                None => diagnostic,
+            };
         }
         let message = format!("the body of `Residual` turns shape {} into {}", dims_text(&input), dims_text(&body));
         let diagnostic = Diagnostic::new(source, message).trail(self.trail(y));
-        let help = match (&input[..], &body[..]) {
-            ([_], [n]) => Some(format!("Linear<{n}>;")),
-            ([_, h, w], [c, oh, ow]) if *oh <= *h && *ow <= *w => {
-                let stride = h.div_ceil(*oh);
-                let fits = (h - 1) / stride + 1 == *oh && (w - 1) / stride + 1 == *ow;
-                let stride = if stride == 1 { String::new() } else { format!(", stride = {stride}") };
-                fits.then(|| format!("Conv2d<{c}, 1{stride}, bias = false>; BatchNorm;"))
-            }
-            _ => None,
-        };
-        diagnostic.help(match help {
+        diagnostic.help(match shortcut_layers(&input, &body) {
             Some(layers) => format!("bring the input to that shape: `Residual {{ … }} shortcut {{ {layers} }}`"),
             None => "the body must keep the shape, or a `shortcut { … }` must give the same".into(),
         })
@@ -300,7 +294,7 @@ impl Lowering<'_> {
             self.current = start;
             let computes =
                 matches!(branch.kind, Kind::Call(_) | Kind::Group { .. } | Kind::Residual { .. } | Kind::Concat { .. });
-            if !computes && !matches!(branch.kind, Kind::Broken) {
+            if !computes && !matches!(branch.kind, Kind::Broken { .. }) {
                 let message = "a branch of `Concat` is a layer or a group";
                 self.errors.push(Diagnostic::new(branch.source, message).help("`name: { … }`"));
                 self.current = Current::Poisoned;
@@ -344,5 +338,19 @@ impl Lowering<'_> {
         self.fact(joined, path.clone(), Some(operands[0]), "Concat", FactKind::Value);
         self.row(&path, "Concat", "Branches joined along the channels.", joined, from, 0, line.source);
         (Some(joined), names)
+    }
+}
+
+/// What brings the input of a `Residual` to the shape of its body.
+fn shortcut_layers(input: &[usize], body: &[usize]) -> Option<String> {
+    match (input, body) {
+        ([_], [n]) => Some(format!("Linear<{n}>;")),
+        ([_, h, w], [c, oh, ow]) if *oh <= *h && *ow <= *w => {
+            let stride = h.div_ceil(*oh);
+            let fits = (h - 1) / stride + 1 == *oh && (w - 1) / stride + 1 == *ow;
+            let stride = if stride == 1 { String::new() } else { format!(", stride = {stride}") };
+            fits.then(|| format!("Conv2d<{c}, 1{stride}, bias = false>; BatchNorm;"))
+        }
+        _ => None,
     }
 }

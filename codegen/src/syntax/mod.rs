@@ -27,6 +27,10 @@ pub enum Item {
         vis: TokenStream,
         name: Ident,
     },
+    /// A block or `fn` that could not be read or stands in a network; the mistake is reported. Its uses are quiet.
+    Unreadable {
+        name: Ident,
+    },
 }
 
 /// `pub Name<…> { … }`
@@ -76,6 +80,12 @@ pub struct Line {
     pub source: Source,
 }
 
+impl Line {
+    fn broken(source: Source, item: Option<Ident>) -> Line {
+        Line { attributes: Vec::new(), label: None, kind: Kind::Broken { item }, alias: None, source }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub enum Kind {
     Input {
@@ -117,7 +127,10 @@ pub enum Kind {
     Output(Vec<Path>),
     Loss(Vec<Term>),
     /// Could not be read; the mistake is reported.
-    Broken,
+    Broken {
+        /// The block or `fn` that stands here.
+        item: Option<Ident>,
+    },
 }
 
 /// `[1, 28, 28]`, `class<10>`, `ids<[32], 5000>`

@@ -21,6 +21,9 @@ pub fn parse(input: TokenStream, errors: &mut Errors) -> Vec<Item> {
             let mut mistakes = Vec::new();
             match item(&fork, &mut mistakes) {
                 Ok(item) => {
+                    if let Some(Item::Network(Network { body, .. }) | Item::Block(Block { body, .. })) = &item {
+                        items.extend(misplaced(body));
+                    }
                     items.extend(item);
                     input.advance_to(&fork);
                 }
@@ -53,11 +56,23 @@ pub fn diagnostic(e: Error) -> Diagnostic {
     }
 }
 
-/// The name of a network that could not be read.
+/// Blocks and `fn`s that stand in a body.
+fn misplaced(body: &[Line]) -> Vec<Item> {
+    let names = body.iter().filter_map(|line| match &line.kind {
+        Kind::Broken { item: Some(name) } => Some(Item::Unreadable { name: name.clone() }),
+        _ => None,
+    });
+    names.collect()
+}
+
+/// The name of an item that could not be read.
 fn broken(input: ParseStream) -> Option<Item> {
     input.call(Attribute::parse_outer).ok()?;
     let vis: syn::Visibility = input.parse().ok()?;
-    let name: Ident = input.parse().ok()?;
+    let name: Ident = input.call(Ident::parse_any).ok()?;
+    if (name == "block" || name == "fn") && input.peek(Ident::peek_any) {
+        return Some(Item::Unreadable { name: input.call(Ident::parse_any).ok()? });
+    }
     let named = input.peek(syn::token::Brace) || input.peek(Token![<]) || input.peek(Token![=]);
     (name != "block" && named).then(|| Item::Broken { vis: vis.to_token_stream(), name })
 }
@@ -184,8 +199,12 @@ fn body(input: ParseStream, mistakes: &mut Vec<Error>) -> Result<Vec<Line>> {
             Err(e) => {
                 let source = Source::at(input.span());
                 mistakes.push(e);
+                let item = match broken(&input.fork()) {
+                    Some(Item::Unreadable { name }) => Some(name),
+                    _ => None,
+                };
                 skip(input)?;
-                lines.push(Line { attributes: Vec::new(), label: None, kind: Kind::Broken, alias: None, source });
+                lines.push(Line::broken(source, item));
             }
         }
     }
@@ -435,8 +454,11 @@ fn shortcut(input: ParseStream, mistakes: &mut Vec<Error>) -> Result<Option<Shor
         input.parse::<Token![if]>()?;
         let condition: Ident = input.call(Ident::parse_any)?;
         if condition != "reshaped" {
-            let message = format!("a shortcut knows only `if reshaped`, found `if {condition}`");
-            return Err(Error::new(condition.span(), message));
+            let message = format!(
+                "a shortcut knows only `if reshaped`, found `if {condition}`\nhelp: `shortcut if reshaped {{ … }}` stands \
+                 only where the body changes the shape"
+            );
+            mistakes.push(Error::new(condition.span(), message));
         }
         true
     } else {
@@ -444,7 +466,10 @@ fn shortcut(input: ParseStream, mistakes: &mut Vec<Error>) -> Result<Option<Shor
     };
     if !input.peek(syn::token::Brace) {
         let message = "a shortcut is `shortcut NAME { … }`\nhelp: put its layers in `{ … }`";
-        return Err(Error::new(word.span(), message));
+        mistakes.push(Error::new(word.span(), message));
+        let body = vec![Line::broken(Source::at(word.span()), None)];
+        skip(input)?;
+        return Ok(Some(Shortcut { name, reshaped, body, source: Source::at(word.span()) }));
     }
     let body = braced_body(input, mistakes)?;
     Ok(Some(Shortcut { name, reshaped, body, source: Source::at(word.span()) }))

@@ -6,7 +6,7 @@ network! {
         target digit: class<10>;
 
         Flatten;
-        #[init(weight = Kaiming, bais = Zeros)]
+        #[init(weight = Kaiming)]
         Linear<10>;
 
         loss: CrossEntropy(_, digit);

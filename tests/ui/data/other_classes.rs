@@ -12,8 +12,12 @@ network! {
     }
 }
 
-fn train(model: &mut Model<Digits>, letters: &Dataset<Images<1, 28, 28>, Classes<26>>) -> kiln::Result<()> {
-    Trainer::new(model, Adam::default()).fit(letters, letters)?;
+fn train(
+    model: &mut Model<Digits>,
+    digits: &Dataset<Images<1, 28, 28>, Classes<10>>,
+    letters: &Dataset<Images<1, 28, 28>, Classes<26>>,
+) -> kiln::Result<()> {
+    Trainer::new(model, Adam::default()).fit(digits, letters)?;
     Ok(())
 }
 

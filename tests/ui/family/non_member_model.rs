@@ -13,8 +13,9 @@ network! {
     }
 }
 
-fn parameters(model: &Model<Mlp<64>>) -> usize {
-    model.parameters().len()
+struct Sweep {
+    small: Model<Mlp<8>>,
+    middle: Model<Mlp<64>>,
 }
 
 fn main() {}

@@ -3,23 +3,24 @@
 
 use super::Host;
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use quote::{format_ident, quote_spanned};
 
 impl Host<'_> {
     /// `<const H: usize>`, or nothing.
     pub(super) fn generics(&self) -> TokenStream {
+        let span = self.ident.span();
         let parameters = self.family.iter().map(|(name, values)| {
             let name = format_ident!("{name}");
-            let ty = if values.iter().all(|v| *v >= 0) { quote!(usize) } else { quote!(i64) };
-            quote!(const #name: #ty)
+            let ty = format_ident!("{}", if values.iter().all(|v| *v >= 0) { "usize" } else { "i64" });
+            quote_spanned!(span=> const #name: #ty)
         });
-        if self.is_family() { quote!(<#(#parameters),*>) } else { TokenStream::new() }
+        if self.is_family() { quote_spanned!(span=> <#(#parameters),*>) } else { TokenStream::new() }
     }
 
     /// `<H>`, or nothing.
     pub(super) fn arguments(&self) -> TokenStream {
         let names = self.family.iter().map(|(name, _)| format_ident!("{name}"));
-        if self.is_family() { quote!(<#(#names),*>) } else { TokenStream::new() }
+        if self.is_family() { quote_spanned!(self.ident.span()=> <#(#names),*>) } else { TokenStream::new() }
     }
 
     /// The hidden trait, and `Network` for all that have it.
@@ -27,7 +28,8 @@ impl Host<'_> {
         let (ident, generics, arguments) = (&self.ident, self.generics(), self.arguments());
         let message = format!("`{{Self}}` is not a network: `{ident}` was declared for {}", self.member_list());
         let label = format!("not a member of the family `{ident}`");
-        quote! {
+        // At the name, which is where notes about the family then point.
+        quote_spanned! {ident.span()=>
             #[diagnostic::on_unimplemented(message = #message, label = #label)]
             pub trait __Member {
                 type Inputs: ::kiln::__private::Feed;

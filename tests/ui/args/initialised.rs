@@ -1,0 +1,16 @@
+use kiln::network;
+
+network! {
+    pub Digits {
+        input image: [1, 28, 28];
+        target digit: class<10>;
+
+        Flatten;
+        #[init(wieght = Zeros)]
+        Linear<10>;
+
+        loss: CrossEntropy(_, digit);
+    }
+}
+
+fn main() {}
