@@ -1,7 +1,7 @@
 //! LeNet-5 learns to read handwritten digits.
 //!
-//!     cargo run --release --example mnist                                    # the embedded digits: 0.98
-//!     cargo run --release --example mnist -- --data DIR --epochs 10          # all of MNIST: 0.988
+//!     cargo run --release --example mnist                                    # the embedded digits
+//!     cargo run --release --example mnist -- --data DIR --epochs 10          # all of MNIST
 //!     cargo run --release --example mnist -- --data DIR --eval runs/mnist/lenet5.safetensors
 //!
 //! Shows a declaration, training with validation and early stopping, the drawing of a report, saving and loading of
@@ -44,11 +44,11 @@ struct Options {
     data: Option<PathBuf>,
 
     /// How often every training digit is seen, at most
-    #[arg(long, default_value_t = 12)]
+    #[arg(long, default_value_t = 20)]
     epochs: usize,
 
     /// Digits per step
-    #[arg(long, default_value_t = 64)]
+    #[arg(long, default_value_t = 32)]
     batch_size: usize,
 
     /// Adam's learning rate
@@ -56,7 +56,7 @@ struct Options {
     lr: f64,
 
     /// Decides the initial weights and the order of the digits
-    #[arg(long, default_value_t = 42)]
+    #[arg(long, default_value_t = 0)]
     seed: u64,
 
     /// Threads (without it: KILN_THREADS, else all cores)
@@ -93,11 +93,7 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         println!("{}", LeNet5::summary());
         println!("training on {} digits, measuring on {} others, on {device}", train.len(), test.len());
         let mut model = LeNet5::new(&device, options.seed)?;
-        let report = Trainer::new(&mut model, Adam { lr: options.lr, ..Adam::default() })
-            .epochs(options.epochs)
-            .batch_size(options.batch_size)
-            .early_stopping(4)
-            .fit(&train, &test)?;
+        let report = fit(&mut model, options, &train, &test)?;
         println!("{report}");
         std::fs::create_dir_all(&options.out)?;
         let (curves, weights) = (options.out.join("curves.svg"), options.out.join("lenet5.safetensors"));
@@ -121,6 +117,29 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         model.seed(),
     );
     Ok(())
+}
+
+/// The last quarter of the epochs begins from the best weights so far, with a tenth of the learning rate: on few digits the
+/// accuracy of single epochs varies by a percent, and small steps settle it.
+fn fit(model: &mut Model<LeNet5>, options: &Options, train: &Digits, test: &Digits) -> Result<Report, kiln::Error> {
+    let mut fit = |lr: f64, epochs: usize| {
+        Trainer::new(model, Adam { lr, ..Adam::default() })
+            .epochs(epochs)
+            .batch_size(options.batch_size)
+            .early_stopping(4)
+            .fit(train, test)
+    };
+    let settling = options.epochs / 4;
+    let mut report = fit(options.lr, options.epochs - settling)?;
+    if settling > 0 {
+        println!("once more from the best weights, with a tenth of the learning rate");
+        let last = fit(options.lr / 10.0, settling)?;
+        let before = report.epochs.len();
+        report.epochs.iter_mut().for_each(|epoch| epoch.best = false);
+        report.epochs.extend(last.epochs.iter().map(|epoch| EpochRecord { epoch: epoch.epoch + before, ..*epoch }));
+        report.seconds += last.seconds;
+    }
+    Ok(report)
 }
 
 /// Digits to learn from, and others to be measured by.

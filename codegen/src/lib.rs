@@ -63,7 +63,11 @@ fn expand(declaration: &Declaration) -> TokenStream {
             }
             plans.push(planned.expand(&member.module, &target));
         }
-        tokens.extend(emit::host::expand(&version, &plans));
+        tokens.extend(if version.ident == declaration.ident {
+            emit::host::expand(declaration, &plans)
+        } else {
+            emit::host::expand_unfused(declaration, &plans)
+        });
     }
     tokens
 }

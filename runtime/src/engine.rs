@@ -174,7 +174,11 @@ impl Engine {
         };
         let padded = Ctx::pad(batch);
         let worker_stride = variant.worker_floats.next_multiple_of(BLOCK);
-        work.grads.reserve(plan.trainable_floats);
+        // A program that only infers needs no memory for gradients.
+        let differentiates = variant.launches.iter().flat_map(|l| l.args).any(|arg| arg.space == Space::Grads);
+        if differentiates {
+            work.grads.reserve(plan.trainable_floats);
+        }
         work.batch.reserve(variant.batch_floats * padded);
         work.fixed.reserve(variant.fixed_floats);
         work.worker.reserve(worker_stride * self.pool.threads());

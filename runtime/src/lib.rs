@@ -11,26 +11,18 @@
 //!     pub Mlp {
 //!         input image: [1, 28, 28];
 //!         target digit: class<10>;
-//!
-//!         Flatten;
-//!         hidden: Linear<128>;
-//!         Relu;
-//!         Linear<10>;
-//!
+//!         Flatten; Linear<64>; Relu; Linear<10>;
 //!         loss: CrossEntropy(_, digit);
 //!     }
 //! }
 //!
-//! const _: () = assert!(Mlp::PARAMETERS == 101_770);
-//!
-//! # fn main() -> kiln::Result<()> {
-//! # let (train, valid): (Dataset<Images<1, 28, 28>, Classes<10>>, Dataset<Images<1, 28, 28>, Classes<10>>) = todo!();
-//! let mut model = Mlp::new(&Device::best(), 42)?;
-//! let report = Trainer::new(&mut model, Adam::default()).epochs(3).batch_size(64).fit(&train, &valid)?;
-//! report.plot("curves.svg")?;
-//! model.save("mlp.safetensors")?;
-//! # Ok(())
-//! # }
+//! fn main() -> Result<(), Error> {
+//!     let data = kiln::data::mnist::embedded();
+//!     let mut model = Mlp::new(&Device::best(), 42)?;
+//!     let report = Trainer::new(&mut model, Adam::default()).epochs(5).batch_size(64).fit(&data.train, &data.valid)?;
+//!     println!("{report}");
+//!     model.save("mlp.safetensors")
+//! }
 //! ```
 
 pub mod data;

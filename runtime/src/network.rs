@@ -47,7 +47,7 @@ pub trait Network: Sized + Send + Sync + 'static {
 
     /// A table: layers, shapes, parameters, FLOPs, kernels.
     fn summary() -> Summary {
-        Summary::new(Self::plan())
+        Summary::new(Self::plan(), Self::NAME)
     }
 }
 

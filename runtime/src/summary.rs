@@ -8,17 +8,20 @@ use std::fmt;
 #[derive(Clone, Copy)]
 pub struct Summary {
     plan: &'static Plan,
+    name: &'static str,
 }
 
 impl Summary {
-    pub(crate) fn new(plan: &'static Plan) -> Self {
-        Summary { plan }
+    pub(crate) fn new(plan: &'static Plan, name: &'static str) -> Self {
+        Summary { plan, name }
     }
 
     /// Kernels of `forward` that hold operations of the layer.
     fn kernels(&self, path: &str) -> String {
         let launches = self.plan.infer.variants.last().map_or(&[][..], |v| v.launches);
-        let holds = |layers: &str| layers.split(',').any(|layer| layer.trim() == path);
+        // An unlabelled layer outside of any group is `1 Relu`: its position, which is its path, and its kind.
+        let own = |layer: &str| layer.trim().split(' ').next() == Some(path);
+        let holds = |layers: &str| layers.split(',').any(own);
         let names: Vec<&str> = launches.iter().filter(|l| holds(l.layers)).map(|l| l.name).collect();
         // A layer without a kernel of its own only gives a value another shape.
         if names.is_empty() { "–".to_owned() } else { names.join(", ") }
@@ -43,7 +46,7 @@ impl fmt::Display for Summary {
         let width = |column: usize| rows.iter().map(|r| r[column].chars().count()).max().unwrap_or(0);
         let widths: Vec<usize> = (0..6).map(width).collect();
         let rule = "─".repeat(widths.iter().sum::<usize>() + 2 * (widths.len() - 1));
-        writeln!(f, "{}", plan.name)?;
+        writeln!(f, "{}", self.name)?;
         for (number, row) in rows.iter().enumerate() {
             let mut line = String::new();
             for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {

@@ -64,6 +64,6 @@ case! { losses half_square_image HalfSquareImageCase:
 
 case! { losses weighted_sum WeightedSumCase:
     input x: [5]; target t: class<5>;
-    param shift: [5] = Zeros; Add(x, shift);
-    loss: CrossEntropy(_, t) + 0.3 * CrossEntropy<label_smoothing = 0.1>(_, t);
+    param shift: [5] = Zeros; Add(x, shift) as shifted; output shifted;
+    loss: CrossEntropy(shifted, t) + 0.3 * CrossEntropy<label_smoothing = 0.1>(shifted, t);
 }

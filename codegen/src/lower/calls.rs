@@ -163,10 +163,12 @@ impl<'a> Lowering<'a> {
         let from = self.graph.nodes.len();
         let elements = self.tables.elements;
         let (first, repeated) = (inputs[0], inputs.clone());
+        // Dumps and `summary()` need the position too: the name alone may be there twice.
+        let layer_name = if shown == path { path.to_string() } else { format!("{path} {shown}") };
         let mut site = Site {
             args,
             inputs,
-            b: Builder { graph: &mut self.graph, source, layer: shown.to_string() },
+            b: Builder { graph: &mut self.graph, source, layer: layer_name },
             tables: self.tables,
             path: path.to_string(),
             training: self.training && !self.wishes.frozen,

@@ -67,7 +67,7 @@ fn describe(form: &Form) -> String {
         }
         Form::Dense(d) | Form::DenseTransposed(d) => format!("{} → {}", d.channels * d.pixels, d.outputs),
         Form::Conv { geometry: g, planar, .. }
-        | Form::ConvFlipped { geometry: g, planar }
+        | Form::ConvFlipped { geometry: g, planar, .. }
         | Form::ConvWeight { geometry: g, planar, .. } => {
             let order = if *planar { "rows" } else { "blocks" };
             format!("{}×{}×{} → {}, {order}", g.channels, g.kernel[0], g.kernel[1], g.outputs)

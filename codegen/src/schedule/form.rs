@@ -118,7 +118,7 @@ pub enum Form {
         reduced: Reduced,
     },
     Dense(Dense),
-    /// Role forward or input; groups of 1.
+    /// Role forward or input; groups of 1. `planar` tells of the operand that is read pixel by pixel, x or dy.
     Conv {
         role: ConvRole,
         geometry: ConvGeometry,
@@ -134,6 +134,7 @@ pub enum Form {
     ConvFlipped {
         geometry: ConvGeometry,
         planar: bool,
+        dy_planar: bool,
     },
     /// Max and argmax, sum, and their adjoints on channel blocks.
     Window {
@@ -245,8 +246,10 @@ pub fn derived_layout(graph: &Graph, value: Value) -> Layout {
     match (dense(graph, value), &graph.node(value).op) {
         (Some(d), _) => Layout::dense_transposed(d.outputs, d.channels, d.pixels),
         (None, Op::Conv { geometry: g, .. }) => {
-            let size = blocks(g.channels) * blocks(g.outputs) * g.kernel[0] * g.kernel[1] * LANES * LANES;
             let taps = g.kernel[0] * g.kernel[1];
+            let dy_blocked = is_blocked(&[g.outputs, g.output[0], g.output[1]]);
+            let outputs = if dy_blocked { blocks(g.outputs) * LANES } else { g.outputs };
+            let size = blocks(g.channels) * outputs * taps * LANES;
             Layout { axes: vec![Axis::plain(g.outputs, 0), Axis::plain(g.channels, 0), Axis::plain(taps, 0)], size }
         }
         (None, other) => unreachable!("{} has no derived weight", other.name()),

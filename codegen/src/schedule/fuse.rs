@@ -167,8 +167,9 @@ impl Fuser<'_> {
             return Some(Form::DenseTransposed(dense));
         }
         let Op::Conv { role: ConvRole::Input, geometry } = self.graph().node(reader).op else { return None };
-        let planar = !super::layout::is_blocked(&self.graph().shape(reader).dims);
-        Some(Form::ConvFlipped { geometry, planar })
+        let planar = |v: Value| !super::layout::is_blocked(&self.graph().shape(v).dims);
+        let dy_planar = planar(self.graph().node(reader).inputs[0]);
+        Some(Form::ConvFlipped { geometry, planar: planar(reader), dy_planar })
     }
 
     fn contraction(&self, value: Value) -> Option<Form> {
@@ -203,9 +204,8 @@ impl Fuser<'_> {
             let chunks = if wanted.size <= self.target.chunked_weight_floats { self.target.chunks } else { 1 };
             return Some(Form::ConvWeight { geometry, planar, chunks });
         }
-        // The input gradient reads the output's gradient in channel blocks.
-        let dy_planar = role == ConvRole::Input && !super::layout::is_blocked(&graph.shape(node.inputs[0]).dims);
-        (!dy_planar).then_some(Form::Conv { role, geometry, planar: planar && role == ConvRole::Forward })
+        let planar = !super::layout::is_blocked(&graph.shape(node.inputs[0]).dims);
+        Some(Form::Conv { role, geometry, planar })
     }
 
     /// Whether the value lies in the standard layout, as vector loops expect.

@@ -138,7 +138,7 @@ const fn launch(name: &'static str, tasks: fn(usize) -> usize, entry: Entry) -> 
         name,
         layers: "fc",
         ops: "contract",
-        args: &[Arg { space: Space::Batch, offset: LOGITS }],
+        args: &[Arg { space: Space::Batch, offset: LOGITS }, Arg { space: Space::Grads, offset: WEIGHT }],
         tasks,
         entry: [entry; 3],
     }
@@ -186,7 +186,7 @@ unsafe fn backward(cx: &Ctx, _: usize, o: usize) {
         *cx.grads(BIAS + o) = (0..cx.batch).map(gradient).sum();
         for i in 0..4 {
             let product = |sample: usize| gradient(sample) * *cx.port(0).add(sample * 4 + i);
-            *cx.grads(WEIGHT + i * 16 + o) = (0..cx.batch).map(product).sum();
+            *cx.arg(1).add(i * 16 + o) = (0..cx.batch).map(product).sum();
         }
     }
 }

@@ -73,7 +73,9 @@ impl Writer<'_> {
             Form::Conv { role, geometry, planar } => templates::conv(self, *role, geometry, *planar),
             Form::ConvWeight { geometry, planar, chunks } => templates::conv_weight(self, geometry, *planar, *chunks),
             Form::DenseTransposed(dense) => templates::dense_transposed(self, *dense),
-            Form::ConvFlipped { geometry, planar } => templates::conv_flipped(self, geometry, *planar),
+            Form::ConvFlipped { geometry, planar, dy_planar } => {
+                templates::conv_flipped(self, geometry, *planar, *dy_planar)
+            }
             Form::Window { op, axes, iter } => templates::window(self, *op, axes, *iter),
             Form::Scalar => scalar::scalar(self),
         }

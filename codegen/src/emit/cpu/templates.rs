@@ -261,7 +261,7 @@ fn conv_text(g: &ConvGeometry, planar: bool) -> TokenStream {
 }
 
 /// The input gradient as a convolution of the output's gradient: channels exchanged, kernel flipped, stride as spread.
-fn adjoint_text(g: &ConvGeometry) -> TokenStream {
+fn adjoint_text(g: &ConvGeometry, planar: bool) -> TokenStream {
     let (channels, outputs) = (g.outputs, g.channels);
     let (input, output, kernel) = (pair(g.output), pair(g.input), pair(g.kernel));
     let (spread, dilation) = (pair(g.stride), pair(g.dilation));
@@ -271,7 +271,7 @@ fn adjoint_text(g: &ConvGeometry) -> TokenStream {
     quote! {
         Conv {
             channels: #channels, outputs: #outputs, input: #input, output: #output, kernel: #kernel, stride: [1, 1],
-            padding: #padding, dilation: #dilation, spread: #spread, planar: false,
+            padding: #padding, dilation: #dilation, spread: #spread, planar: #planar,
         }
     }
 }
@@ -282,7 +282,8 @@ pub fn conv(w: &Writer, role: ConvRole, geometry: &ConvGeometry, planar: bool) -
     let mut args = Args::default();
     let (x, x_sample) = pointer(w, node.inputs[0], &mut args);
     let (weight, _) = pointer(w, node.inputs[1], &mut args);
-    let descriptor = if role == ConvRole::Forward { conv_text(geometry, planar) } else { adjoint_text(geometry) };
+    let descriptor =
+        if role == ConvRole::Forward { conv_text(geometry, planar) } else { adjoint_text(geometry, planar) };
     let at = At::of(Iter::channelwise(&node.ty.shape));
     let place = usual_place(&at);
     let Sink { item, value } = sink(w, at, &[(value, name("acc"))], place, &mut args);
@@ -295,13 +296,13 @@ pub fn conv(w: &Writer, role: ConvRole, geometry: &ConvGeometry, planar: bool) -
     vec![launch]
 }
 
-pub fn conv_flipped(w: &Writer, geometry: &ConvGeometry, planar: bool) -> Vec<Launch> {
+pub fn conv_flipped(w: &Writer, geometry: &ConvGeometry, planar: bool, dy_planar: bool) -> Vec<Launch> {
     let value = w.kernel.nodes[0];
     let mut args = Args::default();
     let (from, _) = pointer(w, w.s.graph().node(value).inputs[0], &mut args);
     let to = args.pointer(Arg::Value(value));
     let descriptor = conv_text(geometry, planar);
-    let body = quote!(flip_weights(&D, false, #from, #to, task););
+    let body = quote!(flip_weights(&D, #dy_planar, #from, #to, task););
     vec![w.launch_with("flip", args, quote!(Conv = #descriptor), quote!(flip_tasks(&D)), body)]
 }
 
