@@ -118,8 +118,10 @@ impl<'a> Host<'a> {
                 quote!(type #word = #ty;)
             });
         let functions = functions();
-        let implemented = if self.is_family() { quote!(__Member) } else { quote!(::kiln::__private::Network) };
-        let header = quote_spanned!(self.ident.span()=> impl #implemented for #own);
+        let span = self.ident.span();
+        let implemented =
+            if self.is_family() { quote_spanned!(span=> __Member) } else { quote!(::kiln::__private::Network) };
+        let header = quote_spanned!(span=> #[automatically_derived] impl #implemented for #own);
         quote! {
             const #plan_const: &'static ::kiln::__private::plan::Plan = #plan;
 
@@ -133,7 +135,6 @@ impl<'a> Host<'a> {
                 #functions
             }
 
-            #[automatically_derived]
             #header {
                 #(#types)*
                 const NAME: &'static str = #name;
