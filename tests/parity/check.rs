@@ -216,7 +216,8 @@ fn interpret(program: &Program, leaves: &HashMap<Leaf, Tensor>, batch: usize, wa
 fn close(found: &[f64], expected: &[f64], what: &str) {
     assert_eq!(found.len(), expected.len(), "{what}: number of values");
     let scale = expected.iter().fold(1e-3f64, |m, x| m.max(x.abs()));
-    let wrong = |(f, e): &(&f64, &f64)| !((*f - *e).abs() <= 5e-5 * scale + 1e-6);
+    // The difference of what is not a number is none, and wrong too.
+    let wrong = |(f, e): &(&f64, &f64)| (*f - *e).is_nan() || (*f - *e).abs() > 5e-5 * scale + 1e-6;
     let count = found.iter().zip(expected).filter(wrong).count();
     if let Some(i) = found.iter().zip(expected).position(|pair| wrong(&pair)) {
         panic!("{what}[{i}]: expected {}, found {} ({count} wrong, largest {scale})", expected[i], found[i]);
