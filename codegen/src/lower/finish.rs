@@ -57,7 +57,11 @@ impl Lowering<'_> {
                 several => {
                     let names: Vec<&str> = several.iter().flatten().map(|(name, _)| name.as_str()).collect();
                     let message = format!("the loss has {} terms, so `forward` has no default result", several.len());
-                    let help = format!("say what it returns: `output {};`", names.first().unwrap_or(&"name"));
+                    // A prediction of no name is called `output`.
+                    let help = match names.iter().find(|name| **name != "output") {
+                        Some(name) => format!("say what it returns: `output {name};`"),
+                        None => "name the line that gives it and say so: `logits: …; output logits;`".to_string(),
+                    };
                     self.errors.push(Diagnostic::new(loss.source, message).help(help));
                     return None;
                 }
