@@ -85,8 +85,9 @@ pub fn close(what: &str, found: &[f32], expected: &[f32]) {
     let difference = norm(&mut found.iter().zip(expected).map(|(&a, &b)| f64::from(a) - f64::from(b)));
     let size = norm(&mut expected.iter().map(|&x| f64::from(x)));
     let accepted = TOLERANCE * size + ZERO * (expected.len() as f64).sqrt();
-    // Not `difference > accepted`, which a NaN passes.
-    if !(difference <= accepted) {
+    // A NaN is not near.
+    let near = difference <= accepted;
+    if !near {
         let worst = (0..found.len()).max_by(|&i, &j| {
             let error = |i: usize| (found[i] - expected[i]).abs();
             error(i).total_cmp(&error(j))

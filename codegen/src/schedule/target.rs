@@ -8,8 +8,6 @@ pub struct Target {
     pub name: &'static str,
     /// Whether nodes may share kernels; off gives one kernel per primitive.
     pub fusion: bool,
-    /// Most values an epilogue may store besides the template's own result.
-    pub epilogue_stores: usize,
     /// A batch reduction is cut into this many partial sums, a function of nothing but the batch.
     pub chunks: usize,
     /// A weight gradient above this many floats is not given partial sums, but tasks over its blocks.
@@ -23,7 +21,6 @@ impl Target {
         Target {
             name: "cpu",
             fusion: fusion != Fusion::Off,
-            epilogue_stores: 4,
             chunks: 16,
             chunked_weight_floats: 1 << 17,
             guards: vec![usize::MAX],

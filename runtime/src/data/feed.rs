@@ -13,6 +13,11 @@ pub trait Feed: Clone + Send + Sync + 'static {
     /// Samples.
     fn len(&self) -> usize;
 
+    /// Whether there is no sample.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// `out` becomes these samples in this order. Allocates nothing where `out` has the capacity.
     ///
     /// # Panics

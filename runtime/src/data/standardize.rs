@@ -51,7 +51,7 @@ impl<I: Dense> Standardizer<I> {
     }
 
     fn fit(inputs: &I, run: usize) -> Result<Self, Error> {
-        if inputs.len() == 0 {
+        if inputs.is_empty() {
             return Err(Error::empty("the data set to fit a standardizer on"));
         }
         let (groups, values) = (I::SIZE / run, inputs.values());

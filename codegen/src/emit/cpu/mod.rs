@@ -241,13 +241,13 @@ fn program(p: &Planned, params: &ParamPlan, target: &Target, kernels: &mut Kerne
         None => quote!(::core::option::Option::None),
     };
     let roots = &s.program.roots;
-    let outputs = roots.outputs.iter().map(|v| stored(*v));
+    let outputs: Vec<TokenStream> = roots.outputs.iter().map(|v| stored(*v)).collect();
     let (loss, correct) = (optional(roots.loss), optional(roots.correct));
     let (batch_floats, fixed_floats) = (p.memory.batch_floats, p.memory.fixed_floats);
-    quote! {
-        Program {
-            variants: &[Variant {
-                max_batch: usize::MAX,
+    let variants = target.guards.iter().map(|guard| {
+        quote! {
+            Variant {
+                max_batch: #guard,
                 batch_floats: #batch_floats,
                 fixed_floats: #fixed_floats,
                 worker_floats: { use ::kiln::__private::cpu::*; largest(&[#(#scratch),*]) },
@@ -255,9 +255,10 @@ fn program(p: &Planned, params: &ParamPlan, target: &Target, kernels: &mut Kerne
                 outputs: &[#(#outputs),*],
                 loss: #loss,
                 correct: #correct,
-            }],
+            }
         }
-    }
+    });
+    quote!(Program { variants: &[#(#variants),*] })
 }
 
 fn place(s: &Schedule, memory: &Memory, params: &ParamPlan, value: crate::graph::Value) -> (TokenStream, usize) {
