@@ -76,7 +76,12 @@ impl<'a> Host<'a> {
 
     /// `Mlp<8>`
     fn member_type(&self, member: &Member) -> TokenStream {
-        let (ident, values) = (&self.ident, member.values.iter().map(|v| Literal::i64_unsuffixed(*v)));
+        let ident = &self.ident;
+        let values = member.values.iter().map(|value| {
+            let mut value = Literal::i64_unsuffixed(*value);
+            value.set_span(ident.span());
+            value
+        });
         if self.is_family() { quote_spanned!(ident.span()=> #ident<#(#values),*>) } else { quote!(#ident) }
     }
 

@@ -129,7 +129,7 @@ pub fn inverse_root(fan_in: usize) -> Init {
     Init::Uniform { low: -bound, high: bound }
 }
 
-/// A loss per sample, [1]-like, as the scalar mean over the batch.
+/// A loss per sample, of shape `[1]`, as the scalar mean over the batch.
 pub fn mean_over_batch(site: &mut Site, per_sample: Value) -> Value {
     let sum = site.b.sum(per_sample, &[], true);
     let sum = site.b.reshape(sum, &[]);
