@@ -7,6 +7,7 @@ use kiln_codegen::autodiff::gradients;
 use kiln_codegen::graph::op::{Leaf, Op};
 use kiln_codegen::graph::verify::verify;
 use kiln_codegen::lower::frontend;
+use std::fmt::Write;
 
 #[test]
 fn random_declarations_lower_and_differentiate() {
@@ -25,4 +26,34 @@ fn random_declarations_lower_and_differentiate() {
             verify(&graph).unwrap_or_else(|why| panic!("{text}\n{why}"));
         }
     }
+}
+
+/// `tests/random/networks.rs`: the small ones among the first declarations. Parity there compiles them for real.
+fn networks() -> String {
+    const COUNT: usize = 24;
+    let small = |text: &String| text.matches(';').count() <= 8 && text.len() < 420;
+    let mut text = "// Written by `KILN_BLESS=1 cargo test -p kiln-codegen --test random`.\n\n".to_string();
+    for (k, (seed, network)) in
+        (0..).map(|s| (s, declarations::declaration(s))).filter(|n| small(&n.1)).take(COUNT).enumerate()
+    {
+        let body =
+            network.trim_start_matches("pub Random ").replace("; ", ";\n    ").replace("{ input", "{\n    input");
+        let body = body.strip_suffix('}').unwrap().trim_end();
+        // The unfused twin costs as much again to compile.
+        let (name, twin) =
+            if k % 3 == 0 { ("parity", format!(" Random{seed}Unfused")) } else { ("fused", String::new()) };
+        writeln!(text, "{name}! {{ random_{seed} Random{seed}{twin} {body}\n}} }}\n").unwrap();
+    }
+    text.truncate(text.trim_end().len());
+    text + "\n"
+}
+
+#[test]
+fn the_compiled_ones_are_what_the_generator_gives() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/random/networks.rs");
+    if std::env::var_os("KILN_BLESS").is_some() {
+        std::fs::write(&path, networks()).unwrap();
+    }
+    let found = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(found == networks(), "the generator has changed: KILN_BLESS=1 cargo test -p kiln-codegen --test random");
 }
