@@ -28,24 +28,38 @@ fn random_declarations_lower_and_differentiate() {
     }
 }
 
+/// One line for each outer statement.
+fn lines(body: &str) -> String {
+    let (mut depth, mut text) = (0, String::new());
+    for part in body.split_inclusive([';', '{', '}']) {
+        let (part, last) = (part.trim(), part.chars().last());
+        let outer = depth == 1;
+        depth += i32::from(last == Some('{')) - i32::from(last == Some('}'));
+        text += match (outer, part) {
+            (true, "}") => "\n",
+            (true, _) => "\n    ",
+            (false, _) if text.is_empty() => "",
+            (false, _) => " ",
+        };
+        text += part;
+    }
+    text
+}
+
 /// `tests/random/networks.rs`: the small ones among the first declarations. Parity there compiles them for real.
 fn networks() -> String {
     const COUNT: usize = 24;
-    let small = |text: &String| text.matches(';').count() <= 8 && text.len() < 420;
-    let mut text = "// Written by `KILN_BLESS=1 cargo test -p kiln-codegen --test random`.\n\n".to_string();
-    for (k, (seed, network)) in
-        (0..).map(|s| (s, declarations::declaration(s))).filter(|n| small(&n.1)).take(COUNT).enumerate()
-    {
-        let body =
-            network.trim_start_matches("pub Random ").replace("; ", ";\n    ").replace("{ input", "{\n    input");
-        let body = body.strip_suffix('}').unwrap().trim_end();
+    let small = |text: &str| text.matches(';').count() <= 8 && text.len() < 420;
+    let mut text = "// Written by `KILN_BLESS=1 cargo test -p kiln-codegen --test random`.\n".to_string();
+    let declared = (0..).map(|seed| (seed, declarations::declaration(seed))).filter(|(_, text)| small(text));
+    for (k, (seed, network)) in declared.take(COUNT).enumerate() {
+        let body = lines(network.trim_start_matches("pub Random "));
         // The unfused twin costs as much again to compile.
-        let (name, twin) =
-            if k % 3 == 0 { ("parity", format!(" Random{seed}Unfused")) } else { ("fused", String::new()) };
-        writeln!(text, "{name}! {{ random_{seed} Random{seed}{twin} {body}\n}} }}\n").unwrap();
+        let twin = if k % 3 == 0 { format!(" Random{seed}Unfused") } else { String::new() };
+        let check = if k % 3 == 0 { "parity" } else { "fused" };
+        writeln!(text, "\n{check}! {{ random_{seed} Random{seed}{twin} {body} }}").unwrap();
     }
-    text.truncate(text.trim_end().len());
-    text + "\n"
+    text
 }
 
 #[test]
