@@ -7,6 +7,7 @@ use kiln_codegen::autodiff::gradients;
 use kiln_codegen::graph::op::{Leaf, Op};
 use kiln_codegen::graph::verify::verify;
 use kiln_codegen::lower::frontend;
+use std::fmt::Write;
 
 #[test]
 fn random_declarations_lower_and_differentiate() {
@@ -25,4 +26,48 @@ fn random_declarations_lower_and_differentiate() {
             verify(&graph).unwrap_or_else(|why| panic!("{text}\n{why}"));
         }
     }
+}
+
+/// One line for each outer statement.
+fn lines(body: &str) -> String {
+    let (mut depth, mut text) = (0, String::new());
+    for part in body.split_inclusive([';', '{', '}']) {
+        let (part, last) = (part.trim(), part.chars().last());
+        let outer = depth == 1;
+        depth += i32::from(last == Some('{')) - i32::from(last == Some('}'));
+        text += match (outer, part) {
+            (true, "}") => "\n",
+            (true, _) => "\n    ",
+            (false, _) if text.is_empty() => "",
+            (false, _) => " ",
+        };
+        text += part;
+    }
+    text
+}
+
+/// `tests/random/networks.rs`: the small ones among the first declarations. Parity there compiles them for real.
+fn networks() -> String {
+    const COUNT: usize = 24;
+    let small = |text: &str| text.matches(';').count() <= 8 && text.len() < 420;
+    let mut text = "// Written by `KILN_BLESS=1 cargo test -p kiln-codegen --test random`.\n".to_string();
+    let declared = (0..).map(|seed| (seed, declarations::declaration(seed))).filter(|(_, text)| small(text));
+    for (k, (seed, network)) in declared.take(COUNT).enumerate() {
+        let body = lines(network.trim_start_matches("pub Random "));
+        // The unfused twin costs as much again to compile.
+        let twin = if k % 3 == 0 { format!(" Random{seed}Unfused") } else { String::new() };
+        let check = if k % 3 == 0 { "parity" } else { "fused" };
+        writeln!(text, "\n{check}! {{ random_{seed} Random{seed}{twin} {body} }}").unwrap();
+    }
+    text
+}
+
+#[test]
+fn the_compiled_ones_are_what_the_generator_gives() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/random/networks.rs");
+    if std::env::var_os("KILN_BLESS").is_some() {
+        std::fs::write(&path, networks()).unwrap();
+    }
+    let found = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(found == networks(), "the generator has changed: KILN_BLESS=1 cargo test -p kiln-codegen --test random");
 }

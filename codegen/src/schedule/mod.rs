@@ -12,9 +12,10 @@ pub mod place;
 pub mod prepare;
 pub mod program;
 pub mod target;
+pub mod verify;
 
 use crate::graph::op::Op;
-use crate::graph::{Graph, Module, Value};
+use crate::graph::{Graph, Module, Value, verify::verify as verify_graph};
 pub use form::{Access, Dense, Form, Iter, Reduced};
 pub use layout::Layout;
 pub use params::ParamPlan;
@@ -71,9 +72,12 @@ impl Kernel {
 /// A program through all decisions: placed and fused, verified.
 pub fn schedule(module: &Module, params: &ParamPlan, program: &Program, target: &Target) -> Schedule {
     let prepared = prepare::prepare(program, params);
+    debug_assert_eq!(verify_graph(&prepared.graph), Ok(()));
     let mut schedule = place::place(prepared, module, params);
+    debug_assert_eq!(verify_graph(schedule.graph()), Ok(()));
     fuse::fuse(&mut schedule, target);
     fuse::assign_storage(&mut schedule);
+    debug_assert_eq!(verify::verify(&schedule), Ok(()));
     schedule
 }
 
