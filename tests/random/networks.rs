@@ -4,8 +4,8 @@ parity! { random_2 Random2 Random2Unfused {
     input x: [14];
     target y: class<14>;
     Linear<17, bias = true>;
-    r1: Residual { Dropout<0.2>;
-     } Linear<2, bias = false>;
+    r1: Residual { Dropout<0.2>; }
+    Linear<2, bias = false>;
     head: Linear<14>;
     LogSoftmax;
     loss: Nll(_, y);
@@ -31,8 +31,8 @@ fused! { random_9 Random9 {
 parity! { random_12 Random12 Random12Unfused {
     input x: [8, 6, 10];
     target y: [18];
-    repeat 1 { Dropout<0.2>;
-     } Conv2d<7, [4, 3], stride = [2, 1], padding = [2, 2], dilation = 1, groups = 1, bias = true>;
+    repeat 1 { Dropout<0.2>; }
+    Conv2d<7, [4, 3], stride = [2, 1], padding = [2, 2], dilation = 1, groups = 1, bias = true>;
     Flatten;
     head: Linear<18>;
     Sigmoid;
@@ -53,10 +53,10 @@ fused! { random_18 Random18 {
 fused! { random_20 Random20 {
     input x: [22];
     target y: [13];
-    r1: Residual { BatchNorm;
-     } Linear<12, bias = true>;
-    repeat 1 { Dropout<0.2>;
-     } head: Linear<13>;
+    r1: Residual { BatchNorm; }
+    Linear<12, bias = true>;
+    repeat 1 { Dropout<0.2>; }
+    head: Linear<13>;
     loss: HalfSquare(_, y);
 } }
 
@@ -145,8 +145,8 @@ fused! { random_33 Random33 {
     input x: [17];
     target y: class<12>;
     Linear<16, bias = false>;
-    repeat 2 { Relu;
-     } head: Linear<12>;
+    repeat 2 { Relu; }
+    head: Linear<12>;
     loss: CrossEntropy<label_smoothing = 0.1>(_, y);
 } }
 
@@ -223,8 +223,8 @@ parity! { random_49 Random49 Random49Unfused {
 fused! { random_51 Random51 {
     input x: [26];
     target y: class<10>;
-    repeat 2 { LeakyRelu<0.2>;
-     } Linear<13, bias = true>;
+    repeat 2 { LeakyRelu<0.2>; }
+    Linear<13, bias = true>;
     head: Linear<10>;
     loss: CrossEntropy<label_smoothing = 0.1>(_, y);
 } }
