@@ -176,7 +176,8 @@ fn every_layer_is_entered_documented_and_tested() {
 fn files_stay_readable() {
     let mut wrong = Vec::new();
     for folder in ["codegen", "macros/src", "runtime/src", "examples", "tests", "benches"] {
-        for file in sources(folder) {
+        // What the compiler printed, kept to be compared, is not written to be read as a source.
+        for file in sources(folder).into_iter().filter(|file| !file.contains("golden/")) {
             let text = read(&file);
             let lines = text.lines().count();
             let head: String = text.lines().take_while(|line| line.starts_with("//!")).collect();
