@@ -257,12 +257,18 @@ impl Pool {
 
     /// Copy `expr` into this pool with its operands replaced by `inputs`. `index(axis)` stays as it is.
     pub fn import(&mut self, expr: &Expr, inputs: &[Id]) -> Id {
+        self.import_with(expr, inputs, &mut |pool, axis| pool.index(axis))
+    }
+
+    /// As `import`, with `index(axis)` replaced too.
+    pub fn import_with(&mut self, expr: &Expr, inputs: &[Id], index: &mut dyn FnMut(&mut Pool, usize) -> Id) -> Id {
         let mut map: Vec<Id> = Vec::with_capacity(expr.nodes.len());
         for node in &expr.nodes {
             let at = |id: Id| map[id.0 as usize];
             let new = match *node {
                 Scalar::Input(i) => inputs[i as usize],
-                Scalar::Const(_) | Scalar::Index(_) | Scalar::Uniform(_) => self.push(*node),
+                Scalar::Index(axis) => index(self, axis as usize),
+                Scalar::Const(_) | Scalar::Uniform(_) => self.push(*node),
                 Scalar::Unary(op, a) => self.unary(op, at(a)),
                 Scalar::Binary(op, a, b) => self.binary(op, at(a), at(b)),
                 Scalar::Select(c, a, b) => self.select(at(c), at(a), at(b)),

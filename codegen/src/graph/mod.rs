@@ -116,6 +116,23 @@ impl Graph {
         self.values().find(|v| self.node(*v).op == Op::Leaf(leaf))
     }
 
+    /// The graph of only these nodes, and where each of them is now. What they read must be among them.
+    pub fn compacted(&self, needed: &[bool]) -> (Graph, Vec<Value>) {
+        let mut graph = Graph::default();
+        let mut place = vec![Value(u32::MAX); self.nodes.len()];
+        for value in self.values().filter(|v| needed[v.index()]) {
+            let mut node = self.node(value).clone();
+            for input in &mut node.inputs {
+                *input = place[input.index()];
+            }
+            place[value.index()] = Value(graph.nodes.len() as u32);
+            graph.nodes.push(node);
+            graph.sources.push(self.sources[value.index()]);
+            graph.layers.push(self.layers[value.index()].clone());
+        }
+        (graph, place)
+    }
+
     /// Which nodes `roots` need, as flags by node.
     pub fn reachable(&self, roots: &[Value]) -> Vec<bool> {
         let mut needed = vec![false; self.nodes.len()];

@@ -140,19 +140,12 @@ impl Pass {
 fn prune(mode: &mut Mode) {
     let mut roots = mode.outputs.clone();
     roots.extend(mode.loss.iter().chain(&mode.correct).chain(&mode.assigns));
-    let needed = mode.graph.reachable(&roots);
-    let old = std::mem::take(&mut mode.graph);
-    let mut map = vec![Value(0); old.nodes.len()];
-    for (i, node) in old.nodes.into_iter().enumerate() {
-        if !needed[i] && !matches!(node.op, Op::Leaf(_)) {
-            continue;
-        }
-        map[i] = Value(mode.graph.nodes.len() as u32);
-        let inputs = node.inputs.iter().map(|v| map[v.index()]).collect();
-        mode.graph.nodes.push(Node { inputs, ..node });
-        mode.graph.sources.push(old.sources[i]);
-        mode.graph.layers.push(old.layers[i].clone());
+    let mut needed = mode.graph.reachable(&roots);
+    for (keep, node) in needed.iter_mut().zip(&mode.graph.nodes) {
+        *keep |= matches!(node.op, Op::Leaf(_));
     }
+    let (graph, map) = mode.graph.compacted(&needed);
+    mode.graph = graph;
     let moved = |v: &mut Value| *v = map[v.index()];
     mode.outputs.iter_mut().for_each(moved);
     mode.loss.iter_mut().for_each(moved);

@@ -32,8 +32,7 @@ pub fn prepare(program: &Program, params: &ParamPlan) -> Program {
     let roots = program.roots.map(|v| new[v.index()]);
     // Folding may have left nodes behind.
     let needed = build.graph.reachable(&roots.all());
-    let graph = build.graph;
-    let (graph, place) = compact(&graph, &needed);
+    let (graph, place) = build.graph.compacted(&needed);
     Program { kind: program.kind, graph, roots: roots.map(|v| place[v.index()]) }
 }
 
@@ -132,20 +131,4 @@ fn reads_port(node: &Node, graph: &Graph) -> bool {
         Op::Move(_) => true,
         _ => false,
     }
-}
-
-fn compact(graph: &Graph, needed: &[bool]) -> (Graph, Vec<Value>) {
-    let mut out = Graph::default();
-    let mut place = vec![Value(u32::MAX); graph.nodes.len()];
-    for value in graph.values().filter(|v| needed[v.index()]) {
-        let mut node = graph.node(value).clone();
-        for input in &mut node.inputs {
-            *input = place[input.index()];
-        }
-        place[value.index()] = Value(out.nodes.len() as u32);
-        out.nodes.push(node);
-        out.sources.push(graph.sources[value.index()]);
-        out.layers.push(graph.layers[value.index()].clone());
-    }
-    (out, place)
 }

@@ -1,7 +1,7 @@
 //! The element-wise part of a kernel: loads, expressions and stores at one vector of elements.
 
 use super::expr;
-use crate::graph::expr::{Expr, Id, Pool, Scalar, Unary};
+use crate::graph::expr::{Expr, Id, Pool, Scalar};
 use crate::graph::op::Op;
 use crate::graph::{DType, Value};
 use crate::schedule::form::{Access, Iter, access};
@@ -176,27 +176,15 @@ impl<'a> Eval<'a> {
 
     /// The expression with `index(axis)` resolved for a node of extents `dims`.
     fn import(&mut self, expr: &Expr, inputs: &[Id], dims: &[usize]) -> Id {
-        let mut map: Vec<Id> = Vec::with_capacity(expr.nodes().len());
-        for node in expr.nodes() {
-            let of = |id: &Id| map[id.0 as usize];
-            let id = match node {
-                Scalar::Input(i) => inputs[*i as usize],
-                Scalar::Const(bits) => self.pool.constant(f64::from_bits(*bits)),
-                Scalar::Index(axis) => self.index(*axis as usize, dims),
-                Scalar::Uniform(u) => self.pool.uniform(*u),
-                Scalar::Unary(Unary::Float, a) => self.pool.unary(Unary::Float, of(a)),
-                Scalar::Unary(op, a) => self.pool.unary(*op, of(a)),
-                Scalar::Binary(op, a, b) => self.pool.binary(*op, of(a), of(b)),
-                Scalar::Select(c, a, b) => self.pool.select(of(c), of(a), of(b)),
-            };
-            map.push(id);
-        }
-        map[map.len() - 1]
+        let mut pool = std::mem::take(&mut self.pool);
+        let id = pool.import_with(expr, inputs, &mut |pool, axis| self.index(pool, axis, dims));
+        self.pool = pool;
+        id
     }
 
-    fn index(&mut self, axis: usize, dims: &[usize]) -> Id {
+    fn index(&mut self, pool: &mut Pool, axis: usize, dims: &[usize]) -> Id {
         if dims[axis] == 1 {
-            return self.pool.constant(0.0);
+            return pool.constant(0.0);
         }
         let stride: usize = if axis == 0 { 0 } else { dims[axis + 1..].iter().product() };
         if let Some(id) = self.indices.get(&(axis, stride)) {
@@ -211,7 +199,8 @@ impl<'a> Eval<'a> {
             let (p, extent) = (self.at.pixel_or_zero(), dims[axis]);
             quote!(s.splat((#p / #stride % #extent) as f32))
         };
-        let id = self.leaf(tokens);
+        let id = pool.input(self.leaves.len());
+        self.leaves.push(tokens);
         self.indices.insert((axis, stride), id);
         id
     }

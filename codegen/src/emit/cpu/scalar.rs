@@ -464,25 +464,16 @@ impl Elements<'_, '_> {
 }
 
 fn import(e: &Expr, inputs: &[Id], at: Index, dims: &[usize], lazy: &mut Lazy) -> Id {
-    let mut map: Vec<Id> = Vec::with_capacity(e.nodes().len());
-    for node in e.nodes() {
-        let of = |id: &Id| map[id.0 as usize];
-        let id = match node {
-            Scalar::Input(i) => inputs[*i as usize],
-            Scalar::Const(bits) => lazy.pool.constant(f64::from_bits(*bits)),
-            Scalar::Index(axis) if dims[*axis as usize] == 1 => lazy.pool.constant(0.0),
-            Scalar::Index(axis) => {
-                let i = &at[*axis as usize];
-                lazy.leaf(quote!((#i as f32)))
-            }
-            Scalar::Uniform(u) => lazy.pool.uniform(*u),
-            Scalar::Unary(op, a) => lazy.pool.unary(*op, of(a)),
-            Scalar::Binary(op, a, b) => lazy.pool.binary(*op, of(a), of(b)),
-            Scalar::Select(c, a, b) => lazy.pool.select(of(c), of(a), of(b)),
-        };
-        map.push(id);
-    }
-    map[map.len() - 1]
+    let Lazy { pool, leaves, .. } = lazy;
+    pool.import_with(e, inputs, &mut |pool, axis| {
+        if dims[axis] == 1 {
+            return pool.constant(0.0);
+        }
+        let i = &at[axis];
+        let id = pool.input(leaves.len());
+        leaves.push(quote!((#i as f32)));
+        id
+    })
 }
 
 fn three(at: Index<'_>) -> [&TokenStream; 3] {
