@@ -271,6 +271,7 @@ unsafe fn address(cx: &Ctx, space: Space, offset: usize) -> *mut f32 {
             Space::Params => cx.params(offset),
             Space::Grads => cx.grads(offset),
             Space::State => cx.states(offset),
+            Space::Optimizer(_) => std::ptr::null_mut(),
         }
     }
 }

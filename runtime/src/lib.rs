@@ -67,6 +67,7 @@ pub mod __private {
     pub use crate::device::cpu::{self, Ctx, Entry, Portable, Simd};
     #[cfg(target_arch = "x86_64")]
     pub use crate::device::cpu::{Avx2, Avx512};
+    pub use crate::device::cuda;
     pub use crate::network::{NO_PLAN, receive_one, same_lengths, training_bytes};
     pub use crate::optim::UpdateRule;
     pub use crate::plan;

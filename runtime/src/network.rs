@@ -4,7 +4,7 @@ use crate::data::{Feed, Receive};
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::model::Model;
-use crate::plan::{Plan, Program, VERSION};
+use crate::plan::{Cuda, Plan, Program, VERSION};
 use crate::summary::Summary;
 use std::path::Path;
 
@@ -68,6 +68,7 @@ pub static NO_PLAN: Plan = Plan {
     evaluate: None,
     gradients: None,
     step: None,
+    cuda: Cuda::NONE,
 };
 
 /// Bytes of the batch arena that a training step needs per sample (of inference, where nothing can be trained).

@@ -6,7 +6,7 @@
 use crate::device::cpu::Ctx;
 
 /// Changes whenever emitted code and this file must change together.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// One canonical axis of a [`Layout`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +99,9 @@ pub enum Space {
     Params,
     Grads,
     State,
+    /// What the optimizer remembers between steps, arena number so and so; parallel to the trainable parameters. On the
+    /// CPU no kernel of a network sees it.
+    Optimizer(usize),
 }
 
 /// A pointer that a kernel is given.
@@ -195,4 +198,161 @@ pub struct Plan {
     pub gradients: Option<Program>,
     /// As `gradients`, and running statistics are updated. The optimizer's pass follows it.
     pub step: Option<Program>,
+    /// The same network for CUDA.
+    pub cuda: Cuda,
+}
+
+/// Parameters and running statistics in the order of one target.
+#[derive(Clone, Copy, Debug)]
+pub struct Weights {
+    pub params: &'static [Tensor],
+    pub param_floats: usize,
+    /// A prefix of the parameter arena.
+    pub trainable_floats: usize,
+    pub states: &'static [Tensor],
+    pub state_floats: usize,
+}
+
+impl Plan {
+    /// Parameters and running statistics as the CPU has them.
+    pub fn weights(&self) -> Weights {
+        Weights {
+            params: self.params,
+            param_floats: self.param_floats,
+            trainable_floats: self.trainable_floats,
+            states: self.states,
+            state_floats: self.state_floats,
+        }
+    }
+}
+
+/// How contractions multiply on CUDA. Sums, statistics, activations in memory and master weights are f32 in all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precision {
+    /// Exact: fused multiply-adds in single precision.
+    F32,
+    /// Tensor cores; operands rounded to 10 bits of mantissa.
+    Tf32,
+    /// Tensor cores; operands rounded to bfloat16.
+    Bf16,
+}
+
+/// A network for CUDA: kernels as text, and programs that launch them.
+#[derive(Clone, Copy)]
+pub struct Cuda {
+    pub precision: Precision,
+    pub weights: Weights,
+    /// Distinct kernels of all programs.
+    pub kernels: &'static [CudaKernel],
+    pub infer: CudaProgram,
+    /// `None` without a loss, like the next two.
+    pub evaluate: Option<CudaProgram>,
+    /// Training mode: loss, correct and the gradient arena; changes nothing else.
+    pub gradients: Option<CudaProgram>,
+    /// Training mode, and running statistics and parameters are updated: kernels that make a gradient apply the optimizer
+    /// to it at once. The gradient arena is not written then.
+    pub step: Option<CudaProgram>,
+    /// Parts of the trainable arena that no kernel of `step` updates in its epilogue: their gradients are stored, and the
+    /// optimizer's own pass follows.
+    pub rest: &'static [Range],
+}
+
+/// A part of the trainable arena.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Range {
+    pub offset: usize,
+    pub floats: usize,
+    /// Whether weight decay applies.
+    pub decay: bool,
+}
+
+/// One kernel as CUDA C++, without prelude and templates.
+///
+/// ```text
+/// namespace dense_forward_5b1f… {
+///   struct A { … };  struct B { … };  struct Sink { … };
+///   KILN_DEV void phase(const KilnLaunch<5, 1>& launch, u32 cta, u32 ctas, KilnShared shared) { … }
+/// }
+/// KILN_KERNEL(dense_forward_5b1f…, 256, 5, 1)
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct CudaKernel {
+    /// The function's name: its form and a hash of its text, so that equal kernels are one across programs and networks.
+    pub name: &'static str,
+    pub text: &'static str,
+    /// Threads per block.
+    pub threads: usize,
+    /// Dynamic shared memory in bytes.
+    pub shared: usize,
+    /// Whether its text names `KilnOptimizer`: it is compiled for each optimizer, and once with a functor that stores the
+    /// gradient instead (`gradients`, and steps whose update comes later).
+    pub updates: bool,
+}
+
+/// What a launch does with a region of memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    Read,
+    Write,
+    ReadWrite,
+}
+
+/// A pointer that a CUDA kernel is given, and how far it reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CudaArg {
+    pub space: Space,
+    pub offset: usize,
+    /// Floats behind it: per sample in the spaces `Batch` and `Port`, else in all.
+    pub floats: usize,
+    pub access: Access,
+}
+
+/// One graph node.
+#[derive(Clone, Copy)]
+pub struct CudaLaunch {
+    /// In [`Cuda::kernels`].
+    pub kernel: usize,
+    /// Layers whose operations it holds: `features.0, features.1`.
+    pub layers: &'static str,
+    /// Fused operations in order: `conv.forward, map, map`.
+    pub ops: &'static str,
+    pub args: &'static [CudaArg],
+    /// For each phase merged into the kernel, how many pieces of work a batch has. A phase takes any number of blocks.
+    pub parts: &'static [fn(batch: usize) -> usize],
+    /// Earlier launches that must be complete before this one starts.
+    pub after: &'static [usize],
+}
+
+/// One way to run a program; the first whose guard holds is taken.
+#[derive(Clone, Copy)]
+pub struct CudaVariant {
+    /// Guard: batches up to this size.
+    pub max_batch: usize,
+    /// Arena size per sample of the padded batch.
+    pub batch_floats: usize,
+    pub fixed_floats: usize,
+    pub launches: &'static [CudaLaunch],
+    /// Parallel to [`Plan::outputs`]; empty in programs that return none.
+    pub outputs: &'static [Stored],
+    pub loss: Option<Stored>,
+    pub correct: Option<Stored>,
+}
+
+#[derive(Clone, Copy)]
+pub struct CudaProgram {
+    pub variants: &'static [CudaVariant],
+}
+
+impl Cuda {
+    /// Of a plan that was made for the CPU only; the engine refuses to run it on CUDA.
+    pub const NONE: Cuda = Cuda {
+        precision: Precision::F32,
+        weights: Weights { params: &[], param_floats: 0, trainable_floats: 0, states: &[], state_floats: 0 },
+        kernels: &[],
+        infer: CudaProgram { variants: &[] },
+        evaluate: None,
+        gradients: None,
+        step: None,
+        rest: &[],
+    };
 }

@@ -3,6 +3,8 @@
 //! Deliberately absent in this version: CUDA. `Device::Cuda(0)` can be written; a model there is an ordinary error.
 
 pub mod cpu;
+#[doc(hidden)]
+pub mod cuda;
 
 use crate::error::{Error, Result};
 use crate::plan::Level;

@@ -108,6 +108,7 @@ static PLAN: Plan = Plan {
     evaluate: Some(Program { variants: &[variant(&[FORWARD, LOSS], true)] }),
     gradients: Some(Program { variants: &[variant(&[FORWARD, LOSS, BACKWARD], true)] }),
     step: Some(Program { variants: &[variant(&[FORWARD, LOSS, BACKWARD, RUNNING], true)] }),
+    cuda: Cuda::NONE,
 };
 
 const fn variant(launches: &'static [Launch], loss: bool) -> Variant {

@@ -19,7 +19,7 @@ use quote::{format_ident, quote};
 use std::collections::HashMap;
 
 /// The version of `kiln::plan` that this prints.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// A program with its memory planned.
 pub struct Planned {
@@ -176,7 +176,8 @@ pub fn expand(module: &Module, params: &ParamPlan, programs: &[Planned], target:
             targets: &[#(#targets),*],
             outputs: &[#(#outputs),*],
             layers: &[#(#layers),*],
-            #(#fields),*
+            #(#fields,)*
+            cuda: Cuda::NONE,
         };
         &PLAN
     }}

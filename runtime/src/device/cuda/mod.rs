@@ -1,0 +1,17 @@
+//! CUDA: the engine's other half. Kernels come as text from the plan; templates lie here as `.cuh` files.
+
+mod accelerator;
+
+pub use accelerator::*;
+
+/// What every kernel's text stands on, behind the device's prelude: templates without any `#include`.
+pub const TEMPLATES: &str = concat!(
+    include_str!("templates/launch.cuh"),
+    include_str!("templates/random.cuh"),
+    include_str!("templates/reduce.cuh"),
+    include_str!("templates/gemm.cuh"),
+    include_str!("templates/conv.cuh"),
+);
+
+/// Device facilities for NVRTC: inline PTX behind the names that templates and kernels use.
+pub const PRELUDE: &str = include_str!("prelude.cuh");
