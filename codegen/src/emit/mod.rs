@@ -1,4 +1,5 @@
-//! Printing plans: `cpu` as Rust tokens, `host` as the types that a program sees. Nothing is decided here.
+//! Printing plans: `cpu` as Rust tokens, `cuda` as CUDA C++, `host` as the types that a program sees. Nothing is decided here.
 
 pub mod cpu;
+pub mod cuda;
 pub mod host;

@@ -6,7 +6,7 @@
 //! Every expression computes in `f32` (the interpreter in `f64`). Comparisons give a truth value, which only `Select`,
 //! `And`, `Or`, `Not` and `Float` take. Integer operands (class indices, argmax) arrive converted to float.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// Index of a node within one [`Pool`] or [`Expr`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -89,6 +89,19 @@ pub enum Scalar {
     Binary(Binary, Id, Id),
     /// `if truth { a } else { b }`, without evaluating a NaN of the other side into the result.
     Select(Id, Id, Id),
+}
+
+impl Scalar {
+    /// The nodes it computes with, in order.
+    pub fn operands(self) -> impl Iterator<Item = Id> {
+        let list = match self {
+            Scalar::Input(_) | Scalar::Const(_) | Scalar::Index(_) | Scalar::Uniform(_) => [None; 3],
+            Scalar::Unary(_, a) => [Some(a), None, None],
+            Scalar::Binary(_, a, b) => [Some(a), Some(b), None],
+            Scalar::Select(truth, a, b) => [Some(truth), Some(a), Some(b)],
+        };
+        list.into_iter().flatten()
+    }
 }
 
 /// A finished expression with one result. Nodes are in evaluation order, nothing unused; the last is the result.
@@ -276,6 +289,18 @@ impl Pool {
             map.push(new);
         }
         map[map.len() - 1]
+    }
+
+    /// The nodes that `roots` need, and they, each behind its operands.
+    pub fn reachable(&self, roots: &[Id]) -> BTreeSet<Id> {
+        let mut found = BTreeSet::new();
+        let mut open: Vec<Id> = roots.to_vec();
+        while let Some(id) = open.pop() {
+            if found.insert(id) {
+                open.extend(self.node(id).operands());
+            }
+        }
+        found
     }
 
     /// Take `root` and what it needs out as an expression.

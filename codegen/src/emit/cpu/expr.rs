@@ -5,7 +5,6 @@
 use crate::graph::expr::{Binary, Id, Pool, Scalar, Unary, Uniform};
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{format_ident, quote};
-use std::collections::BTreeSet;
 
 /// Statements that compute `roots`, and the names that hold them. `leaf` gives the vector of an input, index or uniform.
 pub fn print(
@@ -13,14 +12,8 @@ pub fn print(
     roots: &[Id],
     leaf: &mut dyn FnMut(Scalar) -> TokenStream,
 ) -> (TokenStream, Vec<TokenStream>) {
-    let mut needed = BTreeSet::new();
-    let mut open: Vec<Id> = roots.to_vec();
-    while let Some(id) = open.pop() {
-        if needed.insert(id) {
-            open.extend(operands(pool.node(id)).into_iter().flatten());
-        }
-    }
-    // A pool's nodes stand behind their operands; constants first, so that they are seen to be loop-invariant.
+    let needed = pool.reachable(roots);
+    // Constants first, so that they are seen to be loop-invariant.
     let is_constant = |id: &&Id| matches!(pool.node(**id), Scalar::Const(_));
     let order: Vec<Id> =
         needed.iter().filter(is_constant).chain(needed.iter().filter(|id| !is_constant(id))).copied().collect();
@@ -84,15 +77,6 @@ pub fn number(x: f64) -> TokenStream {
     } else {
         let x = literal(x);
         quote!(#x)
-    }
-}
-
-fn operands(node: Scalar) -> [Option<Id>; 3] {
-    match node {
-        Scalar::Input(_) | Scalar::Const(_) | Scalar::Index(_) | Scalar::Uniform(_) => [None; 3],
-        Scalar::Unary(_, a) => [Some(a), None, None],
-        Scalar::Binary(_, a, b) => [Some(a), Some(b), None],
-        Scalar::Select(truth, a, b) => [Some(truth), Some(a), Some(b)],
     }
 }
 

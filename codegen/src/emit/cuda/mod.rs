@@ -1,0 +1,3 @@
+//! The plan as CUDA C++: text over the templates and the prelude of the device.
+
+pub mod expr;
