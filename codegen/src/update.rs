@@ -25,22 +25,28 @@
 //!     fn without_decay(self) -> Self { … }
 //!     fn uniforms(&self, step: u64) -> [f32; 3] { … }
 //!     fn at<S: crate::device::cpu::Simd>(s: S, u: &[f32; 3], p: S::V, g: S::V, states: &mut [S::V]) -> S::V { … }
+//!     const CUDA: &'static str = "const float e0 = p; …";
 //! }
 //! ```
 //!
 //! What depends on hyper-parameters and step only is computed once a step, in double precision as PyTorch does it on the
-//! host, and reaches the loop as `uniforms`. `without_decay` sets `weight_decay`, where there is one, to 0. The paths are
+//! host, and reaches the loop as `uniforms`, at most 16 numbers. `CUDA` is the body of
+//! `float apply(const float* u, float p, float g, float& s0, float& s1)`, the same arithmetic. `without_decay` sets `weight_decay`, where there is one, to 0. The paths are
 //! those inside the crate `kiln`, which is the only user.
 
 use crate::diagnostics::{Diagnostic, Errors, Source};
-use crate::emit::cpu::expr::print;
+use crate::emit::{cpu, cuda};
 use crate::graph::expr::{Binary, Id, Pool, Scalar, Unary, Uniform};
 use crate::syntax::function::write::{Scope, Writer};
 use crate::syntax::function::{Block, Statement};
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote};
+use std::fmt::Write;
 use syn::parse::{ParseStream, Parser};
 use syn::{Attribute, Result, Token, Visibility, parenthesized};
+
+/// Room for `uniforms` in the device's memory: `kiln::device::cuda::Run`.
+const UNIFORMS: usize = 16;
 
 /// A rule as written.
 struct Rule {
@@ -142,6 +148,13 @@ fn write(rule: &Rule, errors: &mut Errors) -> Option<(Pool, Vec<Id>)> {
 fn expand(rule: &Rule, pool: Pool, results: &[Id]) -> TokenStream {
     let (body, roots, uniform) = split(&pool, results);
     let count = uniform.len();
+    if count > UNIFORMS {
+        let message = format!("`{}` has {count} numbers that are the same for every element", rule.name);
+        let help = format!("a device has room for {UNIFORMS} of them");
+        let mut errors = Errors::default();
+        errors.push(Diagnostic::new(Source::at(rule.name.span()), message).help(help));
+        return errors.to_compile_errors();
+    }
     let Rule { docs, vis, name, hypers, .. } = rule;
     let states: Vec<String> = rule.states.iter().map(Ident::to_string).collect();
     let without_decay = match hypers.iter().find(|h| *h == "weight_decay") {
@@ -150,7 +163,7 @@ fn expand(rule: &Rule, pool: Pool, results: &[Id]) -> TokenStream {
     };
     let (host, host_results) = host(&pool, &uniform, hypers);
     let inputs = 2 + rule.states.len();
-    let (statements, values) = print(&body, &roots, &mut |node| match node {
+    let (statements, values) = cpu::expr::print(&body, &roots, &mut |node| match node {
         Scalar::Input(0) => quote!(p),
         Scalar::Input(1) => quote!(g),
         Scalar::Input(i) if (i as usize) < inputs => {
@@ -165,6 +178,7 @@ fn expand(rule: &Rule, pool: Pool, results: &[Id]) -> TokenStream {
     });
     let (param, new_states) = values.split_first().expect("the parameter is assigned");
     let places = (0..states.len()).map(Literal::usize_unsuffixed);
+    let cuda = cuda_text(&body, &roots, inputs);
     quote! {
         #(#docs)*
         #[derive(Clone, Copy, Debug, PartialEq)]
@@ -196,8 +210,26 @@ fn expand(rule: &Rule, pool: Pool, results: &[Id]) -> TokenStream {
                 #(states[#places] = #new_states;)*
                 #param
             }
+
+            const CUDA: &'static str = #cuda;
         }
     }
+}
+
+/// The body of `float apply(const float* u, float p, float g, float& s0, float& s1)`.
+fn cuda_text(body: &Pool, roots: &[Id], inputs: usize) -> String {
+    let (mut text, values) = cuda::expr::print(body, roots, &mut |node| match node {
+        Scalar::Input(0) => "p".into(),
+        Scalar::Input(1) => "g".into(),
+        Scalar::Input(i) if (i as usize) < inputs => format!("s{}", i - 2),
+        Scalar::Input(i) => format!("u[{}]", i as usize - inputs),
+        other => unreachable!("{other:?} is no leaf of an update"),
+    });
+    for (i, state) in values[1..].iter().enumerate() {
+        let _ = writeln!(text, "s{i} = {state};");
+    }
+    let _ = writeln!(text, "return {};", values[0]);
+    text
 }
 
 /// Take what is the same for every element out of the expressions: it becomes operands behind the states. Returns the
@@ -401,10 +433,54 @@ impl crate::optim::UpdateRule for Sgd {
     }
 
     #[test]
+    fn the_same_rule_for_cuda() {
+        let text = update(quote! {
+            Rule(p, g; m; lr, decay) {
+                m = if step == 1 { g } else { m + decay * g };
+                p = p - lr * max(m, 0.5);
+            }
+        });
+        let file: syn::File = syn::parse2(text).expect("items");
+        let consts = file.items.iter().filter_map(|item| match item {
+            syn::Item::Impl(item) => Some(&item.items),
+            _ => None,
+        });
+        let cuda = consts.flatten().find_map(|item| match item {
+            syn::ImplItem::Const(item) if item.ident == "CUDA" => Some(item.expr.clone()),
+            _ => None,
+        });
+        let Some(syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(cuda), .. })) = cuda else { panic!("CUDA") };
+        let expected = [
+            "const float e0 = p;",
+            "const float e1 = u[0];",
+            "const float e2 = u[1];",
+            "const bool e3 = e2 != 0.0f;",
+            "const float e4 = g;",
+            "const float e5 = s0;",
+            "const float e6 = u[2];",
+            "const float e7 = e4 * e6;",
+            "const float e8 = e5 + e7;",
+            "const float e9 = e3 ? e4 : e8;",
+            "const float e10 = e9 > 0.5f || e9 != e9 ? e9 : 0.5f;",
+            "const float e11 = e1 * e10;",
+            "const float e12 = e0 - e11;",
+            "s0 = e9;",
+            "return e12;",
+        ];
+        assert_eq!(cuda.value().lines().collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
     fn mistakes() {
         let message = |tokens: TokenStream| update(tokens).to_string();
         assert!(message(quote!(A(p, g; b; lr) { p = p - lr * g; })).contains("`b` is never assigned"));
         assert!(message(quote!(A(p, g; ; lr) { g = p; p = g; })).contains("`g` cannot be assigned"));
+        let many = quote!(A(p, g; ; a) {
+            p = p + g * a + p * (a + 1) + p * (a + 2) + p * (a + 3) + p * (a + 4) + p * (a + 5) + p * (a + 6)
+                + p * (a + 7) + p * (a + 8) + p * (a + 9) + p * (a + 10) + p * (a + 11) + p * (a + 12) + p * (a + 13)
+                + p * (a + 14) + p * (a + 15) + p * (a + 16);
+        });
+        assert!(message(many).contains("`A` has 17 numbers that are the same for every element"));
         assert!(message(quote!(A(p, g; ; lr) { p = p - lt * g; })).contains("did you mean `lr`?"));
     }
 }

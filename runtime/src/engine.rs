@@ -7,8 +7,8 @@
 //!
 //! Deliberately absent: decisions. What runs where in which order is in the [`Plan`].
 
-use crate::device::Device;
 use crate::device::cpu::{Arena, BLOCK, Ctx, Pool};
+use crate::device::{Device, Opened};
 use crate::error::{Error, Result};
 use crate::init;
 use crate::params;
@@ -78,7 +78,13 @@ pub(crate) struct Finished<'a> {
 
 impl Engine {
     pub fn new(plan: &'static Plan, device: &Device, seed: u64) -> Result<Self> {
-        let (pool, level) = device.open()?;
+        let (pool, level) = match device.open()? {
+            Opened::Cpu(pool, level) => (pool, level),
+            Opened::Accelerator(accelerator) => {
+                let problem = "networks do not run on CUDA yet".to_owned();
+                return Err(Error::Device { device: accelerator.name(), problem });
+            }
+        };
         let mut engine = Engine {
             plan,
             pool,

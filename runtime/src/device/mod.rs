@@ -1,6 +1,4 @@
 //! Where a model lives. The device is a value, chosen when the program runs.
-//!
-//! Deliberately absent in this version: CUDA. `Device::Cuda(0)` can be written; a model there is an ordinary error.
 
 pub mod cpu;
 #[doc(hidden)]
@@ -8,12 +6,13 @@ pub mod cuda;
 
 use crate::error::{Error, Result};
 use crate::plan::Level;
+use cuda::Accelerator;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, Weak};
 
 /// Where a model lives and computes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub enum Device {
     /// All cores (or `KILN_THREADS`), the best instruction set of this machine.
@@ -23,6 +22,15 @@ pub enum Device {
     CpuWith { threads: Option<usize>, simd: Option<Level> },
     /// A CUDA device by its number.
     Cuda(usize),
+    /// Whatever runs CUDA kernels: the emulator of the tests.
+    #[doc(hidden)]
+    Other(&'static dyn Accelerator),
+}
+
+/// A device that was found and can be used.
+pub(crate) enum Opened {
+    Cpu(Arc<cpu::Pool>, Level),
+    Accelerator(&'static dyn Accelerator),
 }
 
 impl Device {
@@ -31,9 +39,12 @@ impl Device {
         Device::Cpu
     }
 
-    /// The fastest device of this machine that this version can use: the CPU.
+    /// CUDA device 0 where there is a GPU, a driver and NVRTC, and `KILN_CUDA` does not say `off`; else the CPU.
     pub fn best() -> Self {
-        Device::Cpu
+        match cuda::open(0) {
+            Ok(_) => Device::Cuda(0),
+            Err(_) => Device::Cpu,
+        }
     }
 
     /// Computes on the CPU with so many threads. The results do not depend on their number.
@@ -49,15 +60,16 @@ impl Device {
     fn options(self) -> (Option<usize>, Option<Level>) {
         match self {
             Device::CpuWith { threads, simd } => (threads, simd),
-            Device::Cpu | Device::Cuda(_) => (None, None),
+            Device::Cpu | Device::Cuda(_) | Device::Other(_) => (None, None),
         }
     }
 
-    /// The thread pool and instruction set that this device means here.
-    pub(crate) fn open(self) -> Result<(Arc<cpu::Pool>, Level)> {
-        if let Device::Cuda(_) = self {
-            let problem = "CUDA is not in this version of kiln; help: Device::best() or Device::cpu()".to_owned();
-            return Err(Error::Device { device: self.to_string(), problem });
+    /// What this device means here.
+    pub(crate) fn open(self) -> Result<Opened> {
+        match self {
+            Device::Cuda(number) => return Ok(Opened::Accelerator(cuda::open(number)?)),
+            Device::Other(accelerator) => return Ok(Opened::Accelerator(accelerator)),
+            Device::Cpu | Device::CpuWith { .. } => {}
         }
         let (threads, simd) = self.options();
         let threads = match threads {
@@ -70,15 +82,30 @@ impl Device {
             None => cpu::detect(),
         };
         let level = level.map_err(|e| Error::Device { device: self.to_string(), problem: e.to_string() })?;
-        Ok((pool(threads), level))
+        Ok(Opened::Cpu(pool(threads), level))
     }
 }
+
+impl PartialEq for Device {
+    fn eq(&self, other: &Self) -> bool {
+        match (*self, *other) {
+            (Device::Cpu, Device::Cpu) => true,
+            (Device::CpuWith { threads, simd }, Device::CpuWith { threads: t, simd: s }) => (threads, simd) == (t, s),
+            (Device::Cuda(a), Device::Cuda(b)) => a == b,
+            (Device::Other(a), Device::Other(b)) => cuda::same(a, b),
+            (Device::Cpu | Device::CpuWith { .. } | Device::Cuda(_) | Device::Other(_), _) => false,
+        }
+    }
+}
+
+impl Eq for Device {}
 
 impl fmt::Display for Device {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Device::Cpu | Device::CpuWith { .. } => f.write_str("cpu"),
             Device::Cuda(number) => write!(f, "cuda:{number}"),
+            Device::Other(accelerator) => f.write_str(&accelerator.name()),
         }
     }
 }
@@ -130,7 +157,7 @@ mod tests {
     fn options_combine_in_any_order() {
         let a = Device::cpu().threads(2).simd(Level::Portable);
         assert_eq!(a, Device::cpu().simd(Level::Portable).threads(2));
-        assert_eq!(a.open().unwrap().1, Level::Portable);
+        assert!(matches!(a.open().unwrap(), Opened::Cpu(_, Level::Portable)));
     }
 
     #[test]

@@ -49,8 +49,10 @@ pub(crate) fn segments(plan: &Plan) -> Vec<Segment> {
 pub trait UpdateRule: Copy + Send + Sync {
     /// Names of what is remembered between steps, at most two.
     const STATES: &'static [&'static str];
-    /// What is the same for all elements of a step.
-    type Uniforms: Copy + Send + Sync;
+    /// What is the same for all elements of a step, at most 16 numbers.
+    type Uniforms: Copy + Send + Sync + AsRef<[f32]>;
+    /// The same arithmetic as C++, the body of `float apply(const float* u, float p, float g, float& s0, float& s1)`.
+    const CUDA: &'static str;
 
     /// The same rule without weight decay.
     fn without_decay(self) -> Self;

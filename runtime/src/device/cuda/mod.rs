@@ -4,6 +4,8 @@ mod accelerator;
 
 pub use accelerator::*;
 
+use crate::error::{Error, Result};
+
 /// What every kernel's text stands on, behind the device's prelude: templates without any `#include`.
 pub const TEMPLATES: &str = concat!(
     include_str!("templates/launch.cuh"),
@@ -15,3 +17,14 @@ pub const TEMPLATES: &str = concat!(
 
 /// Device facilities for NVRTC: inline PTX behind the names that templates and kernels use.
 pub const PRELUDE: &str = include_str!("prelude.cuh");
+
+/// The device of that number, or what was missing.
+pub fn open(number: usize) -> Result<&'static dyn Accelerator> {
+    let problem = "CUDA is not in this version of kiln; help: Device::best() or Device::cpu()".to_owned();
+    Err(Error::Device { device: format!("cuda:{number}"), problem })
+}
+
+/// Whether both are one device.
+pub fn same(a: &'static dyn Accelerator, b: &'static dyn Accelerator) -> bool {
+    std::ptr::addr_eq(a, b)
+}
