@@ -86,107 +86,145 @@ template <class Tile> struct KilnSums {
   }
 };
 
-/// Adds the product of one step along k. `a` and `b` point at this lane's row g and column (g, or 2q where exact) of the
-/// warp's part at the step's first k.
+/// Where a lane's elements of a step begin, counted from the warp's corner: at its fragment's row g and place q along k.
+template <class Precision, class Stage, int FRAGMENTS, bool LEFT> struct KilnLane {
+  /// Whether one instruction loads four 8 × 4 parts of a fragment, which needs them contiguous along k: it takes the address
+  /// of row `lane % 8` of part `lane / 8` from each lane, and gives each the element at (g, q) of every part.
+  static constexpr bool WIDE = Stage::K == 1 && (LEFT || Precision::STEP == 16 || FRAGMENTS % 2 == 0);
+
+  static KILN_DEV u32 row() {
+    u32 lane = kiln_thread() % 32;
+    // Parts of A: rows 0 and 8 at k = 0, then at k = 4. Parts of B: k = 0, 4 (and 8, 12, or then the next fragment).
+    if constexpr (WIDE && LEFT) return lane % 16;
+    if constexpr (WIDE) return Precision::STEP == 16 ? lane % 8 : lane / 16 * 8 + lane % 8;
+    return lane / 4;
+  }
+  static KILN_DEV u32 k() {
+    u32 lane = kiln_thread() % 32;
+    if constexpr (WIDE && LEFT) return lane / 16 * 4;
+    if constexpr (WIDE) return Precision::STEP == 16 ? lane / 8 * 4 : lane / 8 % 2 * 4;
+    return lane % 4;
+  }
+};
+
+/// Exact products run along k within a lane, for rows g and g + 8 and columns 2q and 2q + 1.
+template <class Stage, int FRAGMENTS, bool LEFT> struct KilnLane<KilnF32, Stage, FRAGMENTS, LEFT> {
+  static constexpr bool WIDE = false;
+  static KILN_DEV u32 row() { return LEFT ? kiln_thread() % 32 / 4 : kiln_thread() % 4 * 2; }
+  static KILN_DEV u32 k() { return 0; }
+};
+
+/// Four elements that follow each other along k.
+template <class Stage> KILN_DEV void kiln_along(float (&v)[4], const float* p) {
+  if constexpr (Stage::K == 1) {
+    float4 four = *reinterpret_cast<const float4*>(p);
+    v[0] = four.x, v[1] = four.y, v[2] = four.z, v[3] = four.w;
+  } else {
+#pragma unroll
+    for (int k = 0; k < 4; k++) v[k] = p[k * Stage::K];
+  }
+}
+
+/// Adds the products of one step along k. `a` and `b` point where KilnLane says, at the step's first k.
 template <class Tile, class StageA, class StageB>
 KILN_DEV void kiln_step(KilnF32, KilnSums<Tile>& sums, const float* a, const float* b) {
-  constexpr int STEP = KilnF32::STEP;
-  float left[Tile::M][2][STEP];
+  float left[Tile::M][2][4];
 #pragma unroll
   for (int i = 0; i < Tile::M; i++) {
 #pragma unroll
-    for (int h = 0; h < 2; h++) {
-      const float* p = a + (i * 16 + h * 8) * StageA::ROW;
-      if constexpr (StageA::K == 1) {
-        float4 v = *reinterpret_cast<const float4*>(p);
-        left[i][h][0] = v.x, left[i][h][1] = v.y, left[i][h][2] = v.z, left[i][h][3] = v.w;
-      } else {
-#pragma unroll
-        for (int k = 0; k < STEP; k++) left[i][h][k] = p[k * StageA::K];
-      }
-    }
+    for (int h = 0; h < 2; h++) kiln_along<StageA>(left[i][h], a + (i * 16 + h * 8) * StageA::ROW);
   }
 #pragma unroll
   for (int j = 0; j < Tile::N; j++) {
 #pragma unroll
     for (int e = 0; e < 2; e++) {
-      const float* p = b + (j * 8 + e) * StageB::ROW;
-      float right[STEP];
-      if constexpr (StageB::K == 1) {
-        float4 v = *reinterpret_cast<const float4*>(p);
-        right[0] = v.x, right[1] = v.y, right[2] = v.z, right[3] = v.w;
-      } else {
+      float right[4];
+      kiln_along<StageB>(right, b + (j * 8 + e) * StageB::ROW);
 #pragma unroll
-        for (int k = 0; k < STEP; k++) right[k] = p[k * StageB::K];
-      }
+      for (int k = 0; k < 4; k++) {
 #pragma unroll
-      for (int i = 0; i < Tile::M; i++) {
+        for (int i = 0; i < Tile::M; i++) {
 #pragma unroll
-        for (int h = 0; h < 2; h++) {
-#pragma unroll
-          for (int k = 0; k < STEP; k++) {
-            sums.at[i][j][2 * h + e] = fmaf(left[i][h][k], right[k], sums.at[i][j][2 * h + e]);
-          }
+          for (int h = 0; h < 2; h++) sums.at[i][j][2 * h + e] = fmaf(left[i][h][k], right[k], sums.at[i][j][2 * h + e]);
         }
       }
     }
   }
 }
 
-/// Tensor cores, 8 along k: lane q reads k = q and q + 4.
+/// Tensor cores, 8 along k: lane q has k = q and q + 4.
 template <class Tile, class StageA, class StageB>
 KILN_DEV void kiln_step(KilnTf32, KilnSums<Tile>& sums, const float* a, const float* b) {
   u32 right[Tile::N][2];
+  if constexpr (KilnLane<KilnTf32, StageB, Tile::N, false>::WIDE) {
 #pragma unroll
-  for (int j = 0; j < Tile::N; j++) {
+    for (int j = 0; j < Tile::N; j += 2) {
+      u32 v[4];
+      kiln_ldmatrix_x4(v, b + j * 8 * StageB::ROW);
 #pragma unroll
-    for (int h = 0; h < 2; h++) right[j][h] = kiln_tf32(b[j * 8 * StageB::ROW + h * 4 * StageB::K]);
+      for (int h = 0; h < 4; h++) right[j + h / 2][h % 2] = kiln_tf32(kiln_float(v[h]));
+    }
+  } else {
+#pragma unroll
+    for (int j = 0; j < Tile::N; j++) {
+#pragma unroll
+      for (int h = 0; h < 2; h++) right[j][h] = kiln_tf32(b[j * 8 * StageB::ROW + h * 4 * StageB::K]);
+    }
   }
 #pragma unroll
   for (int i = 0; i < Tile::M; i++) {
     u32 left[4];
+    if constexpr (KilnLane<KilnTf32, StageA, Tile::M, true>::WIDE) {
+      kiln_ldmatrix_x4(left, a + i * 16 * StageA::ROW);
 #pragma unroll
-    for (int h = 0; h < 4; h++) left[h] = kiln_tf32(a[(i * 16 + h % 2 * 8) * StageA::ROW + h / 2 * 4 * StageA::K]);
+      for (int h = 0; h < 4; h++) left[h] = kiln_tf32(kiln_float(left[h]));
+    } else {
+#pragma unroll
+      for (int h = 0; h < 4; h++) left[h] = kiln_tf32(a[(i * 16 + h % 2 * 8) * StageA::ROW + h / 2 * 4 * StageA::K]);
+    }
 #pragma unroll
     for (int j = 0; j < Tile::N; j++) kiln_mma_tf32(sums.at[i][j], left, right[j]);
   }
 }
 
-/// Tensor cores, 16 along k: lane q reads k = q, q + 4, q + 8 and q + 12. The instruction means other places along k by
-/// them, but the same in both operands, and so the sum is over the same products.
+/// Tensor cores, 16 along k: lane q has k = q, q + 4, q + 8 and q + 12. The instruction means other places along k by them,
+/// but the same in both operands, and so the sum is over the same products.
 template <class Tile, class StageA, class StageB>
 KILN_DEV void kiln_step(KilnBf16, KilnSums<Tile>& sums, const float* a, const float* b) {
   u32 right[Tile::N][2];
 #pragma unroll
   for (int j = 0; j < Tile::N; j++) {
+    const float* p = b + j * 8 * StageB::ROW;
+    if constexpr (KilnLane<KilnBf16, StageB, Tile::N, false>::WIDE) {
+      u32 v[4];
+      kiln_ldmatrix_x4(v, p);
 #pragma unroll
-    for (int h = 0; h < 2; h++) {
-      const float* p = b + j * 8 * StageB::ROW + h * 8 * StageB::K;
-      right[j][h] = kiln_bf16x2(p[0], p[4 * StageB::K]);
+      for (int h = 0; h < 2; h++) right[j][h] = kiln_bf16x2(kiln_float(v[2 * h]), kiln_float(v[2 * h + 1]));
+    } else {
+#pragma unroll
+      for (int h = 0; h < 2; h++) right[j][h] = kiln_bf16x2(p[h * 8 * StageB::K], p[(h * 8 + 4) * StageB::K]);
     }
   }
 #pragma unroll
   for (int i = 0; i < Tile::M; i++) {
     u32 left[4];
 #pragma unroll
-    for (int h = 0; h < 4; h++) {
-      const float* p = a + (i * 16 + h % 2 * 8) * StageA::ROW + h / 2 * 8 * StageA::K;
-      left[h] = kiln_bf16x2(p[0], p[4 * StageA::K]);
+    for (int h = 0; h < 2; h++) {
+      const float* p = a + i * 16 * StageA::ROW + h * 8 * StageA::K;
+      if constexpr (KilnLane<KilnBf16, StageA, Tile::M, true>::WIDE) {
+        u32 v[4];
+        kiln_ldmatrix_x4(v, p);
+        left[2 * h] = kiln_bf16x2(kiln_float(v[0]), kiln_float(v[2]));
+        left[2 * h + 1] = kiln_bf16x2(kiln_float(v[1]), kiln_float(v[3]));
+      } else {
+        left[2 * h] = kiln_bf16x2(p[0], p[4 * StageA::K]);
+        left[2 * h + 1] = kiln_bf16x2(p[8 * StageA::ROW], p[8 * StageA::ROW + 4 * StageA::K]);
+      }
     }
 #pragma unroll
     for (int j = 0; j < Tile::N; j++) kiln_mma_bf16(sums.at[i][j], left, right[j]);
   }
 }
-
-/// Where this lane's elements of a step begin: row g and its place along k, which is 0 where each lane reads all of it.
-template <class Precision> struct KilnLane {
-  static KILN_DEV u32 col() { return kiln_thread() % 32 / 4; }
-  static KILN_DEV u32 k() { return kiln_thread() % 4; }
-};
-template <> struct KilnLane<KilnF32> {
-  static KILN_DEV u32 col() { return kiln_thread() % 4 * 2; }
-  static KILN_DEV u32 k() { return 0; }
-};
 
 /// Shared memory that a tile needs, in floats.
 template <class Tile, class A, class B, class Sink> KILN_DEV constexpr int kiln_tile_floats() {
@@ -216,10 +254,11 @@ KILN_DEV void kiln_contract(const A& a, const B& b, KilnSums<Tile>& sums, u32 ro
     }
   }
   u32 warp = kiln_thread() / 32, slice = warp / (Tile::WM * Tile::WN);
-  u32 row = warp / Tile::WN % Tile::WM * (Tile::M * 16) + kiln_thread() % 32 / 4;
-  u32 col = warp % Tile::WN * (Tile::N * 8) + KilnLane<Precision>::col();
-  u32 a_at = row * StageA::ROW + KilnLane<Precision>::k() * StageA::K;
-  u32 b_at = StageA::FLOATS + col * StageB::ROW + KilnLane<Precision>::k() * StageB::K;
+  using LaneA = KilnLane<Precision, StageA, Tile::M, true>;
+  using LaneB = KilnLane<Precision, StageB, Tile::N, false>;
+  u32 row = warp / Tile::WN % Tile::WM * (Tile::M * 16) + LaneA::row(), col = warp % Tile::WN * (Tile::N * 8) + LaneB::row();
+  u32 a_at = row * StageA::ROW + LaneA::k() * StageA::K;
+  u32 b_at = StageA::FLOATS + col * StageB::ROW + LaneB::k() * StageB::K;
   u32 count = k_end > k_begin ? (k_end - k_begin + BK - 1) / BK : 0;
 
   auto load = [&](u32 i) {
