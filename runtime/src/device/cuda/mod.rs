@@ -1,8 +1,15 @@
 //! CUDA: the engine's other half. Kernels come as text from the plan; templates lie here as `.cuh` files.
 
 mod accelerator;
+mod cache;
+mod library;
+mod nvrtc;
+#[cfg(test)]
+mod tests;
 
 pub use accelerator::*;
+pub use cache::Cache;
+pub use nvrtc::{Nvrtc, Resources, compile_all};
 
 use crate::error::{Error, Result};
 

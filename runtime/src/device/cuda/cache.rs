@@ -1,0 +1,243 @@
+//! Compiled kernels on disk, so that a program compiles its kernels once per machine and not once per start.
+//!
+//! Entries are named by a hash of all that decides them and never change. They are written beside their place and then
+//! renamed, so that concurrent processes see whole entries or none. A cache that cannot be read or written is no error: the
+//! kernel is compiled again.
+
+use crate::error::Result;
+use sha2::{Digest, Sha256};
+use std::env;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Begins every entry; the number changes with the format.
+const MAGIC: [u8; 8] = *b"kilnbin1";
+
+/// Magic, key, hash of the payload, length of the payload (little endian).
+const HEAD: usize = 8 + 32 + 32 + 8;
+
+/// Names an entry: SHA-256 of all that decides its content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Key([u8; 32]);
+
+impl Key {
+    /// Of texts in order; `["ab", "c"]` and `["a", "bc"]` differ.
+    pub fn of<'t>(texts: impl IntoIterator<Item = &'t str>) -> Key {
+        let mut hash = Sha256::new();
+        for text in texts {
+            hash.update((text.len() as u64).to_le_bytes());
+            hash.update(text);
+        }
+        Key(hash.finalize().into())
+    }
+
+    fn file_name(&self) -> String {
+        self.0.iter().map(|byte| format!("{byte:02x}")).collect::<String>() + ".cubin"
+    }
+}
+
+/// A folder of entries, or none.
+#[derive(Clone, Debug)]
+pub struct Cache {
+    folder: Option<PathBuf>,
+}
+
+impl Cache {
+    /// `KILN_CACHE`, else `$XDG_CACHE_HOME/kiln`, else `~/.cache/kiln`. An empty `KILN_CACHE` means none.
+    pub fn of_this_machine() -> Cache {
+        let variable = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let folder = match env::var_os("KILN_CACHE") {
+            Some(folder) => Some(PathBuf::from(folder)).filter(|folder| !folder.as_os_str().is_empty()),
+            None => variable("XDG_CACHE_HOME")
+                .or_else(|| variable("HOME").map(|home| home.join(".cache")))
+                .map(|folder| folder.join("kiln")),
+        };
+        Cache { folder }
+    }
+
+    pub fn at(folder: impl Into<PathBuf>) -> Cache {
+        Cache { folder: Some(folder.into()) }
+    }
+
+    pub fn none() -> Cache {
+        Cache { folder: None }
+    }
+
+    /// The entry of this name, or what `make` makes, which is then stored if that is possible.
+    pub fn get_or_make(&self, key: &Key, make: impl FnOnce() -> Result<Vec<u8>>) -> Result<Vec<u8>> {
+        let Some(folder) = &self.folder else { return make() };
+        let path = folder.join(key.file_name());
+        if let Some(payload) = fs::read(&path).ok().and_then(|entry| payload(entry, key)) {
+            return Ok(payload);
+        }
+        let payload = make()?;
+        // A full or read-only disk costs time at the next start and nothing else.
+        let _ = store(folder, &path, key, &payload);
+        Ok(payload)
+    }
+}
+
+/// What an entry holds, if it is whole.
+fn payload(mut entry: Vec<u8>, key: &Key) -> Option<Vec<u8>> {
+    let head = entry.get(..HEAD)?;
+    let payload = &entry[HEAD..];
+    let whole = head[..8] == MAGIC
+        && head[8..40] == key.0
+        && head[40..72] == *Sha256::digest(payload)
+        && head[72..] == (payload.len() as u64).to_le_bytes();
+    whole.then(|| entry.split_off(HEAD))
+}
+
+fn store(folder: &Path, path: &Path, key: &Key, payload: &[u8]) -> std::io::Result<()> {
+    /// Distinguishes the threads of a process, whose number distinguishes processes.
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    fs::create_dir_all(folder)?;
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let temporary = folder.join(format!(".{}-{count}.part", process::id()));
+    let written = (|| {
+        let mut file = fs::File::create(&temporary)?;
+        file.write_all(&MAGIC)?;
+        file.write_all(&key.0)?;
+        file.write_all(&Sha256::digest(payload))?;
+        file.write_all(&(payload.len() as u64).to_le_bytes())?;
+        file.write_all(payload)?;
+        drop(file);
+        fs::rename(&temporary, path)
+    })();
+    if written.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    written
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Error;
+    use std::cell::Cell;
+
+    const PAYLOAD: [u8; 5] = [1, 2, 3, 4, 5];
+
+    /// Asks for an entry; also tells whether it was made.
+    fn ask(cache: &Cache, key: &Key) -> (Vec<u8>, bool) {
+        let made = Cell::new(false);
+        let payload = cache.get_or_make(key, || {
+            made.set(true);
+            Ok(PAYLOAD.to_vec())
+        });
+        (payload.unwrap(), made.get())
+    }
+
+    #[test]
+    fn keys_tell_texts_apart() {
+        assert_eq!(Key::of(["ab", "c"]), Key::of(["ab", "c"]));
+        assert_ne!(Key::of(["ab", "c"]), Key::of(["a", "bc"]));
+        assert_ne!(Key::of(["ab"]), Key::of(["ab", ""]));
+        // NIST's example of SHA-256 ends in these bytes; entries of other programs are named alike.
+        let digest = Sha256::digest("abc");
+        assert_eq!(digest[28..], [0xf2, 0x00, 0x15, 0xad]);
+        assert_eq!(Key::of([]).file_name().len(), 64 + ".cubin".len());
+    }
+
+    #[test]
+    fn an_entry_is_made_once() {
+        let folder = tempfile::tempdir().unwrap();
+        // Deeper than what exists: folders are made as needed.
+        let cache = Cache::at(folder.path().join("a/b"));
+        let key = Key::of(["kernel"]);
+        assert_eq!(ask(&cache, &key), (PAYLOAD.to_vec(), true));
+        assert_eq!(ask(&cache, &key), (PAYLOAD.to_vec(), false));
+        assert!(ask(&cache, &Key::of(["other kernel"])).1);
+        assert_eq!(fs::read_dir(folder.path().join("a/b")).unwrap().count(), 2, "no temporary files stay");
+    }
+
+    #[test]
+    fn a_damaged_entry_is_made_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::at(folder.path());
+        let key = Key::of(["kernel"]);
+        ask(&cache, &key);
+        let path = folder.path().join(key.file_name());
+        let sound = fs::read(&path).unwrap();
+        assert_eq!(sound.len(), HEAD + PAYLOAD.len());
+        for length in 0..sound.len() {
+            fs::write(&path, &sound[..length]).unwrap();
+            assert_eq!(ask(&cache, &key), (PAYLOAD.to_vec(), true), "cut to {length} bytes");
+            assert_eq!(fs::read(&path).unwrap(), sound, "cut to {length} bytes");
+        }
+        for place in 0..sound.len() {
+            let mut damaged = sound.clone();
+            damaged[place] ^= 1;
+            fs::write(&path, &damaged).unwrap();
+            assert_eq!(ask(&cache, &key), (PAYLOAD.to_vec(), true), "byte {place} flipped");
+            assert!(!ask(&cache, &key).1, "byte {place} flipped, then repaired");
+        }
+        let longer: Vec<u8> = sound.iter().chain(&[0]).copied().collect();
+        fs::write(&path, longer).unwrap();
+        assert!(ask(&cache, &key).1, "a byte too many");
+    }
+
+    #[test]
+    fn an_entry_under_another_name_is_not_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::at(folder.path());
+        let (one, other) = (Key::of(["one"]), Key::of(["other"]));
+        ask(&cache, &one);
+        fs::copy(folder.path().join(one.file_name()), folder.path().join(other.file_name())).unwrap();
+        assert!(ask(&cache, &other).1);
+    }
+
+    #[test]
+    fn where_nothing_can_be_stored_everything_is_made() {
+        let folder = tempfile::tempdir().unwrap();
+        // A file where the folder should be: no user, not even root, can write an entry below it.
+        let blocked = folder.path().join("file");
+        fs::write(&blocked, "").unwrap();
+        for cache in [Cache::at(&blocked), Cache::at(blocked.join("deeper")), Cache::none()] {
+            for _ in 0..2 {
+                assert_eq!(ask(&cache, &Key::of(["kernel"])), (PAYLOAD.to_vec(), true), "{cache:?}");
+            }
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_read_only_folder_is_read() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::at(folder.path());
+        let (stored, new) = (Key::of(["stored"]), Key::of(["new"]));
+        ask(&cache, &stored);
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o555)).unwrap();
+        assert_eq!(ask(&cache, &stored), (PAYLOAD.to_vec(), false));
+        assert_eq!(ask(&cache, &new), (PAYLOAD.to_vec(), true));
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    #[test]
+    fn an_error_is_handed_on_and_not_stored() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::at(folder.path());
+        let key = Key::of(["kernel"]);
+        let error = cache.get_or_make(&key, || Err(Error::empty("the kernel"))).unwrap_err();
+        assert_eq!(error.to_string(), "the kernel is empty");
+        assert!(ask(&cache, &key).1);
+    }
+
+    #[test]
+    fn threads_do_not_disturb_each_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::at(folder.path());
+        let keys: Vec<Key> = (0..20).map(|i| Key::of([i.to_string().as_str()])).collect();
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| keys.iter().for_each(|key| assert_eq!(ask(&cache, key).0, PAYLOAD)));
+            }
+        });
+        assert!(keys.iter().all(|key| !ask(&cache, key).1));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), keys.len());
+    }
+}

@@ -1,0 +1,5 @@
+//! Tests that need NVRTC say so and skip where it is not found.
+
+mod nvrtc;
+#[path = "../../../../../tests/common/skip.rs"]
+mod skip;
