@@ -2,13 +2,14 @@
 //!
 //!     cargo run -p kiln-codegen --example dump -- FILE [unfused] [graph] [schedule] [memory] [cpu]
 
-use kiln_codegen::declaration::{Dump, Fusion};
+use kiln_codegen::declaration::{Dump, Fusion, Precision};
 use kiln_codegen::schedule::Target;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
-    let file = arguments.next().ok_or("usage: dump FILE [unfused] [graph] [schedule] [memory] [cpu]")?;
-    let (mut stages, mut fusion) = (Vec::new(), Fusion::On);
+    let file =
+        arguments.next().ok_or("usage: dump FILE [unfused] [tf32] [bf16] [graph] [schedule] [memory] [cpu] [cuda]")?;
+    let (mut stages, mut fusion, mut precision) = (Vec::new(), Fusion::On, Precision::F32);
     for word in arguments {
         match word.as_str() {
             "unfused" => fusion = Fusion::Off,
@@ -16,6 +17,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             "schedule" => stages.push(Dump::Schedule),
             "memory" => stages.push(Dump::Memory),
             "cpu" => stages.push(Dump::Cpu),
+            "cuda" => stages.push(Dump::Cuda),
+            "tf32" => precision = Precision::Tf32,
+            "bf16" => precision = Precision::Bf16,
             other => return Err(format!("unknown stage `{other}`").into()),
         }
     }
@@ -28,8 +32,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         eprintln!("error: {}", error.text());
     }
     for member in declarations.iter().flat_map(|d| &d.members) {
-        let plans = kiln_codegen::plan(&member.module, &Target::cpu(fusion));
-        print!("{}", plans.dump(&member.module, &stages));
+        for target in [Target::cpu(fusion), Target::cuda(fusion, precision)] {
+            let plans = kiln_codegen::plan(&member.module, &target);
+            print!("{}", plans.dump(&member.module, &stages));
+        }
     }
     if errors.is_empty() { Ok(()) } else { Err(format!("{file}: {} mistakes", errors.len()).into()) }
 }

@@ -23,11 +23,11 @@ pub mod syntax;
 pub mod update;
 
 use declaration::{Declaration, Dump, Fusion};
-use emit::cpu::Planned;
 use graph::Module;
+use memory::Planned;
 use proc_macro2::{Ident, TokenStream};
 use quote::format_ident;
-use schedule::{ParamPlan, ProgramKind, Target};
+use schedule::{Order, ParamPlan, ProgramKind, Target};
 
 pub use update::update;
 
@@ -53,15 +53,17 @@ fn expand(declaration: &Declaration) -> TokenStream {
     for (ident, fusion) in versions {
         let mut version = declaration.clone();
         version.ident = ident;
-        let target = Target::cpu(fusion);
+        let (target, cuda) = (Target::cpu(fusion), Target::cuda(fusion, declaration.precision));
         let mut plans = Vec::new();
         for member in &mut version.members {
             member.module.name = version.ident.to_string();
             let planned = plan(&member.module, &target);
+            let on_cuda = plan(&member.module, &cuda);
             if !declaration.dumps.is_empty() {
                 eprint!("{}", planned.dump(&member.module, &declaration.dumps));
+                eprint!("{}", on_cuda.dump(&member.module, &declaration.dumps));
             }
-            plans.push(planned.expand(&member.module, &target));
+            plans.push(planned.expand(&member.module, &on_cuda));
         }
         tokens.extend(if version.ident == declaration.ident {
             emit::host::expand(declaration, &plans)
@@ -74,44 +76,47 @@ fn expand(declaration: &Declaration) -> TokenStream {
 
 /// Everything decided about one network for one target.
 pub struct Plans {
+    pub target: Target,
     pub params: ParamPlan,
     pub programs: Vec<Planned>,
 }
 
 /// Schedule and place every program of a network.
 pub fn plan(module: &Module, target: &Target) -> Plans {
-    let params = ParamPlan::new(module);
+    let params = ParamPlan::new(module, target.order);
     let programs = ProgramKind::ALL
         .into_iter()
         .filter_map(|kind| {
             let program = schedule::program::program(module, kind)?;
             let schedule = schedule::schedule(module, &params, &program, target);
-            let memory = memory::plan(&schedule, target.chunks);
+            let launches = schedule::launches::launches(&schedule, target);
+            let memory = memory::plan(&schedule, &launches, target.chunks);
             debug_assert_eq!(memory.verify(), Ok(()));
-            Some(Planned { kind, schedule, memory })
+            Some(Planned { kind, schedule, launches, memory })
         })
         .collect();
-    Plans { params, programs }
+    Plans { target: target.clone(), params, programs }
 }
 
 impl Plans {
-    /// An expression of type `&'static kiln::plan::Plan`.
-    pub fn expand(&self, module: &Module, target: &Target) -> TokenStream {
-        emit::cpu::expand(module, &self.params, &self.programs, target)
+    /// An expression of type `&'static kiln::plan::Plan`; `self` is for the CPU, `cuda` its other half.
+    pub fn expand(&self, module: &Module, cuda: &Plans) -> TokenStream {
+        let half = emit::cuda::expand(module, &cuda.params, &cuda.programs, &cuda.target);
+        emit::cpu::expand(module, &self.params, &self.programs, &self.target, &half)
     }
 
-    /// The chosen stages of every program as text.
+    /// The chosen stages of every program as text: `cuda` of a plan for CUDA, everything else of one for the CPU.
     pub fn dump(&self, module: &Module, stages: &[Dump]) -> String {
         let mut text = String::new();
         for planned in &self.programs {
             let title = format!("{} {}", module.name, planned.kind.name());
-            for stage in stages {
+            for stage in stages.iter().filter(|s| (**s == Dump::Cuda) == (self.target.order == Order::ChannelsLast)) {
                 let (stage, body) = match stage {
                     Dump::Graph => ("graph", planned.schedule.graph().to_string()),
                     Dump::Schedule => ("schedule", planned.schedule.text()),
                     Dump::Memory => ("memory", planned.memory.text()),
                     Dump::Cpu => ("cpu", emit::cpu::text(planned, &self.params)),
-                    Dump::Cuda => ("cuda", "not in this version\n".to_string()),
+                    Dump::Cuda => ("cuda", emit::cuda::text(planned, module, &self.params, &self.target)),
                 };
                 text += &format!("── {title}: {stage}\n{body}");
             }

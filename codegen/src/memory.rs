@@ -6,7 +6,8 @@
 
 use crate::graph::Value;
 use crate::schedule::form::Form;
-use crate::schedule::{Kernel, Schedule, Storage};
+use crate::schedule::launches::phases;
+use crate::schedule::{Kernel, Launches, Order, ProgramKind, Schedule, Storage};
 use std::fmt::Write;
 
 /// What occupies an arena.
@@ -35,8 +36,17 @@ pub struct Memory {
     pub fixed_floats: usize,
 }
 
-pub fn plan(schedule: &Schedule, chunks: usize) -> Memory {
-    let mut wanted = tenants(schedule, chunks);
+/// A program with its launches and its memory planned.
+pub struct Planned {
+    pub kind: ProgramKind,
+    pub schedule: Schedule,
+    pub launches: Launches,
+    pub memory: Memory,
+}
+
+/// Kernels of one level run at the same time.
+pub fn plan(schedule: &Schedule, launches: &Launches, chunks: usize) -> Memory {
+    let mut wanted = tenants(schedule, launches, chunks);
     wanted.sort_by_key(|p| (std::cmp::Reverse(p.size), p.alive, p.tenant));
     let mut memory = Memory::default();
     for mut place in wanted {
@@ -61,9 +71,9 @@ pub fn plan(schedule: &Schedule, chunks: usize) -> Memory {
     memory
 }
 
-fn tenants(s: &Schedule, chunks: usize) -> Vec<Place> {
+fn tenants(s: &Schedule, launches: &Launches, chunks: usize) -> Vec<Place> {
     let mut out = Vec::new();
-    let end = s.kernels.len();
+    let end = launches.levels.iter().map(|l| l.1 + 1).max().unwrap_or(0);
     let roots = s.program.roots.all();
     for (k, kernel) in s.kernels.iter().enumerate() {
         for &value in &kernel.stores {
@@ -72,15 +82,23 @@ fn tenants(s: &Schedule, chunks: usize) -> Vec<Place> {
                 continue;
             }
             let root = roots.iter().any(|r| s.base(*r) == value);
-            let last = s.kernels.iter().rposition(|other| other.reads.contains(&value)).unwrap_or(k);
-            let alive = (k, if root { end } else { last });
+            let (first, done) = launches.levels[k];
+            let readers = s.kernels.iter().zip(&launches.levels).filter(|(other, _)| other.reads.contains(&value));
+            let last = readers.map(|(_, level)| level.1).fold(done, usize::max);
+            let alive = (first, if root { end } else { last });
             // A batch value's offset is multiplied by a padded batch of at least 16, which aligns it; others align here.
             let size = s.layout(value).size;
             let size = if storage == Storage::Fixed { size.div_ceil(16) * 16 } else { size };
             out.push(Place { tenant: Tenant::Value(value), storage, offset: 0, size, alive });
         }
         if let Some(size) = partial_floats(s, kernel, chunks) {
-            out.push(Place { tenant: Tenant::Partials(k), storage: Storage::Fixed, offset: 0, size, alive: (k, k) });
+            out.push(Place {
+                tenant: Tenant::Partials(k),
+                storage: Storage::Fixed,
+                offset: 0,
+                size,
+                alive: launches.levels[k],
+            });
         }
     }
     out
@@ -88,6 +106,9 @@ fn tenants(s: &Schedule, chunks: usize) -> Vec<Place> {
 
 /// Floats of partial results that a kernel leaves for its second launch.
 pub fn partial_floats(s: &Schedule, kernel: &Kernel, chunks: usize) -> Option<usize> {
+    if s.order == Order::ChannelsLast && phases(kernel) == 1 {
+        return None;
+    }
     match &kernel.form {
         Form::Column { iter, reduced } if reduced.batch => {
             let result = crate::schedule::fuse::column_result(*iter, *reduced);

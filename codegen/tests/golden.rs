@@ -4,9 +4,10 @@
 //!
 //!     KILN_BLESS=1 cargo test -p kiln-codegen --test golden
 
-use kiln_codegen::declaration::Fusion;
-use kiln_codegen::emit::cpu;
+use kiln_codegen::declaration::{Fusion, Precision};
+use kiln_codegen::emit::{cpu, cuda};
 use kiln_codegen::lower::frontend;
+use kiln_codegen::memory::Planned;
 use kiln_codegen::schedule::{ProgramKind, Target};
 use kiln_codegen::{Plans, plan};
 use std::fmt::Write;
@@ -14,22 +15,36 @@ use std::path::Path;
 
 const BLESS: &str = "KILN_BLESS=1 cargo test -p kiln-codegen --test golden";
 
-/// Compares the dumps of a network, CPU code too where it is short enough to be read.
-fn check(name: &str, code: bool) {
+/// Whose code is compared too: networks short enough to be read.
+struct Code {
+    cpu: bool,
+    cuda: bool,
+}
+
+/// Compares the dumps of a network.
+fn check(name: &str, code: Code) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden").join(name);
     let text = std::fs::read_to_string(folder.join("net.txt")).unwrap();
     let (declarations, _, errors) = frontend(text.parse().unwrap());
     let mistakes: Vec<String> = errors.iter().map(|d| d.text()).collect();
     assert!(mistakes.is_empty(), "{}", mistakes.join("\n\n"));
-    let plans = plan(&declarations[0].members[0].module, &Target::cpu(Fusion::On));
+    let module = &declarations[0].members[0].module;
+    let plans = plan(module, &Target::cpu(Fusion::On));
     let mut files = vec![
         ("graph.txt", programs(&plans, |p| p.schedule.graph().to_string())),
         ("schedule.txt", programs(&plans, |p| p.schedule.text())),
         ("memory.txt", programs(&plans, |p| p.memory.text())),
     ];
-    if code {
-        let step = plans.programs.iter().find(|p| p.kind == ProgramKind::Step).unwrap();
-        files.push(("cpu.rs", cpu::text(step, &plans.params)));
+    let step = |plans: &Plans| plans.programs.iter().position(|p| p.kind == ProgramKind::Step).unwrap();
+    if code.cpu {
+        files.push(("cpu.rs", cpu::text(&plans.programs[step(&plans)], &plans.params)));
+    }
+    let target = Target::cuda(Fusion::On, Precision::F32);
+    let plans = plan(module, &target);
+    files.push(("launches.txt", programs(&plans, |p| cuda::table(p, module, &plans.params, &target))));
+    if code.cuda {
+        let step = &plans.programs[step(&plans)];
+        files.push(("cuda.cu", cuda::text(step, module, &plans.params, &target)));
     }
     let mut failures = String::new();
     for (file, found) in files {
@@ -49,7 +64,7 @@ fn check(name: &str, code: bool) {
 }
 
 /// The programs without much repetition: `evaluate` is `infer` with a loss, `gradients` is `step` without assignments.
-fn programs(plans: &Plans, text: impl Fn(&cpu::Planned) -> String) -> String {
+fn programs(plans: &Plans, text: impl Fn(&Planned) -> String) -> String {
     let chosen = plans.programs.iter().filter(|p| matches!(p.kind, ProgramKind::Infer | ProgramKind::Step));
     chosen.map(|p| format!("── {}\n{}", p.kind.name(), text(p))).collect()
 }
@@ -100,27 +115,27 @@ fn difference(name: &str, golden: &str, found: &str) -> String {
 
 #[test]
 fn lenet5() {
-    check("lenet5", true);
+    check("lenet5", Code { cpu: true, cuda: true });
 }
 
 #[test]
 fn mlp() {
-    check("mlp", false);
+    check("mlp", Code { cpu: false, cuda: false });
 }
 
 #[test]
 fn mnist_bn_cnn() {
-    check("mnist_bn_cnn", false);
+    check("mnist_bn_cnn", Code { cpu: false, cuda: false });
 }
 
 #[test]
 fn autoencoder() {
-    check("autoencoder", false);
+    check("autoencoder", Code { cpu: false, cuda: false });
 }
 
 #[test]
 fn residual() {
-    check("residual", false);
+    check("residual", Code { cpu: false, cuda: true });
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Which template computes a node: decided from the node, its operands' extents and layouts, never from layer names.
 
-use super::layout::{Axis, LANES, Layout, blocks, is_blocked};
+use super::layout::{Axis, LANES, Layout, Order, blocks, is_blocked};
 use crate::graph::op::{ConvGeometry, ConvRole, Op, ReduceOp, WindowAxis, WindowOp};
 use crate::graph::{Graph, Shape, Value};
 
@@ -17,8 +17,8 @@ pub struct Iter {
 
 impl Iter {
     /// As loops walk it: small first extents are walked flat.
-    pub fn of(shape: &Shape) -> Self {
-        if shape.rank() <= 1 || is_blocked(&shape.dims) || shape.numel() == 1 {
+    pub fn of(order: Order, shape: &Shape) -> Self {
+        if order == Order::ChannelsLast || shape.rank() <= 1 || is_blocked(&shape.dims) || shape.numel() == 1 {
             Self::channelwise(shape)
         } else {
             Iter { batch: shape.batch, channels: shape.numel(), pixels: 1, flat: true }
@@ -228,13 +228,13 @@ pub fn dense(graph: &Graph, value: Value) -> Option<Dense> {
 }
 
 /// The layout in which this node's template reads the weight (or, role weight, writes it).
-pub fn weight_layout(graph: &Graph, value: Value) -> Option<Layout> {
+pub fn weight_layout(order: Order, graph: &Graph, value: Value) -> Option<Layout> {
     let node = graph.node(value);
     match &node.op {
-        Op::Contract { .. } => dense(graph, value).map(|d| Layout::linear_weight(&[d.outputs, d.channels])),
+        Op::Contract { .. } => dense(graph, value).map(|d| Layout::linear_weight(order, &[d.outputs, d.channels])),
         Op::Conv { geometry: g, .. } if g.groups == 1 => {
             let planar = !is_blocked(&[g.channels, g.input[0], g.input[1]]);
-            Some(Layout::conv_weight(&[g.outputs, g.channels, g.kernel[0], g.kernel[1]], planar))
+            Some(Layout::conv_weight(order, &[g.outputs, g.channels, g.kernel[0], g.kernel[1]], planar))
         }
         _ => None,
     }
@@ -257,11 +257,11 @@ pub fn derived_layout(graph: &Graph, value: Value) -> Layout {
 }
 
 /// Row or column form of a reduction; `None` if it mixes axes in a way only a scalar loop follows.
-pub fn reduction(graph: &Graph, value: Value) -> Option<Form> {
+pub fn reduction(order: Order, graph: &Graph, value: Value) -> Option<Form> {
     let node = graph.node(value);
     let Op::Reduce { op, axes, batch } = &node.op else { return None };
     let shape = graph.shape(node.inputs[0]);
-    let iter = Iter::of(shape);
+    let iter = Iter::of(order, shape);
     let gone = |axis: usize| shape.dims[axis] == 1 || axes.contains(&axis);
     let stays = |axis: usize| shape.dims[axis] == 1 || !axes.contains(&axis);
     let rank = shape.rank();

@@ -68,6 +68,10 @@ impl Fuser<'_> {
         self.s.graph()
     }
 
+    fn walk(&self, value: Value) -> Iter {
+        Iter::of(self.s.order, self.graph().shape(value))
+    }
+
     fn is_root(&self, value: Value) -> bool {
         self.roots.iter().any(|r| self.s.base(*r) == value)
     }
@@ -96,9 +100,9 @@ impl Fuser<'_> {
     }
 
     fn reads_lazily(&self, user: Value, value: Value) -> bool {
-        let same = Iter::of(self.graph().shape(user)) == Iter::of(self.graph().shape(value));
+        let same = self.walk(user) == self.walk(value);
         match self.graph().node(user).op {
-            Op::Reduce { .. } => form::reduction(self.graph(), user).is_some(),
+            Op::Reduce { .. } => form::reduction(self.s.order, self.graph(), user).is_some(),
             Op::Map(_) => self.inline[user.index()] && same,
             _ => false,
         }
@@ -149,14 +153,22 @@ impl Fuser<'_> {
             Op::Reduce { .. } => {
                 let operand = node.inputs[0];
                 let native = self.inline[self.s.base(operand).index()] || self.native(operand);
-                form::reduction(graph, value).filter(|_| native).unwrap_or(Form::Scalar)
+                let form = form::reduction(self.s.order, graph, value).filter(|_| native);
+                form.unwrap_or_else(|| self.fallback(value))
             }
-            Op::Contract { .. } | Op::Conv { .. } => self.contraction(value).unwrap_or(Form::Scalar),
-            Op::Window { .. } => form::window(graph, value).unwrap_or(Form::Scalar),
-            Op::Move(MoveOp::Reshape(_)) => self.weight_copy(value).unwrap_or(Form::Scalar),
-            Op::Table { .. } | Op::Move(_) | Op::Gather | Op::ScatterAdd { .. } => Form::Scalar,
+            Op::Contract { .. } | Op::Conv { .. } => self.contraction(value).unwrap_or_else(|| self.fallback(value)),
+            Op::Window { .. } if !self.target.gathers => form::window(graph, value).unwrap_or(Form::Scalar),
+            Op::Move(MoveOp::Reshape(_)) if !self.target.gathers => self.weight_copy(value).unwrap_or(Form::Scalar),
+            Op::Window { .. } | Op::Table { .. } | Op::Move(_) | Op::Gather | Op::ScatterAdd { .. } => {
+                self.fallback(value)
+            }
             Op::Leaf(_) => unreachable!("leaves have no kernel"),
         }
+    }
+
+    /// What computes any primitive, one element at a time.
+    fn fallback(&self, value: Value) -> Form {
+        if self.target.gathers { Form::Map(self.walk(value)) } else { Form::Scalar }
     }
 
     /// A copy of a weight for the input gradient: the reader's form tells which.
@@ -175,8 +187,12 @@ impl Fuser<'_> {
     fn contraction(&self, value: Value) -> Option<Form> {
         let graph = self.graph();
         let node = graph.node(value);
-        let wanted = form::weight_layout(graph, value)?;
-        let dense = form::dense(graph, value);
+        let wanted = form::weight_layout(self.s.order, graph, value)?;
+        // What reads memory as it lies cannot read what is recomputed.
+        if self.target.gathers && node.inputs.iter().any(|v| self.inline[self.s.base(*v).index()]) {
+            return None;
+        }
+        let dense = form::dense(graph, value).filter(|d| self.is_plain(d, node.inputs[0]));
         let (role, geometry) = match (&node.op, dense) {
             (Op::Conv { role, geometry }, _) => (*role, Some(*geometry)),
             (_, Some(d)) => (d.role, None),
@@ -186,6 +202,10 @@ impl Fuser<'_> {
         let weight = node.inputs[1];
         match role {
             ConvRole::Forward => {
+                behind_reshapes(graph, weight)?;
+                self.s.layout(self.s.base(weight)).same_map(&wanted).then_some(())?;
+            }
+            ConvRole::Input if self.target.gathers => {
                 behind_reshapes(graph, weight)?;
                 self.s.layout(self.s.base(weight)).same_map(&wanted).then_some(())?;
             }
@@ -201,6 +221,9 @@ impl Fuser<'_> {
         let geometry = geometry?;
         let planar = !super::layout::is_blocked(&[geometry.channels, geometry.input[0], geometry.input[1]]);
         if role == ConvRole::Weight {
+            if self.target.gathers {
+                return Some(Form::ConvWeight { geometry, planar, chunks: super::tile::splits(&geometry) });
+            }
             let chunks = if wanted.size <= self.target.chunked_weight_floats { self.target.chunks } else { 1 };
             return Some(Form::ConvWeight { geometry, planar, chunks });
         }
@@ -208,9 +231,17 @@ impl Fuser<'_> {
         Some(Form::Conv { role, geometry, planar })
     }
 
+    /// Whether a matrix product can read its input: a caller's buffer may lie otherwise than the weight's rows.
+    fn is_plain(&self, dense: &form::Dense, x: Value) -> bool {
+        !self.target.gathers || dense.pixels == 1 || dense.role == ConvRole::Input || self.native(x)
+    }
+
     /// Whether the value lies in the standard layout, as vector loops expect.
     fn native(&self, value: Value) -> bool {
-        let standard = Layout::standard(&self.graph().shape(value).dims);
+        if self.target.gathers && self.s.layout(value).size == 1 {
+            return true;
+        }
+        let standard = Layout::standard(self.s.order, &self.graph().shape(value).dims);
         let layout = self.s.layout(value);
         layout.same_map(&standard) && (layout.size == standard.size || standard.size == 1)
     }
@@ -218,7 +249,10 @@ impl Fuser<'_> {
     /// The walk of an element-wise node, if every operand can be followed in vectors.
     fn vector_map(&self, value: Value) -> Option<Iter> {
         let node = self.graph().node(value);
-        let iter = Iter::of(&node.ty.shape);
+        let iter = self.walk(value);
+        if self.target.gathers {
+            return Some(iter);
+        }
         let indexed = matches!(&node.op, Op::Map(e) if uses_index(e)) || matches!(node.op, Op::Random { .. });
         if iter.flat && indexed && node.ty.shape.rank() > 1 && matches!(node.op, Op::Map(_)) {
             return None;
@@ -228,21 +262,25 @@ impl Fuser<'_> {
 
     fn operands_follow(&self, value: Value, flat: bool) -> bool {
         let node = self.graph().node(value);
-        node.inputs.iter().all(|i| {
-            let operand = self.graph().ty(*i);
-            let access = form::access(&operand.shape.dims, &node.ty.shape.dims, flat);
-            let dtype = operand.dtype == DType::F32 || access == Some(Access::One) || operand.dtype == DType::I32;
-            access.is_some() && dtype && self.native(*i)
-        })
+        self.target.gathers
+            || node.inputs.iter().all(|i| {
+                let operand = self.graph().ty(*i);
+                let access = form::access(&operand.shape.dims, &node.ty.shape.dims, flat);
+                let dtype = operand.dtype == DType::F32 || access == Some(Access::One) || operand.dtype == DType::I32;
+                access.is_some() && dtype && self.native(*i)
+            })
     }
 
     fn kernel_to_join(&self, value: Value, form: &Form) -> Option<usize> {
         let latest = self.latest(value);
         match form {
+            Form::Map(_) if self.gathers(value) => self.window_pair(value),
             Form::Map(_) => latest.filter(|k| self.takes_map(*k, value)),
             Form::Row { .. } => {
                 let from = latest.unwrap_or(0);
-                (from..self.kernels.len()).rev().find(|k| self.kernels[*k].form == *form)
+                let same =
+                    |k: &usize| self.kernels[*k].form == *form || (latest == Some(*k) && self.takes_rows(*k, form));
+                (from..self.kernels.len()).rev().find(same)
             }
             Form::Column { .. } => {
                 let from = latest.map_or(0, |k| k + 1);
@@ -253,6 +291,24 @@ impl Fuser<'_> {
         }
     }
 
+    /// Whether an element needs other elements of an operand: then the operand must lie in memory.
+    fn gathers(&self, value: Value) -> bool {
+        !matches!(self.graph().node(value).op, Op::Map(_) | Op::Random { .. } | Op::Assign { .. })
+    }
+
+    /// Whether a contraction's tile holds whole rows of what this form reduces.
+    fn takes_rows(&self, kernel: usize, form: &Form) -> bool {
+        match (&self.kernels[kernel].form, form) {
+            (Form::Dense(d), Form::Row { iter, per_pixel: false }) => {
+                d.role == ConvRole::Forward
+                    && d.outputs <= self.target.row_width
+                    && iter.channels == d.outputs
+                    && iter.pixels == 1
+            }
+            _ => false,
+        }
+    }
+
     /// Maximum and argmax of the same windows are one pass.
     fn window_pair(&self, value: Value) -> Option<usize> {
         let node = self.graph().node(value);
@@ -260,7 +316,7 @@ impl Fuser<'_> {
         (0..self.kernels.len()).find(|k| {
             let other = self.graph().node(self.kernels[*k].nodes[0]);
             matches!(&other.op, Op::Window { op: WindowOp::Max | WindowOp::ArgMax, axes: a } if a == axes)
-                && matches!(self.kernels[*k].form, Form::Window { .. })
+                && matches!(self.kernels[*k].form, Form::Window { .. } | Form::Map(_))
                 && self.s.base(other.inputs[0]) == self.s.base(node.inputs[0])
         })
     }
@@ -270,17 +326,18 @@ impl Fuser<'_> {
         let shape = self.graph().shape(value);
         let first = self.graph().shape(draft.nodes[0]);
         match &draft.form {
-            Form::Map(iter) => Iter::of(shape) == *iter,
+            Form::Map(iter) => self.walk(value) == *iter,
             Form::Row { iter, per_pixel } => {
-                let domain = Iter::of(shape) == *iter;
+                let domain = self.walk(value) == *iter;
                 let result = shape.batch && if *per_pixel { shape == first } else { shape.numel() == 1 };
                 domain || result
             }
             Form::Column { reduced, iter } => {
                 // Only on the result: what it reads of this kernel must be results, never the elements reduced.
-                let result = Iter::of(shape) == column_result(*iter, *reduced);
+                let result = self.walk(value) == column_result(*iter, *reduced);
                 result && shape.batch == first.batch
             }
+            Form::Dense(_) if self.has_rows(draft) && shape.batch && shape.numel() == 1 => true,
             form @ (Form::Dense(_) | Form::Conv { .. } | Form::Window { .. }) => {
                 form.epilogue(first) == Some(Iter::channelwise(shape))
                     && self.graph().shape(value).batch == first.batch
@@ -288,6 +345,10 @@ impl Fuser<'_> {
             }
             Form::ConvWeight { .. } | Form::DenseTransposed(_) | Form::ConvFlipped { .. } | Form::Scalar => false,
         }
+    }
+
+    fn has_rows(&self, draft: &Draft) -> bool {
+        draft.nodes.iter().any(|v| matches!(self.graph().node(*v).op, Op::Reduce { .. }))
     }
 
     fn finish(self) -> Vec<Kernel> {

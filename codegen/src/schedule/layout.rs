@@ -10,6 +10,16 @@ pub const LANES: usize = 16;
 /// From this extent on the first axis is stored in blocks.
 pub const BLOCKED_FROM: usize = 5;
 
+/// How a target lays values out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum Order {
+    /// Vectors of 16 channels, `[C/16][rest…][16]`; few channels row-major.
+    #[default]
+    Blocked,
+    /// Channels last (NHWC), without padding.
+    ChannelsLast,
+}
+
 /// One canonical axis: `(i / block) · outer + (i % block) · inner`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Axis {
@@ -93,20 +103,45 @@ impl Layout {
         Layout { axes, size: blocks(dims[0]) * rest * LANES }
     }
 
-    /// What values have unless a kernel asks for something else.
-    pub fn standard(dims: &[usize]) -> Self {
-        if is_blocked(dims) { Self::blocked(dims) } else { Self::rows(dims) }
+    /// `[rest…][C]`, without padding.
+    pub fn channels_last(dims: &[usize]) -> Self {
+        let Some((&channels, rest)) = dims.split_first() else { return Self::dense(dims) };
+        let mut layout = Self::dense(rest);
+        for axis in &mut layout.axes {
+            axis.outer *= channels;
+        }
+        layout.axes.insert(0, Axis::plain(channels, 1));
+        layout.size *= channels;
+        layout
     }
 
-    /// `[O, K]` as the forward contraction reads it: `[O/16][K][16]`.
-    pub fn linear_weight(dims: &[usize]) -> Self {
+    /// What values have unless a kernel asks for something else.
+    pub fn standard(order: Order, dims: &[usize]) -> Self {
+        match order {
+            Order::Blocked if is_blocked(dims) => Self::blocked(dims),
+            Order::Blocked => Self::rows(dims),
+            Order::ChannelsLast => Self::channels_last(dims),
+        }
+    }
+
+    /// `[O, K]` as the forward contraction reads it: `[O/16][K][16]`, or row-major.
+    pub fn linear_weight(order: Order, dims: &[usize]) -> Self {
+        if order == Order::ChannelsLast {
+            return Self::dense(dims);
+        }
         let (o, k) = (dims[0], dims[1]);
         Layout { axes: vec![Axis::blocked(o, k * LANES, 1), Axis::plain(k, LANES)], size: blocks(o) * k * LANES }
     }
 
     /// `[O, C, KH, KW]` as the forward convolution reads it: `[O/16][C/16][KH][KW][16][16]`, or over row-major input
-    /// (`planar`) `[O/16][C][KH][KW][16]`.
-    pub fn conv_weight(dims: &[usize], planar: bool) -> Self {
+    /// (`planar`) `[O/16][C][KH][KW][16]`; channels last `[O][KH][KW][C]`.
+    pub fn conv_weight(order: Order, dims: &[usize], planar: bool) -> Self {
+        if order == Order::ChannelsLast {
+            let mut layout = Self::channels_last(&dims[1..]);
+            layout.axes.insert(0, Axis::plain(dims[0], layout.size));
+            layout.size *= dims[0];
+            return layout;
+        }
         let [o, c, kh, kw] = *dims else { panic!("a convolution's weight has 4 axes, not {}", dims.len()) };
         let (tap, c_axis, c_size) = if planar {
             (LANES, Axis::plain(c, kh * kw * LANES), c)
@@ -174,9 +209,11 @@ mod tests {
             Layout::dense(&[3, 5, 7]),
             Layout::rows(&[3, 5, 7]),
             Layout::blocked(&[19, 3, 2]),
-            Layout::linear_weight(&[10, 7]),
-            Layout::conv_weight(&[18, 20, 3, 2], false),
-            Layout::conv_weight(&[6, 1, 5, 5], true),
+            Layout::channels_last(&[19, 3, 2]),
+            Layout::linear_weight(Order::Blocked, &[10, 7]),
+            Layout::conv_weight(Order::Blocked, &[18, 20, 3, 2], false),
+            Layout::conv_weight(Order::Blocked, &[6, 1, 5, 5], true),
+            Layout::conv_weight(Order::ChannelsLast, &[6, 3, 5, 4], true),
         ] {
             let count: usize = layout.axes.iter().map(|a| a.extent).product();
             let mut seen = vec![false; layout.size];
@@ -189,8 +226,9 @@ mod tests {
 
     #[test]
     fn trivial_reshapes_are_the_same_map() {
-        assert!(Layout::standard(&[120, 1, 1]).same_map(&Layout::standard(&[120])));
-        assert!(Layout::standard(&[1, 28, 28]).same_map(&Layout::standard(&[784])));
-        assert!(!Layout::standard(&[16, 5, 5]).same_map(&Layout::standard(&[400])));
+        let standard = |dims: &[usize]| Layout::standard(Order::Blocked, dims);
+        assert!(standard(&[120, 1, 1]).same_map(&standard(&[120])));
+        assert!(standard(&[1, 28, 28]).same_map(&standard(&[784])));
+        assert!(!standard(&[16, 5, 5]).same_map(&standard(&[400])));
     }
 }

@@ -6,18 +6,21 @@
 pub mod display;
 pub mod form;
 pub mod fuse;
+pub mod launches;
 pub mod layout;
 pub mod params;
 pub mod place;
 pub mod prepare;
 pub mod program;
 pub mod target;
+pub mod tile;
 pub mod verify;
 
 use crate::graph::op::Op;
 use crate::graph::{Graph, Module, Value, verify::verify as verify_graph};
 pub use form::{Access, Dense, Form, Iter, Reduced};
-pub use layout::Layout;
+pub use launches::{Launch, Launches, Part};
+pub use layout::{Layout, Order};
 pub use params::ParamPlan;
 pub use program::{Program, ProgramKind, Roots};
 pub use target::Target;
@@ -53,6 +56,7 @@ pub struct Kernel {
 #[derive(Clone, Debug)]
 pub struct Schedule {
     pub program: Program,
+    pub order: Order,
     /// Parallel to the graph's nodes.
     pub layouts: Vec<Layout>,
     /// The value whose storage a value shares: itself, or what a free reshape looks at.

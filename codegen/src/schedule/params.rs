@@ -1,7 +1,7 @@
 //! Where each parameter and running statistic lies in its arena, and in which order of elements: one decision for all
 //! programs of a network, made from its forward graph.
 
-use super::layout::{LANES, Layout, is_blocked};
+use super::layout::{LANES, Layout, Order, is_blocked};
 use crate::graph::op::{ConvRole, Leaf, MoveOp, Op};
 use crate::graph::{Graph, Module, Value};
 
@@ -13,6 +13,7 @@ pub struct Slot {
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ParamPlan {
+    pub order: Order,
     /// Parallel to `Module::params`.
     pub params: Vec<Slot>,
     /// Trainable parameters lie first; this is where the frozen ones begin.
@@ -24,23 +25,23 @@ pub struct ParamPlan {
 }
 
 impl ParamPlan {
-    pub fn new(module: &Module) -> Self {
+    pub fn new(module: &Module, order: Order) -> Self {
         let graph =
             if module.training.graph.nodes.is_empty() { &module.evaluation.graph } else { &module.training.graph };
         let mut layouts: Vec<Option<Layout>> = vec![None; module.params.len()];
         for value in graph.values() {
-            if let Some((param, layout)) = wanted(graph, value)
+            if let Some((param, layout)) = wanted(graph, value, order)
                 && layouts[param].is_none()
             {
                 layouts[param] = Some(layout);
             }
         }
-        let mut plan = ParamPlan::default();
+        let mut plan = ParamPlan { order, ..ParamPlan::default() };
         let mut slots: Vec<Slot> = module
             .params
             .iter()
             .zip(layouts)
-            .map(|(p, layout)| Slot { layout: layout.unwrap_or_else(|| Layout::standard(&p.dims)), offset: 0 })
+            .map(|(p, layout)| Slot { layout: layout.unwrap_or_else(|| Layout::standard(order, &p.dims)), offset: 0 })
             .collect();
         let mut end = 0;
         for frozen in [false, true] {
@@ -57,7 +58,7 @@ impl ParamPlan {
         plan.params = slots;
         plan.param_floats = end;
         for state in &module.states {
-            let layout = Layout::standard(&state.dims);
+            let layout = Layout::standard(order, &state.dims);
             let next = aligned(plan.state_floats + layout.size);
             plan.states.push(Slot { layout, offset: plan.state_floats });
             plan.state_floats = next;
@@ -71,13 +72,13 @@ fn aligned(floats: usize) -> usize {
 }
 
 /// The parameter that this node contracts, and the order of elements in which the forward template reads it.
-fn wanted(graph: &Graph, value: Value) -> Option<(usize, Layout)> {
+fn wanted(graph: &Graph, value: Value, order: Order) -> Option<(usize, Layout)> {
     let node = graph.node(value);
     match &node.op {
         Op::Conv { role: ConvRole::Forward, geometry } if geometry.groups == 1 => {
             let param = behind_reshapes(graph, node.inputs[1])?;
             let planar = !is_blocked(&graph.shape(node.inputs[0]).dims);
-            Some((param, Layout::conv_weight(&graph.shape(node.inputs[1]).dims, planar)))
+            Some((param, Layout::conv_weight(order, &graph.shape(node.inputs[1]).dims, planar)))
         }
         Op::Contract { lhs, rhs, out } => {
             let ([0, a], [o, k], [0, r]) = (lhs.as_slice(), rhs.as_slice(), out.as_slice()) else { return None };
@@ -85,7 +86,7 @@ fn wanted(graph: &Graph, value: Value) -> Option<(usize, Layout)> {
                 return None;
             }
             let param = behind_reshapes(graph, node.inputs[1])?;
-            Some((param, Layout::linear_weight(&graph.shape(node.inputs[1]).dims)))
+            Some((param, Layout::linear_weight(order, &graph.shape(node.inputs[1]).dims)))
         }
         _ => None,
     }

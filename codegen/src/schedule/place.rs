@@ -10,7 +10,9 @@ use crate::graph::{Graph, Module, Node, Value};
 
 /// The schedule of a prepared program, without kernels.
 pub fn place(program: Program, module: &Module, params: &ParamPlan) -> Schedule {
-    let mut s = Schedule { program, layouts: Vec::new(), base: Vec::new(), storage: Vec::new(), kernels: Vec::new() };
+    let order = params.order;
+    let mut s =
+        Schedule { program, order, layouts: Vec::new(), base: Vec::new(), storage: Vec::new(), kernels: Vec::new() };
     for value in s.program.graph.values() {
         let (layout, base, storage) = decide(&s, value, module, params);
         s.layouts.push(layout);
@@ -38,7 +40,7 @@ fn decide(s: &Schedule, value: Value, module: &Module, params: &ParamPlan) -> (L
             if persistent && graph.shape(from) == &node.ty.shape {
                 return (derived_layout(graph, reader(graph, value)), value, None);
             }
-            let standard = Layout::standard(dims);
+            let standard = Layout::standard(params.order, dims);
             let whole = s.layout(base);
             if whole.same_map(&standard) && (whole.size == standard.size || !node.ty.shape.batch) {
                 (standard, base, storage)
@@ -51,7 +53,7 @@ fn decide(s: &Schedule, value: Value, module: &Module, params: &ParamPlan) -> (L
         }
         Op::Assign { state } => (params.states[*state].layout.clone(), value, Some(Storage::State(*state))),
         Op::Conv { .. } | Op::Contract { .. } if writes_weight(graph, value) => {
-            (weight_layout(graph, value).expect("a weight template"), value, None)
+            (weight_layout(params.order, graph, value).expect("a weight template"), value, None)
         }
         Op::Map(_)
         | Op::Reduce { .. }
@@ -62,7 +64,7 @@ fn decide(s: &Schedule, value: Value, module: &Module, params: &ParamPlan) -> (L
         | Op::Move(_)
         | Op::Gather
         | Op::ScatterAdd { .. }
-        | Op::Random { .. } => (Layout::standard(dims), value, None),
+        | Op::Random { .. } => (Layout::standard(params.order, dims), value, None),
     }
 }
 

@@ -3,7 +3,7 @@
 //! order of the input gradient. A copy is a reshape to the same extents: the one case in which a reshape is not free.
 
 use super::form::weight_layout;
-use super::layout::is_blocked;
+use super::layout::{Order, is_blocked};
 use super::params::{ParamPlan, behind_reshapes};
 use super::program::Program;
 use crate::graph::builder::infer;
@@ -50,14 +50,16 @@ impl Rebuild<'_> {
             }
             self.fold_broadcasts(&mut node);
         }
-        if !reads_port(&node, &self.graph) {
+        if self.params.order == Order::Blocked && !reads_port(&node, &self.graph) {
             for i in 0..node.inputs.len() {
                 node.inputs[i] = self.packed(node.inputs[i], old, from);
             }
         }
-        if reads_transposed(&node)
+        if self.params.order == Order::Blocked
+            && reads_transposed(&node)
             && let Some(param) = behind_reshapes(&self.graph, node.inputs[1])
-            && weight_layout(old, from).is_some_and(|w| self.params.params[param].layout.same_map(&w))
+            && weight_layout(self.params.order, old, from)
+                .is_some_and(|w| self.params.params[param].layout.same_map(&w))
         {
             node.inputs[1] = self.copy(node.inputs[1], old, from);
         }

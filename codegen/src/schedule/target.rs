@@ -1,6 +1,7 @@
 //! What a plan is made for, as data. The rules of fusion are written once and read this.
 
-use crate::declaration::Fusion;
+use super::layout::Order;
+use crate::declaration::{Fusion, Precision};
 
 /// A device family and its knobs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -8,10 +9,18 @@ pub struct Target {
     pub name: &'static str,
     /// Whether nodes may share kernels; off gives one kernel per primitive.
     pub fusion: bool,
+    pub order: Order,
     /// A batch reduction is cut into this many partial sums, a function of nothing but the batch.
     pub chunks: usize,
     /// A weight gradient above this many floats is not given partial sums, but tasks over its blocks.
     pub chunked_weight_floats: usize,
+    /// Whether every primitive can be computed element by element inside a map kernel, from any layout: then nothing needs
+    /// a scalar fallback, windows are maps, and weights and inputs are read as they lie.
+    pub gathers: bool,
+    /// Widest sample that a contraction's tile holds whole, so that a row loss fits behind it; 0 if it cannot.
+    pub row_width: usize,
+    /// How contractions multiply.
+    pub precision: Precision,
     /// Guards on the batch, ascending; the last has none. One variant of each program is emitted per guard.
     pub guards: Vec<usize>,
 }
@@ -21,8 +30,26 @@ impl Target {
         Target {
             name: "cpu",
             fusion: fusion != Fusion::Off,
+            order: Order::Blocked,
             chunks: 16,
             chunked_weight_floats: 1 << 17,
+            gathers: false,
+            row_width: 0,
+            precision: Precision::F32,
+            guards: vec![usize::MAX],
+        }
+    }
+
+    pub fn cuda(fusion: Fusion, precision: Precision) -> Self {
+        Target {
+            name: "cuda",
+            fusion: fusion != Fusion::Off,
+            order: Order::ChannelsLast,
+            chunks: 128,
+            chunked_weight_floats: usize::MAX,
+            gathers: true,
+            row_width: 64,
+            precision,
             guards: vec![usize::MAX],
         }
     }

@@ -94,7 +94,8 @@ mod tests {
         assert!(errors.is_empty());
         let module = &declarations[0].members[0].module;
         let program = program::program(module, ProgramKind::Step).unwrap();
-        schedule(module, &ParamPlan::new(module), &program, &Target::cpu(fusion))
+        let target = Target::cpu(fusion);
+        schedule(module, &ParamPlan::new(module, target.order), &program, &target)
     }
 
     fn refused(name: &str, expected: &str, plant: impl Fn(&mut Schedule)) {

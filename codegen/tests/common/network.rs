@@ -2,7 +2,7 @@
 
 use super::numbers;
 use kiln_codegen::autodiff::gradients;
-use kiln_codegen::declaration::Fusion;
+use kiln_codegen::declaration::{Fusion, Precision};
 use kiln_codegen::graph::op::{Leaf, Op};
 use kiln_codegen::graph::verify::verify;
 use kiln_codegen::graph::{Graph, Init, Module, PortKind, Value};
@@ -115,13 +115,19 @@ pub fn check_gradients(text: &str, batch: usize, most: usize) {
 #[allow(dead_code, reason = "not every test crate uses it")]
 pub fn check_schedules(text: &str, batch: usize, fusion: Fusion) {
     let module = lower(text);
-    let params = ParamPlan::new(&module);
+    for target in [Target::cpu(fusion), Target::cuda(fusion, Precision::F32)] {
+        check_target(&module, text, batch, &target);
+    }
+}
+
+fn check_target(module: &Module, text: &str, batch: usize, target: &Target) {
+    let params = ParamPlan::new(module, target.order);
     for kind in ProgramKind::ALL {
-        let Some(program) = program(&module, kind) else { continue };
-        let at = || format!("{} ({fusion:?})\n{text}", kind.name());
+        let Some(program) = program(module, kind) else { continue };
+        let at = || format!("{} ({}, fusion {})\n{text}", kind.name(), target.name, target.fusion);
         verify(&program.graph).unwrap_or_else(|why| panic!("{why}\n{}", at()));
-        let schedule = schedule(&module, &params, &program, &Target::cpu(fusion));
-        let leaves = leaves(&module, &program.graph, batch, 1);
+        let schedule = schedule(module, &params, &program, target);
+        let leaves = leaves(module, &program.graph, batch, 1);
         let roots = program.roots.all();
         let plain = run(&program.graph, &leaves, &roots, &env(batch)).unwrap_or_else(|why| panic!("{why}\n{}", at()));
         let fused = run_schedule(&schedule, &leaves, batch).unwrap_or_else(|why| panic!("{why}\n{}", at()));

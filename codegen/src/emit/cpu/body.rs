@@ -207,7 +207,7 @@ impl<'a> Eval<'a> {
 
     fn random(&self, stream: u32, value: Value) -> TokenStream {
         let shape = self.s.graph().shape(value);
-        let own = if self.at.iter.flat { Iter::of(shape) } else { Iter::channelwise(shape) };
+        let own = if self.at.iter.flat { Iter::of(self.s.order, shape) } else { Iter::channelwise(shape) };
         let sample = match (&self.at.sample, shape.batch) {
             (Some(n), true) => quote!(#n as u32),
             _ => quote!(0u32),

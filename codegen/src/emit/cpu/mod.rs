@@ -9,10 +9,10 @@ mod loops;
 mod scalar;
 mod templates;
 
-use crate::graph::{Init, Module, Port, PortKind};
-use crate::memory::{Memory, Tenant};
-use crate::schedule::params::Slot;
-use crate::schedule::{Form, Kernel, Layout, ParamPlan, ProgramKind, Schedule, Storage, Target};
+use crate::emit::tables;
+use crate::graph::Module;
+use crate::memory::{Planned, Tenant};
+use crate::schedule::{Form, Kernel, ParamPlan, ProgramKind, Schedule, Target};
 use body::{Arg, Args};
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
@@ -20,13 +20,6 @@ use std::collections::HashMap;
 
 /// The version of `kiln::plan` that this prints.
 const VERSION: u32 = 2;
-
-/// A program with its memory planned.
-pub struct Planned {
-    pub kind: ProgramKind,
-    pub schedule: Schedule,
-    pub memory: Memory,
-}
 
 /// One launch of a kernel, as text.
 struct Launch {
@@ -127,8 +120,14 @@ impl Kernels {
     }
 }
 
-/// An expression of type `&'static Plan`.
-pub fn expand(module: &Module, params: &ParamPlan, programs: &[Planned], target: &Target) -> TokenStream {
+/// An expression of type `&'static Plan`; `cuda` is its other half.
+pub fn expand(
+    module: &Module,
+    params: &ParamPlan,
+    programs: &[Planned],
+    target: &Target,
+    cuda: &TokenStream,
+) -> TokenStream {
     let mut kernels = Kernels::default();
     let mut fields = Vec::new();
     for kind in ProgramKind::ALL {
@@ -141,20 +140,10 @@ pub fn expand(module: &Module, params: &ParamPlan, programs: &[Planned], target:
         });
     }
     let name = &module.name;
-    let tensors = module.params.iter().zip(&params.params).map(|(p, slot)| {
-        let fans = (p.fan_in, p.fan_out);
-        tensor(&p.name, &p.dims, slot, p.init, fans, !p.frozen, !p.no_decay)
-    });
-    let states = module
-        .states
-        .iter()
-        .zip(&params.states)
-        .map(|(st, slot)| tensor(&st.name, &st.dims, slot, st.init, (0, 0), false, false));
-    let (param_floats, trainable_floats, state_floats) =
-        (params.param_floats, params.trainable_floats, params.state_floats);
-    let inputs = module.inputs.iter().map(port);
-    let targets = module.targets.iter().map(port);
-    let outputs = module.outputs.iter().map(port);
+    let weights = tables::weights(module, params);
+    let inputs = module.inputs.iter().map(tables::port);
+    let targets = module.targets.iter().map(tables::port);
+    let outputs = module.outputs.iter().map(tables::port);
     let layers = module.layers.iter().map(|l| {
         let (path, text, output, parameters, flops) = (&l.path, &l.text, &l.output, l.parameters, l.flops);
         quote!(LayerRow { path: #path, text: #text, output: &[#(#output),*], parameters: #parameters, flops: #flops })
@@ -167,17 +156,13 @@ pub fn expand(module: &Module, params: &ParamPlan, programs: &[Planned], target:
         static PLAN: Plan = Plan {
             version: #VERSION,
             name: #name,
-            params: &[#(#tensors),*],
-            param_floats: #param_floats,
-            trainable_floats: #trainable_floats,
-            states: &[#(#states),*],
-            state_floats: #state_floats,
+            #weights
             inputs: &[#(#inputs),*],
             targets: &[#(#targets),*],
             outputs: &[#(#outputs),*],
             layers: &[#(#layers),*],
             #(#fields,)*
-            cuda: Cuda::NONE,
+            cuda: #cuda,
         };
         &PLAN
     }}
@@ -213,7 +198,7 @@ fn program(p: &Planned, params: &ParamPlan, target: &Target, kernels: &mut Kerne
             let name = format!("k{index}_{}", launch.name);
             let args = launch.args.iter().map(|arg| {
                 let (space, offset) = match arg {
-                    Arg::Value(v) => place(s, &p.memory, params, *v),
+                    Arg::Value(v) => tables::place(s, &p.memory, params, *v),
                     Arg::Partials => (quote!(Space::Fixed), p.memory.offset(Tenant::Partials(index))),
                 };
                 quote!(Arg { space: #space, offset: #offset })
@@ -231,19 +216,7 @@ fn program(p: &Planned, params: &ParamPlan, target: &Target, kernels: &mut Kerne
             }
         }
     }
-    let stored = |v| {
-        let (space, offset) = place(s, &p.memory, params, v);
-        let layout = layout(s.layout(v));
-        let sample = s.sample_stride(v);
-        quote!(Stored { space: #space, offset: #offset, layout: #layout, sample: #sample })
-    };
-    let optional = |v: Option<_>| match v.map(stored) {
-        Some(stored) => quote!(::core::option::Option::Some(#stored)),
-        None => quote!(::core::option::Option::None),
-    };
-    let roots = &s.program.roots;
-    let outputs: Vec<TokenStream> = roots.outputs.iter().map(|v| stored(*v)).collect();
-    let (loss, correct) = (optional(roots.loss), optional(roots.correct));
+    let results = tables::results(s, &p.memory, params);
     let (batch_floats, fixed_floats) = (p.memory.batch_floats, p.memory.fixed_floats);
     let variants = target.guards.iter().map(|guard| {
         quote! {
@@ -253,74 +226,9 @@ fn program(p: &Planned, params: &ParamPlan, target: &Target, kernels: &mut Kerne
                 fixed_floats: #fixed_floats,
                 worker_floats: { use ::kiln::__private::cpu::*; largest(&[#(#scratch),*]) },
                 launches: &[#(#launches),*],
-                outputs: &[#(#outputs),*],
-                loss: #loss,
-                correct: #correct,
+                #results
             }
         }
     });
     quote!(Program { variants: &[#(#variants),*] })
-}
-
-fn place(s: &Schedule, memory: &Memory, params: &ParamPlan, value: crate::graph::Value) -> (TokenStream, usize) {
-    let base = s.base(value);
-    match s.storage(value).expect("a stored value") {
-        Storage::Port(i) => (quote!(Space::Port), i),
-        Storage::Param(p) => (quote!(Space::Params), params.params[p].offset),
-        Storage::State(i) => (quote!(Space::State), params.states[i].offset),
-        Storage::Grad(p) => (quote!(Space::Grads), params.params[p].offset),
-        Storage::Batch => (quote!(Space::Batch), memory.offset(Tenant::Value(base))),
-        Storage::Fixed => (quote!(Space::Fixed), memory.offset(Tenant::Value(base))),
-    }
-}
-
-fn layout(layout: &Layout) -> TokenStream {
-    let size = layout.size;
-    let axes = layout.axes.iter().map(|a| {
-        let (extent, block, outer, inner) = (a.extent, a.block, a.outer, a.inner);
-        quote!(Axis { extent: #extent, block: #block, outer: #outer, inner: #inner })
-    });
-    quote!(Layout { axes: &[#(#axes),*], size: #size })
-}
-
-fn tensor(
-    name: &str,
-    dims: &[usize],
-    slot: &Slot,
-    start: Init,
-    (fan_in, fan_out): (usize, usize),
-    trainable: bool,
-    decay: bool,
-) -> TokenStream {
-    let (layout, offset, start) = (layout(&slot.layout), slot.offset, init(start));
-    quote! {
-        Tensor {
-            name: #name, dims: &[#(#dims),*], layout: #layout, offset: #offset, init: #start,
-            fan_in: #fan_in, fan_out: #fan_out, trainable: #trainable, decay: #decay,
-        }
-    }
-}
-
-fn init(start: Init) -> TokenStream {
-    match start {
-        Init::Zeros => quote!(Init::Zeros),
-        Init::Ones => quote!(Init::Ones),
-        Init::Constant(x) => quote!(Init::Constant(#x)),
-        Init::Uniform { low, high } => quote!(Init::Uniform { low: #low, high: #high }),
-        Init::Normal { mean, std } => quote!(Init::Normal { mean: #mean, std: #std }),
-        Init::KaimingUniform { gain, fan_out } => quote!(Init::KaimingUniform { gain: #gain, fan_out: #fan_out }),
-        Init::KaimingNormal { gain, fan_out } => quote!(Init::KaimingNormal { gain: #gain, fan_out: #fan_out }),
-        Init::XavierUniform { gain } => quote!(Init::XavierUniform { gain: #gain }),
-        Init::XavierNormal { gain } => quote!(Init::XavierNormal { gain: #gain }),
-    }
-}
-
-fn port(port: &Port) -> TokenStream {
-    let name = &port.name;
-    let kind = match &port.kind {
-        PortKind::Dense(dims) => quote!(PortKind::Dense { dims: &[#(#dims),*] }),
-        PortKind::Class(classes) => quote!(PortKind::Class { classes: #classes }),
-        PortKind::Ids(dims, below) => quote!(PortKind::Ids { dims: &[#(#dims),*], below: #below }),
-    };
-    quote!(Port { name: #name, kind: #kind })
 }

@@ -1,0 +1,119 @@
+//! What the writers of phases share: the plan they print, the pointers they ask for, fresh names.
+
+use crate::declaration::Precision;
+use crate::graph::Value;
+use crate::schedule::{Kernel, Schedule, Storage};
+use proc_macro2::TokenStream;
+use std::cell::{Cell, RefCell};
+
+/// What a pointer of a launch stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Arg {
+    Value(Value),
+    /// Partial results of a kernel.
+    Partials(usize),
+    /// A parameter that its gradient's kernel updates, and what the optimizer remembers of it.
+    Updated(usize),
+    Remembered(usize, usize),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    Read,
+    Write,
+    ReadWrite,
+}
+
+/// The pointers of a launch, in order.
+#[derive(Clone, Debug, Default)]
+pub struct Args {
+    pub list: Vec<(Arg, Access)>,
+}
+
+impl Args {
+    fn index(&mut self, arg: Arg, access: Access) -> usize {
+        match self.list.iter().position(|(known, _)| *known == arg) {
+            Some(at) => {
+                if self.list[at].1 != access {
+                    self.list[at].1 = Access::ReadWrite;
+                }
+                at
+            }
+            None => {
+                self.list.push((arg, access));
+                self.list.len() - 1
+            }
+        }
+    }
+}
+
+/// One phase of a kernel while it is written.
+pub struct Writer<'a> {
+    pub s: &'a Schedule,
+    pub kernel: &'a Kernel,
+    /// Its number in the schedule.
+    pub number: usize,
+    pub chunks: usize,
+    pub precision: Precision,
+    /// Parameters that are updated by the kernels of their gradients.
+    pub updated: &'a [usize],
+    /// Whether this kernel updates parameters.
+    pub updates: bool,
+    /// By parameter: whether weight decay applies.
+    pub decays: &'a [bool],
+    args: &'a RefCell<Args>,
+    count: Cell<usize>,
+}
+
+/// A phase as text.
+pub struct Phase {
+    /// Structs before the function.
+    pub items: String,
+    pub body: String,
+    /// Pieces of work, from `batch`.
+    pub tasks: TokenStream,
+    /// Bytes of shared memory.
+    pub shared: usize,
+}
+
+impl<'a> Writer<'a> {
+    pub fn new(
+        s: &'a Schedule,
+        number: usize,
+        chunks: usize,
+        precision: Precision,
+        updated: &'a [usize],
+        decays: &'a [bool],
+        args: &'a RefCell<Args>,
+    ) -> Self {
+        let kernel = &s.kernels[number];
+        let updates =
+            kernel.stores.iter().any(|v| matches!(s.storage(*v), Some(Storage::Grad(p)) if updated.contains(&p)));
+        Writer { s, kernel, number, chunks, precision, updated, updates, decays, args, count: Cell::new(0) }
+    }
+
+    pub fn dims(&self, value: Value) -> Vec<usize> {
+        self.s.graph().shape(value).dims.clone()
+    }
+
+    /// A name that is new in this phase.
+    pub fn fresh(&self, stem: &str) -> String {
+        self.count.set(self.count.get() + 1);
+        format!("{stem}{}", self.count.get())
+    }
+
+    /// The pointer to `arg`, to be read from or (for what this kernel stores, and its partial results) written to.
+    pub fn pointer(&self, arg: Arg, access: Access) -> String {
+        format!("launch.arg[{}]", self.args.borrow_mut().index(arg, access))
+    }
+
+    /// Parameter, gradient and the optimizer's two memories, for an update.
+    pub fn update_pointers(&self, gradient: Value, param: usize) -> [String; 4] {
+        [
+            self.pointer(Arg::Updated(param), Access::ReadWrite),
+            self.pointer(Arg::Value(gradient), Access::Write),
+            self.pointer(Arg::Remembered(param, 0), Access::ReadWrite),
+            self.pointer(Arg::Remembered(param, 1), Access::ReadWrite),
+        ]
+    }
+}

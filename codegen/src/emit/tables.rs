@@ -1,0 +1,112 @@
+//! Tables of `kiln::plan` that both halves of a plan have: where values lie, in which order, what goes in and comes out.
+
+use crate::graph::{Init, Module, Port, PortKind, Value};
+use crate::memory::{Memory, Tenant};
+use crate::schedule::params::Slot;
+use crate::schedule::{Layout, ParamPlan, Schedule, Storage};
+use proc_macro2::TokenStream;
+use quote::quote;
+
+/// The fields that `Plan` and `Weights` have in common.
+pub fn weights(module: &Module, params: &ParamPlan) -> TokenStream {
+    let tensors = module.params.iter().zip(&params.params).map(|(p, slot)| {
+        let fans = (p.fan_in, p.fan_out);
+        tensor(&p.name, &p.dims, slot, p.init, fans, !p.frozen, !p.no_decay)
+    });
+    let states = module
+        .states
+        .iter()
+        .zip(&params.states)
+        .map(|(st, slot)| tensor(&st.name, &st.dims, slot, st.init, (0, 0), false, false));
+    let (param_floats, trainable_floats, state_floats) =
+        (params.param_floats, params.trainable_floats, params.state_floats);
+    quote! {
+        params: &[#(#tensors),*],
+        param_floats: #param_floats,
+        trainable_floats: #trainable_floats,
+        states: &[#(#states),*],
+        state_floats: #state_floats,
+    }
+}
+
+/// The fields `outputs`, `loss` and `correct` of a variant.
+pub fn results(s: &Schedule, memory: &Memory, params: &ParamPlan) -> TokenStream {
+    let stored = |v| {
+        let (space, offset) = place(s, memory, params, v);
+        let layout = layout(s.layout(v));
+        let sample = s.sample_stride(v);
+        quote!(Stored { space: #space, offset: #offset, layout: #layout, sample: #sample })
+    };
+    let optional = |v: Option<_>| match v.map(stored) {
+        Some(stored) => quote!(::core::option::Option::Some(#stored)),
+        None => quote!(::core::option::Option::None),
+    };
+    let roots = &s.program.roots;
+    let outputs = roots.outputs.iter().map(|v| stored(*v));
+    let (loss, correct) = (optional(roots.loss), optional(roots.correct));
+    quote!(outputs: &[#(#outputs),*], loss: #loss, correct: #correct,)
+}
+
+/// The space and offset of a stored value.
+pub fn place(s: &Schedule, memory: &Memory, params: &ParamPlan, value: Value) -> (TokenStream, usize) {
+    let base = s.base(value);
+    match s.storage(value).expect("a stored value") {
+        Storage::Port(i) => (quote!(Space::Port), i),
+        Storage::Param(p) => (quote!(Space::Params), params.params[p].offset),
+        Storage::State(i) => (quote!(Space::State), params.states[i].offset),
+        Storage::Grad(p) => (quote!(Space::Grads), params.params[p].offset),
+        Storage::Batch => (quote!(Space::Batch), memory.offset(Tenant::Value(base))),
+        Storage::Fixed => (quote!(Space::Fixed), memory.offset(Tenant::Value(base))),
+    }
+}
+
+fn layout(layout: &Layout) -> TokenStream {
+    let size = layout.size;
+    let axes = layout.axes.iter().map(|a| {
+        let (extent, block, outer, inner) = (a.extent, a.block, a.outer, a.inner);
+        quote!(Axis { extent: #extent, block: #block, outer: #outer, inner: #inner })
+    });
+    quote!(Layout { axes: &[#(#axes),*], size: #size })
+}
+
+fn tensor(
+    name: &str,
+    dims: &[usize],
+    slot: &Slot,
+    start: Init,
+    (fan_in, fan_out): (usize, usize),
+    trainable: bool,
+    decay: bool,
+) -> TokenStream {
+    let (layout, offset, start) = (layout(&slot.layout), slot.offset, init(start));
+    quote! {
+        Tensor {
+            name: #name, dims: &[#(#dims),*], layout: #layout, offset: #offset, init: #start,
+            fan_in: #fan_in, fan_out: #fan_out, trainable: #trainable, decay: #decay,
+        }
+    }
+}
+
+fn init(start: Init) -> TokenStream {
+    match start {
+        Init::Zeros => quote!(Init::Zeros),
+        Init::Ones => quote!(Init::Ones),
+        Init::Constant(x) => quote!(Init::Constant(#x)),
+        Init::Uniform { low, high } => quote!(Init::Uniform { low: #low, high: #high }),
+        Init::Normal { mean, std } => quote!(Init::Normal { mean: #mean, std: #std }),
+        Init::KaimingUniform { gain, fan_out } => quote!(Init::KaimingUniform { gain: #gain, fan_out: #fan_out }),
+        Init::KaimingNormal { gain, fan_out } => quote!(Init::KaimingNormal { gain: #gain, fan_out: #fan_out }),
+        Init::XavierUniform { gain } => quote!(Init::XavierUniform { gain: #gain }),
+        Init::XavierNormal { gain } => quote!(Init::XavierNormal { gain: #gain }),
+    }
+}
+
+pub fn port(port: &Port) -> TokenStream {
+    let name = &port.name;
+    let kind = match &port.kind {
+        PortKind::Dense(dims) => quote!(PortKind::Dense { dims: &[#(#dims),*] }),
+        PortKind::Class(classes) => quote!(PortKind::Class { classes: #classes }),
+        PortKind::Ids(dims, below) => quote!(PortKind::Ids { dims: &[#(#dims),*], below: #below }),
+    };
+    quote!(Port { name: #name, kind: #kind })
+}

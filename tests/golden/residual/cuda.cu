@@ -1,0 +1,1503 @@
+// 40 launches
+// 0: k0 after [], 62208 bytes shared: conv_forward_d5b25c7f30d74632
+// 1: k1 after [0], 1024 bytes shared: column_0bd58cd5f8887330
+// 2: k1 after [1], 1024 bytes shared: column_end_00273edc577e9d98
+// 3: k2 after [2], 1024 bytes shared: column_1e66810087c3c55a
+// 4: k2 after [3], 1024 bytes shared: column_end_28e335f6dad043fd
+// 5: k3 after [4], 0 bytes shared: map_c80e1d490e22b565
+// 6: k4 after [5], 62208 bytes shared: conv_forward_2bbf6d28fc0a1897
+// 7: k5 after [6], 1024 bytes shared: column_0bd58cd5f8887330
+// 8: k5 after [7], 1024 bytes shared: column_end_00273edc577e9d98
+// 9: k6 after [8], 1024 bytes shared: column_1e66810087c3c55a
+// 10: k6 after [9], 1024 bytes shared: column_end_28e335f6dad043fd
+// 11: k7 after [10], 0 bytes shared: map_792c73dfc0a1a9c0
+// 12: k8, k16 after [11], 69120 bytes shared: conv_forward_91f53015ce9886f1
+// 13: k9, k17 after [12], 1024 bytes shared: column_dccf4196923e09de
+// 14: k10, k18 after [13], 1024 bytes shared: column_ce1ac6946fa8b1d8
+// 15: k11 after [14], 0 bytes shared: map_f8985568cf18c4ce
+// 16: k12 after [15], 69120 bytes shared: conv_forward_f9c74d03b9217466
+// 17: k13 after [16], 1024 bytes shared: column_426bc465d2841d78
+// 18: k14 after [17], 1024 bytes shared: column_3875815b9f2185ff
+// 19: k15 after [18], 0 bytes shared: map_22cda657a5a1ecf6
+// 20: k19 after [19], 0 bytes shared: map_aeecbf7b13f82260
+// 21: k20 after [20], 1024 bytes shared: column_e3ccd0cc3a4f256f
+// 22: k21 after [21], 17408 bytes shared: dense_forward_8e818fc76f52f433
+// 23: k22, k23, k24 after [22], 29184 bytes shared: column_dense_input_aa54fafe17efedbc
+// 24: k25, k26 after [23], 36864 bytes shared: dense_weight_map_14646cbba8ba6132
+// 25: k27 after [24], 3072 bytes shared: column_aed1bbfa646d861b
+// 26: k28, k31, k45 after [25], 0 bytes shared: map_70fe09501ef68dd0
+// 27: k29, k30, k32, k33 after [26], 70656 bytes shared: conv_input_conv_weight_conv_input_140f845909be9d5e
+// 28: k30, k33, k34 after [27], 2048 bytes shared: conv_weight_end_column_0b876d19a7f3b4b4
+// 29: k35 after [28], 0 bytes shared: map_c9630a484b79779e
+// 30: k36, k37 after [29], 64512 bytes shared: conv_input_conv_weight_18583775ac66b2ab
+// 31: k37, k38 after [30], 2048 bytes shared: conv_weight_end_column_daff0ab300e5ecf2
+// 32: k38 after [31], 2048 bytes shared: column_end_1dd738454fca6f5e
+// 33: k39 after [32], 0 bytes shared: map_0f8ecb5033319bda
+// 34: k40, k41 after [33], 64512 bytes shared: conv_input_conv_weight_518ba419fd018966
+// 35: k41, k42 after [34], 2048 bytes shared: conv_weight_end_column_ac7ad883bdf82061
+// 36: k42 after [35], 2048 bytes shared: column_end_1dd738454fca6f5e
+// 37: k43 after [36], 0 bytes shared: map_0f8ecb5033319bda
+// 38: k44 after [37], 36864 bytes shared: conv_weight_1d2b1df1adbb012c
+// 39: k44 after [38], 0 bytes shared: conv_weight_end_b00c063f49f8304f
+
+// keep.conv1: conv.forward
+namespace conv_forward_d5b25c7f30d74632 {
+  using Launch = KilnLaunch<3, 1>;
+  struct G { enum : u32 { C = 16, O = 16, H = 8, W = 8, OH = 8, OW = 8, KH = 3, KW = 3, SH = 1, SW = 1, PH = 1, PW = 1, DH = 1, DW = 1 }; };
+  struct Sink {
+    static constexpr bool WHOLE_TILE = false;
+    const Launch& launch;
+    KILN_DEV void element(u32, u32 row, u32 col, float sum) {
+      const u32 n = row / 64u;
+      const u32 e = row % 64u * 16u + col;
+      const float e0 = sum;
+      launch.arg[2][n * 1024u + e] = e0;
+    }
+  };
+  KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+    const KilnPatches<G, 1024, 64, 8, 1, 1> a{launch.arg[0]};
+    const KilnMatrix<144, 1, 4> b{launch.arg[1]};
+    Sink sink{launch};
+    kiln_gemm<KilnTile<128, 16, 32, 8, 1, 1, 3>, KilnF32>(a, b, sink, launch.batch * 64u, 16u, 144u, 1u, cta, ctas, shared);
+  }
+}
+KILN_KERNEL(conv_forward_d5b25c7f30d74632, 3, 1)
+
+// keep.bn1: reduce.sum, map, map, assign
+// keep.bn2: reduce.sum, map, map, assign
+namespace column_0bd58cd5f8887330 {
+  using Launch = KilnLaunch<2, 1>;
+  struct Body {
+    const Launch& launch;
+    KILN_DEV static constexpr bool maximum(int i) { return i == 0 ? false : false; }
+    KILN_DEV void load(u32 row, u32 col, float (&v)[1]) const {
+      const u32 e = row % 64u * 16u + col;
+      const u32 n = row / 64u;
+      const float e0 = launch.arg[0][n * 1024u + e];
+      v[0] = e0;
+    }
+    KILN_DEV void store(u32 chunk, u32 col, const float (&v)[1]) const {
+      launch.arg[1][(chunk * 1u + 0u) * 16u + col] = v[0];
+    }
+  };
+  KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+    Body body{launch};
+    kiln_columns<16, 1>(body, launch.batch * 64u, 16u, 128u, cta, ctas, shared);
+  }
+}
+KILN_KERNEL(column_0bd58cd5f8887330, 2, 1)
+
+// keep.bn1: reduce.sum, map, map, assign
+// keep.bn2: reduce.sum, map, map, assign
+namespace column_end_00273edc577e9d98 {
+  using Launch = KilnLaunch<4, 1>;
+  struct Body {
+    const Launch& launch;
+    KILN_DEV static constexpr bool maximum(int i) { return i == 0 ? false : false; }
+    KILN_DEV void load(u32 row, u32 col, float (&v)[1]) const {
+      v[0] = launch.arg[0][(row * 1u + 0u) * 16u + col];
+    }
+    KILN_DEV void store(u32 chunk, u32 col, const float (&v)[1]) const {
+      const u32 e = col;
+      const float e0 = v[0];
+      const float e1 = static_cast<float>(launch.batch);
+      const float e2 = e1 * 64.0f;
+      const float e3 = e0 / e2;
+      const float e4 = launch.arg[1][e];
+      const float e5 = e4 * 0.9f;
+      const float e6 = e3 * 0.1f;
+      const float e7 = e5 + e6;
+      launch.arg[2][e] = e3;
+      launch.arg[3][e] = e7;
+    }
+  };
+  KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+    Body body{launch};
+    kiln_columns<16, 1>(body, 128u, 16u, 1u, cta, ctas, shared);
+  }
+}
+KILN_KERNEL(column_end_00273edc577e9d98, 4, 1)
+
+// keep.bn1: map, reduce.sum, map, map, assign
+// keep.bn2: map, reduce.sum, map, map, assign
+namespace column_1e66810087c3c55a {
+  using Launch = KilnLaunch<3, 1>;
+  struct Body {
+    const Launch& launch;
+    KILN_DEV static constexpr bool maximum(int i) { return i == 0 ? false : false; }
+    KILN_DEV void load(u32 row, u32 col, float (&v)[1]) const {
+      const u32 e = row % 64u * 16u + col;
+      const u32 n = row / 64u;
+      const u32 c = e % 16u;
+      const float e0 = launch.arg[0][n * 1024u + e];
+      const float e1 = launch.arg[1][c];
+      const float e2 = e0 - e1;
+      const float e3 = e2 * e2;
+      v[0] = e3;
+    }
+    KILN_DEV void store(u32 chunk, u32 col, const float (&v)[1]) const {
+      launch.arg[2][(chunk * 1u + 0u) * 16u + col] = v[0];
+    }
+  };
+  KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+    Body body{launch};
+    kiln_columns<16, 1>(body, launch.batch * 64u, 16u, 128u, cta, ctas, shared);
+  }
+}
+KILN_KERNEL(column_1e66810087c3c55a, 3, 1)
+
+// keep.bn1: map, reduce.sum, map, map, assign
+// keep.bn2: map, reduce.sum, map, map, assign
+namespace column_end_28e335f6dad043fd {
+  using Launch = KilnLaunch<4, 1>;
+  struct Body {
+    const Launch& launch;
+    KILN_DEV static constexpr bool maximum(int i) { return i == 0 ? false : false; }
+    KILN_DEV void load(u32 row, u32 col, float (&v)[1]) const {
+      v[0] = launch.arg[0][(row * 1u + 0u) * 16u + col];
+    }
+    KILN_DEV void store(u32 chunk, u32 col, const float (&v)[1]) const {
+      const u32 e = col;
+      const float e0 = v[0];
+      const float e1 = static_cast<float>(launch.batch);
+      const float e2 = e1 * 64.0f;
+      const float e3 = e0 / e2;
+      const float e4 = launch.arg[1][e];
+      const float e5 = e4 * 0.9f;
+      const float e6 = e2 - 1.0f;
+      const float e7 = e6 > 1.0f || e6 != e6 ? e6 : 1.0f;
+      const float e8 = e2 / e7;
+      const float e9 = e3 * e8;
+      const float e10 = e9 * 0.1f;
+      const float e11 = e5 + e10;
+      launch.arg[2][e] = e3;
+      launch.arg[3][e] = e11;
+    }
+  };
+  KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+    Body body{launch};
+    kiln_columns<16, 1>(body, 128u, 16u, 1u, cta, ctas, shared);
+  }
+}
+KILN_KERNEL(column_end_28e335f6dad043fd, 4, 1)
+
+// keep.bn1, keep.2: map, map
+namespace map_c80e1d490e22b565 {
+  using Launch = KilnLaunch<6, 1>;
+  KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+    for (u32 i = cta * KILN_THREADS + kiln_thread(); i < launch.batch * 1024u; i += ctas * KILN_THREADS) {
+      const u32 e = i % 1024u;
+      const u32 n = i / 1024u;
+      const u32 c = e % 16u;
+      const float e0 = launch.arg[0][n * 1024u + e];
+      const float e1 = launch.arg[1][c];
+      const float e2 = launch.arg[2][c];
+      const float e3 = kiln_read_only(launch.arg[3] + (c));
+      const float e4 = kiln_read_only(launch.arg[4] + (c));
+      const float e5 = e2 + 1e-5f;
+      const float e6 = sqrtf(e5);
+      const float e7 = e3 / e6;
+      const float e8 = e0 - e1;
+      const float e9 = e7 * e8;
+      const float e10 = e4 + e9;
+      const float e11 = e10 > 0.0f || e10 != e10 ? e10 : 0.0f;
+      launch.arg[5][n * 1024u + e] = e11;
+    }
+  }
+}
+KILN_KERNEL(map_c80e1d490e22b565, 6, 1)
+
+// keep.conv2: conv.forward
+namespace conv_forward_2bbf6d28fc0a1897 {
+  using Launch = KilnLaunch<3, 1>;
+  struct G { enum : u32 { C = 16, O = 16, H = 8, W = 8, OH = 8, OW = 8, KH = 3, KW = 3, SH = 1, SW = 1, PH = 1, PW = 1, DH = 1, DW = 1 }; };
+  struct Sink {
+    static constexpr bool WHOLE_TILE = false;
+    const Launch& launch;
+    KILN_DEV void element(u32, u32 row, u32 col, float sum) {
+      const u32 n = row / 64u;
+      const u32 e = row % 64u * 16u + col;
+      const float e0 = sum;
+      launch.arg[2][n * 1024u + e] = e0;
+    }
+  };
+  KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+    const KilnPatches<G, 1024, 1, 128, 16, 4> a{launch.arg[0]};
+    const KilnMatrix<144, 1, 4> b{launch.arg[1]};
+    Sink sink{launch};
+    kiln_gemm<KilnTile<128, 16, 32, 8, 1, 1, 3>, KilnF32>(a, b, sink, launch.batch * 64u, 16u, 144u, 1u, cta, ctas, shared);
+  }
+}
+KILN_KERNEL(conv_forward_2bbf6d28fc0a1897, 3, 1)
+
+// keep.bn2, keep.Residual, 1 Relu: map, map, map
+namespace map_792c73dfc0a1a9c0 {
+  using Launch = KilnLaunch<7, 1>;
+  KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+    for (u32 i = cta * KILN_THREADS + kiln_thread(); i < launch.batch * 1024u; i += ctas * KILN_THREADS) {
+      const u32 e = i % 1024u;
+      const u32 n = i / 1024u;
+      const u32 c = e % 16u;
+      const u32 p = e / 16u;
+      const float e0 = launch.arg[0][n * 1024u + e];
+      const float e1 = launch.arg[1][c];
+      const float e2 = launch.arg[2][c];
+      const float e3 = kiln_read_only(launch.arg[3] + (c));
+      const float e4 = kiln_read_only(launch.arg[4] + (c));
+      const float e5 = e2 + 1e-5f;
+      const float e6 = sqrtf(e5);
+      const float e7 = e3 / e6;
+      const float e8 = e0 - e1;
+      const float e9 = e7 * e8;
+      const float e10 = e4 + e9;
+      const float e11 = kiln_read_only(launch.arg[5] + (n * 1024u + c * 64u + (p / 8u) * 8u + (p % 8u)));
+      const float e12 = e10 + e11;
+      const float e13 = e12 > 0.0f || e12 != e12 ? e12 : 0.0f;
+      launch.arg[6][n * 1024u + e] = e13;
+    }
+  }
+}
+KILN_KERNEL(map_792c73dfc0a1a9c0, 7, 1)
+
+// halve.conv1, halve.downsample.0: conv.forward, conv.forward
+namespace conv_forward_91f53015ce9886f1 {
+  using Launch = KilnLaunch<5, 2>;
+  namespace p0 {
+    struct G { enum : u32 { C = 16, O = 32, H = 8, W = 8, OH = 4, OW = 4, KH = 3, KW = 3, SH = 2, SW = 2, PH = 1, PW = 1, DH = 1, DW = 1 }; };
+    struct Sink {
+      static constexpr bool WHOLE_TILE = false;
+      const Launch& launch;
+      KILN_DEV void element(u32, u32 row, u32 col, float sum) {
+        const u32 n = row / 16u;
+        const u32 e = row % 16u * 32u + col;
+        const float e0 = sum;
+        launch.arg[2][n * 512u + e] = e0;
+      }
+    };
+    KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+      const KilnPatches<G, 1024, 1, 128, 16, 4> a{launch.arg[0]};
+      const KilnMatrix<144, 1, 4> b{launch.arg[1]};
+      Sink sink{launch};
+      kiln_gemm<KilnTile<128, 32, 32, 8, 1, 1, 3>, KilnF32>(a, b, sink, launch.batch * 16u, 32u, 144u, 1u, cta, ctas, shared);
+    }
+  }
+  namespace p1 {
+    struct G { enum : u32 { C = 16, O = 32, H = 8, W = 8, OH = 4, OW = 4, KH = 1, KW = 1, SH = 2, SW = 2, PH = 0, PW = 0, DH = 1, DW = 1 }; };
+    struct Sink {
+      static constexpr bool WHOLE_TILE = false;
+      const Launch& launch;
+      KILN_DEV void element(u32, u32 row, u32 col, float sum) {
+        const u32 n = row / 16u;
+        const u32 e = row % 16u * 32u + col;
+        const float e0 = sum;
+        launch.arg[4][n * 512u + e] = e0;
+      }
+    };
+    KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+      const KilnPatches<G, 1024, 1, 128, 16, 4> a{launch.arg[0]};
+      const KilnMatrix<16, 1, 4> b{launch.arg[3]};
+      Sink sink{launch};
+      kiln_gemm<KilnTile<128, 32, 16, 8, 1, 1, 3>, KilnF32>(a, b, sink, launch.batch * 16u, 32u, 16u, 1u, cta, ctas, shared);
+    }
+  }
+  KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+    if (cta < launch.first[1]) p0::phase(launch, cta - launch.first[0], launch.first[1] - launch.first[0], shared);
+    else if (cta < launch.first[2]) p1::phase(launch, cta - launch.first[1], launch.first[2] - launch.first[1], shared);
+  }
+}
+KILN_KERNEL(conv_forward_91f53015ce9886f1, 5, 2)
+
+// halve.bn1, halve.downsample.1: reduce.sum, map, map, assign, reduce.sum, map, map, assign
+namespace column_dccf4196923e09de {
+  using Launch = KilnLaunch<8, 2>;
+  namespace p0 {
+    struct Body {
+      const Launch& launch;
+      KILN_DEV static constexpr bool maximum(int i) { return i == 0 ? false : false; }
+      KILN_DEV void load(u32 row, u32 col, float (&v)[1]) const {
+        const u32 e = row % 16u * 32u + col;
+        const u32 n = row / 16u;
+        const float e0 = launch.arg[0][n * 512u + e];
+        v[0] = e0;
+      }
+      KILN_DEV void store(u32 chunk, u32 col, const float (&v)[1]) const {
+        const u32 e = col;
+        const float e0 = v[0];
+        const float e1 = static_cast<float>(launch.batch);
+        const float e2 = e1 * 16.0f;
+        const float e3 = e0 / e2;
+        const float e4 = launch.arg[1][e];
+        const float e5 = e4 * 0.9f;
+        const float e6 = e3 * 0.1f;
+        const float e7 = e5 + e6;
+        launch.arg[2][e] = e3;
+        launch.arg[3][e] = e7;
+      }
+    };
+    KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+      Body body{launch};
+      kiln_columns<32, 1>(body, launch.batch * 16u, 32u, 1u, cta, ctas, shared);
+    }
+  }
+  namespace p1 {
+    struct Body {
+      const Launch& launch;
+      KILN_DEV static constexpr bool maximum(int i) { return i == 0 ? false : false; }
+      KILN_DEV void load(u32 row, u32 col, float (&v)[1]) const {
+        const u32 e = row % 16u * 32u + col;
+        const u32 n = row / 16u;
+        const float e0 = launch.arg[4][n * 512u + e];
+        v[0] = e0;
+      }
+      KILN_DEV void store(u32 chunk, u32 col, const float (&v)[1]) const {
+        const u32 e = col;
+        const float e0 = v[0];
+        const float e1 = static_cast<float>(launch.batch);
+        const float e2 = e1 * 16.0f;
+        const float e3 = e0 / e2;
+        const float e4 = launch.arg[5][e];
+        const float e5 = e4 * 0.9f;
+        const float e6 = e3 * 0.1f;
+        const float e7 = e5 + e6;
+        launch.arg[6][e] = e3;
+        launch.arg[7][e] = e7;
+      }
+    };
+    KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+      Body body{launch};
+      kiln_columns<32, 1>(body, launch.batch * 16u, 32u, 1u, cta, ctas, shared);
+    }
+  }
+  KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+    if (cta < launch.first[1]) p0::phase(launch, cta - launch.first[0], launch.first[1] - launch.first[0], shared);
+    else if (cta < launch.first[2]) p1::phase(launch, cta - launch.first[1], launch.first[2] - launch.first[1], shared);
+  }
+}
+KILN_KERNEL(column_dccf4196923e09de, 8, 2)
+
+// halve.bn1, halve.downsample.1: map, reduce.sum, map, map, assign, map, reduce.sum, map, map, assign
+namespace column_ce1ac6946fa8b1d8 {
+  using Launch = KilnLaunch<10, 2>;
+  namespace p0 {
+    struct Body {
+      const Launch& launch;
+      KILN_DEV static constexpr bool maximum(int i) { return i == 0 ? false : false; }
+      KILN_DEV void load(u32 row, u32 col, float (&v)[1]) const {
+        const u32 e = row % 16u * 32u + col;
+        const u32 n = row / 16u;
+        const u32 c = e % 32u;
+        const float e0 = launch.arg[0][n * 512u + e];
+        const float e1 = launch.arg[1][c];
+        const float e2 = e0 - e1;
+        const float e3 = e2 * e2;
+        v[0] = e3;
+      }
+      KILN_DEV void store(u32 chunk, u32 col, const float (&v)[1]) const {
+        const u32 e = col;
+        const float e0 = v[0];
+        const float e1 = static_cast<float>(launch.batch);
+        const float e2 = e1 * 16.0f;
+        const float e3 = e0 / e2;
+        const float e4 = launch.arg[2][e];
+        const float e5 = e4 * 0.9f;
+        const float e6 = e2 - 1.0f;
+        const float e7 = e6 > 1.0f || e6 != e6 ? e6 : 1.0f;
+        const float e8 = e2 / e7;
+        const float e9 = e3 * e8;
+        const float e10 = e9 * 0.1f;
+        const float e11 = e5 + e10;
+        launch.arg[3][e] = e3;
+        launch.arg[4][e] = e11;
+      }
+    };
+    KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+      Body body{launch};
+      kiln_columns<32, 1>(body, launch.batch * 16u, 32u, 1u, cta, ctas, shared);
+    }
+  }
+  namespace p1 {
+    struct Body {
+      const Launch& launch;
+      KILN_DEV static constexpr bool maximum(int i) { return i == 0 ? false : false; }
+      KILN_DEV void load(u32 row, u32 col, float (&v)[1]) const {
+        const u32 e = row % 16u * 32u + col;
+        const u32 n = row / 16u;
+        const u32 c = e % 32u;
+        const float e0 = launch.arg[5][n * 512u + e];
+        const float e1 = launch.arg[6][c];
+        const float e2 = e0 - e1;
+        const float e3 = e2 * e2;
+        v[0] = e3;
+      }
+      KILN_DEV void store(u32 chunk, u32 col, const float (&v)[1]) const {
+        const u32 e = col;
+        const float e0 = v[0];
+        const float e1 = static_cast<float>(launch.batch);
+        const float e2 = e1 * 16.0f;
+        const float e3 = e0 / e2;
+        const float e4 = launch.arg[7][e];
+        const float e5 = e4 * 0.9f;
+        const float e6 = e2 - 1.0f;
+        const float e7 = e6 > 1.0f || e6 != e6 ? e6 : 1.0f;
+        const float e8 = e2 / e7;
+        const float e9 = e3 * e8;
+        const float e10 = e9 * 0.1f;
+        const float e11 = e5 + e10;
+        launch.arg[8][e] = e3;
+        launch.arg[9][e] = e11;
+      }
+    };
+    KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+      Body body{launch};
+      kiln_columns<32, 1>(body, launch.batch * 16u, 32u, 1u, cta, ctas, shared);
+    }
+  }
+  KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+    if (cta < launch.first[1]) p0::phase(launch, cta - launch.first[0], launch.first[1] - launch.first[0], shared);
+    else if (cta < launch.first[2]) p1::phase(launch, cta - launch.first[1], launch.first[2] - launch.first[1], shared);
+  }
+}
+KILN_KERNEL(column_ce1ac6946fa8b1d8, 10, 2)
+
+// halve.bn1, halve.2: map, map
+namespace map_f8985568cf18c4ce {
+  using Launch = KilnLaunch<6, 1>;
+  KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+    for (u32 i = cta * KILN_THREADS + kiln_thread(); i < launch.batch * 512u; i += ctas * KILN_THREADS) {
+      const u32 e = i % 512u;
+      const u32 n = i / 512u;
+      const u32 c = e % 32u;
+      const float e0 = launch.arg[0][n * 512u + e];
+      const float e1 = launch.arg[1][c];
+      const float e2 = launch.arg[2][c];
+      const float e3 = kiln_read_only(launch.arg[3] + (c));
+      const float e4 = kiln_read_only(launch.arg[4] + (c));
+      const float e5 = e2 + 1e-5f;
+      const float e6 = sqrtf(e5);
+      const float e7 = e3 / e6;
+      const float e8 = e0 - e1;
+      const float e9 = e7 * e8;
+      const float e10 = e4 + e9;
+      const float e11 = e10 > 0.0f || e10 != e10 ? e10 : 0.0f;
+      launch.arg[5][n * 512u + e] = e11;
+    }
+  }
+}
+KILN_KERNEL(map_f8985568cf18c4ce, 6, 1)
+
+// halve.conv2: conv.forward
+namespace conv_forward_f9c74d03b9217466 {
+  using Launch = KilnLaunch<3, 1>;
+  struct G { enum : u32 { C = 32, O = 32, H = 4, W = 4, OH = 4, OW = 4, KH = 3, KW = 3, SH = 1, SW = 1, PH = 1, PW = 1, DH = 1, DW = 1 }; };
+  struct Sink {
+    static constexpr bool WHOLE_TILE = false;
+    const Launch& launch;
+    KILN_DEV void element(u32, u32 row, u32 col, float sum) {
+      const u32 n = row / 16u;
+      const u32 e = row % 16u * 32u + col;
+      const float e0 = sum;
+      launch.arg[2][n * 512u + e] = e0;
+    }
+  };
+  KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+    const KilnPatches<G, 512, 1, 128, 32, 4> a{launch.arg[0]};
+    const KilnMatrix<288, 1, 4> b{launch.arg[1]};
+    Sink sink{launch};
+    kiln_gemm<KilnTile<128, 32, 32, 8, 1, 1, 3>, KilnF32>(a, b, sink, launch.batch * 16u, 32u, 288u, 1u, cta, ctas, shared);
+  }
+}
+KILN_KERNEL(conv_forward_f9c74d03b9217466, 3, 1)
+
+// halve.bn2: reduce.sum, map, map, assign
+namespace column_426bc465d2841d78 {
+  using Launch = KilnLaunch<4, 1>;
+  struct Body {
+    const Launch& launch;
+    KILN_DEV static constexpr bool maximum(int i) { return i == 0 ? false : false; }
+    KILN_DEV void load(u32 row, u32 col, float (&v)[1]) const {
+      const u32 e = row % 16u * 32u + col;
+      const u32 n = row / 16u;
+      const float e0 = launch.arg[0][n * 512u + e];
+      v[0] = e0;
+    }
+    KILN_DEV void store(u32 chunk, u32 col, const float (&v)[1]) const {
+      const u32 e = col;
+      const float e0 = v[0];
+      const float e1 = static_cast<float>(launch.batch);
+      const float e2 = e1 * 16.0f;
+      const float e3 = e0 / e2;
+      const float e4 = launch.arg[1][e];
+      const float e5 = e4 * 0.9f;
+      const float e6 = e3 * 0.1f;
+      const float e7 = e5 + e6;
+      launch.arg[2][e] = e3;
+      launch.arg[3][e] = e7;
+    }
+  };
+  KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+    Body body{launch};
+    kiln_columns<32, 1>(body, launch.batch * 16u, 32u, 1u, cta, ctas, shared);
+  }
+}
+KILN_KERNEL(column_426bc465d2841d78, 4, 1)
+
+// halve.bn2: map, reduce.sum, map, map, assign
+namespace column_3875815b9f2185ff {
+  using Launch = KilnLaunch<5, 1>;
+  struct Body {
+    const Launch& launch;
+    KILN_DEV static constexpr bool maximum(int i) { return i == 0 ? false : false; }
+    KILN_DEV void load(u32 row, u32 col, float (&v)[1]) const {
+      const u32 e = row % 16u * 32u + col;
+      const u32 n = row / 16u;
+      const u32 c = e % 32u;
+      const float e0 = launch.arg[0][n * 512u + e];
+      const float e1 = launch.arg[1][c];
+      const float e2 = e0 - e1;
+      const float e3 = e2 * e2;
+      v[0] = e3;
+    }
+    KILN_DEV void store(u32 chunk, u32 col, const float (&v)[1]) const {
+      const u32 e = col;
+      const float e0 = v[0];
+      const float e1 = static_cast<float>(launch.batch);
+      const float e2 = e1 * 16.0f;
+      const float e3 = e0 / e2;
+      const float e4 = launch.arg[2][e];
+      const float e5 = e4 * 0.9f;
+      const float e6 = e2 - 1.0f;
+      const float e7 = e6 > 1.0f || e6 != e6 ? e6 : 1.0f;
+      const float e8 = e2 / e7;
+      const float e9 = e3 * e8;
+      const float e10 = e9 * 0.1f;
+      const float e11 = e5 + e10;
+      launch.arg[3][e] = e3;
+      launch.arg[4][e] = e11;
+    }
+  };
+  KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+    Body body{launch};
+    kiln_columns<32, 1>(body, launch.batch * 16u, 32u, 1u, cta, ctas, shared);
+  }
+}
+KILN_KERNEL(column_3875815b9f2185ff, 5, 1)
+
+// halve.bn2: map
+namespace map_22cda657a5a1ecf6 {
+  using Launch = KilnLaunch<6, 1>;
+  KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+    for (u32 i = cta * KILN_THREADS + kiln_thread(); i < launch.batch * 512u; i += ctas * KILN_THREADS) {
+      const u32 e = i % 512u;
+      const u32 n = i / 512u;
+      const u32 c = e % 32u;
+      const float e0 = launch.arg[0][n * 512u + e];
+      const float e1 = launch.arg[1][c];
+      const float e2 = launch.arg[2][c];
+      const float e3 = kiln_read_only(launch.arg[3] + (c));
+      const float e4 = kiln_read_only(launch.arg[4] + (c));
+      const float e5 = e2 + 1e-5f;
+      const float e6 = sqrtf(e5);
+      const float e7 = e3 / e6;
+      const float e8 = e0 - e1;
+      const float e9 = e7 * e8;
+      const float e10 = e4 + e9;
+      launch.arg[5][n * 512u + e] = e10;
+    }
+  }
+}
+KILN_KERNEL(map_22cda657a5a1ecf6, 6, 1)
+
+// halve.downsample.1, halve.Residual, 3 Relu: map, map, map
+namespace map_aeecbf7b13f82260 {
+  using Launch = KilnLaunch<7, 1>;
+  KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+    for (u32 i = cta * KILN_THREADS + kiln_thread(); i < launch.batch * 512u; i += ctas * KILN_THREADS) {
+      const u32 e = i % 512u;
+      const u32 n = i / 512u;
+      const u32 c = e % 32u;
+      const float e0 = launch.arg[0][n * 512u + e];
+      const float e1 = launch.arg[1][n * 512u + e];
+      const float e2 = launch.arg[2][c];
+      const float e3 = launch.arg[3][c];
+      const float e4 = kiln_read_only(launch.arg[4] + (c));
+      const float e5 = kiln_read_only(launch.arg[5] + (c));
+      const float e6 = e3 + 1e-5f;
+      const float e7 = sqrtf(e6);
+      const float e8 = e4 / e7;
+      const float e9 = e1 - e2;
+      const float e10 = e8 * e9;
+      const float e11 = e5 + e10;
+      const float e12 = e0 + e11;
+      const float e13 = e12 > 0.0f || e12 != e12 ? e12 : 0.0f;
+      launch.arg[6][n * 512u + e] = e13;
+    }
+  }
+}
+KILN_KERNEL(map_aeecbf7b13f82260, 7, 1)
+
+// 4 GlobalAvgPool: reduce.sum, map
+namespace column_e3ccd0cc3a4f256f {
+  using Launch = KilnLaunch<2, 1>;
+  struct Body {
+    const Launch& launch;
+    KILN_DEV static constexpr bool maximum(int i) { return i == 0 ? false : false; }
+    KILN_DEV void load(u32 row, u32 col, float (&v)[1]) const {
+      const u32 e = row % 16u * 32u + col;
+      const u32 n = row / 16u;
+      const float e0 = launch.arg[0][n * 512u + e];
+      v[0] = e0;
+    }
+    KILN_DEV void store(u32 chunk, u32 col, const float (&v)[1]) const {
+      const u32 e = col;
+      const u32 n = chunk;
+      const float e0 = v[0];
+      const float e1 = e0 * 0.0625f;
+      launch.arg[1][n * 32u + e] = e1;
+    }
+  };
+  KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+    Body body{launch};
+    kiln_columns<32, 1>(body, launch.batch * 16u, 32u, launch.batch, cta, ctas, shared);
+  }
+}
+KILN_KERNEL(column_e3ccd0cc3a4f256f, 2, 1)
+
+// fc, loss, correct: contract, map, reduce.max, map, reduce.sum, map, reduce.sum, reduce.argmax, map
+namespace dense_forward_8e818fc76f52f433 {
+  using Launch = KilnLaunch<8, 1>;
+  struct Sink {
+    static constexpr bool WHOLE_TILE = true;
+    const Launch& launch;
+    KILN_DEV float element(u32, u32, u32, float sum) { return sum; }
+    KILN_DEV void tile(u32 row0, u32 rows, u32, u32, const float* values, u32 pitch) {
+      const u32 lane = kiln_thread() % 32u;
+      for (u32 r = kiln_thread() / 32u; r < rows; r += 8u) {
+        const u32 n = row0 + r;
+        float r1 = -kiln_infinity();
+        float r2 = -kiln_infinity();
+        u32 r3 = lane;
+        for (u32 e = lane; e < 10u; e += 32u) {
+          const u32 c = e;
+          const float e0 = values[r * pitch + c];
+          const float e1 = kiln_read_only(launch.arg[2] + (c));
+          const float e2 = e0 + e1;
+          if (e2 > r1 || e2 != e2) r1 = e2;
+          if (e2 > r2) { r2 = e2; r3 = e; }
+        }
+        r1 = kiln_warp_max(r1);
+        kiln_warp_argmax(r2, r3);
+        float r4 = 0.0f;
+        float r5 = 0.0f;
+        for (u32 e = lane; e < 10u; e += 32u) {
+          const u32 c = e;
+          const float e0 = values[r * pitch + c];
+          const float e1 = r1;
+          const float e2 = kiln_read_only(launch.arg[2] + (c));
+          const float e3 = e0 + e2;
+          const float e4 = e3 - e1;
+          const float e5 = expf(e4);
+          const float e6 = static_cast<float>(kiln_read_only(reinterpret_cast<const i32*>(launch.arg[3]) + (n)));
+          const float e7 = static_cast<float>(c);
+          const bool e8 = e7 == e6;
+          const float e9 = e8 ? e4 : 0.0f;
+          r4 += e5;
+          r5 += e9;
+        }
+        r4 = kiln_warp_sum(r4);
+        r5 = kiln_warp_sum(r5);
+        for (u32 e = lane; e < 10u; e += 32u) {
+          const u32 c = e;
+          const float e0 = values[r * pitch + c];
+          const float e1 = r1;
+          const float e2 = r4;
+          const float e3 = static_cast<float>(kiln_read_only(reinterpret_cast<const i32*>(launch.arg[3]) + (n)));
+          const float e4 = kiln_read_only(launch.arg[2] + (c));
+          const float e5 = e0 + e4;
+          const float e6 = e5 - e1;
+          const float e7 = expf(e6);
+          const float e8 = static_cast<float>(c);
+          const bool e9 = e8 == e3;
+          const float e10 = static_cast<float>(launch.batch);
+          const float e11 = 1.0f / e10;
+          const float e12 = -e11;
+          const float e13 = e9 ? e12 : 0.0f;
+          const float e14 = e11 / e2;
+          const float e15 = e7 * e14;
+          const float e16 = e13 + e15;
+          launch.arg[4][n * 10u + e] = e16;
+        }
+        if (lane == 0u) {
+          const float e0 = static_cast<float>(r3);
+          const float e1 = r4;
+          const float e2 = r5;
+          launch.arg[5][n] = e1;
+          launch.arg[6][n] = e2;
+          reinterpret_cast<i32*>(launch.arg[7])[n] = static_cast<i32>(e0);
+        }
+      }
+    }
+  };
+  KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+    const KilnMatrix<32, 1, 4> a{launch.arg[0]};
+    const KilnMatrix<32, 1, 4> b{launch.arg[1]};
+    Sink sink{launch};
+    kiln_gemm<KilnTile<16, 16, 64, 1, 1, 8, 2>, KilnF32>(a, b, sink, launch.batch, 10u, 32u, 1u, cta, ctas, shared);
+  }
+}
+KILN_KERNEL(dense_forward_8e818fc76f52f433, 8, 1)
+
+// loss, correct, fc: map, reduce.sum, map, map, reduce.sum, reduce.sum, contract
+namespace column_dense_input_aa54fafe17efedbc {
+  using Launch = KilnLaunch<13, 3>;
+  namespace p0 {
+    struct Body {
+      const Launch& launch;
+      KILN_DEV static constexpr bool maximum(int i) { return i == 0 ? false : i == 1 ? false : false; }
+      KILN_DEV void load(u32 row, u32 col, float (&v)[2]) const {
+        const u32 n = row;
+        const float e0 = launch.arg[0][n];
+        const float e1 = launch.arg[1][n];
+        const float e2 = logf(e0);
+        const float e3 = e2 - e1;
+        const float e4 = static_cast<float>(reinterpret_cast<const i32*>(launch.arg[2])[n]);
+        const float e5 = static_cast<float>(kiln_read_only(reinterpret_cast<const i32*>(launch.arg[3]) + (n)));
+        const bool e6 = e4 == e5;
+        const float e7 = e6 ? 1.0f : 0.0f;
+        v[0] = e3;
+        v[1] = e7;
+      }
+      KILN_DEV void store(u32 chunk, u32 col, const float (&v)[2]) const {
+        const float e0 = v[0];
+        const float e1 = v[1];
+        const float e2 = static_cast<float>(launch.batch);
+        const float e3 = e0 / e2;
+        launch.arg[4][0u] = e3;
+        launch.arg[5][0u] = e1;
+      }
+    };
+    KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+      Body body{launch};
+      kiln_columns<1, 2>(body, launch.batch * 1u, 1u, 1u, cta, ctas, shared);
+    }
+  }
+  namespace p1 {
+    struct Body {
+      const Launch& launch;
+      KILN_DEV static constexpr bool maximum(int i) { return i == 0 ? false : false; }
+      KILN_DEV void load(u32 row, u32 col, float (&v)[1]) const {
+        const u32 e = col;
+        const u32 n = row;
+        const float e0 = launch.arg[6][n * 10u + e];
+        v[0] = e0;
+      }
+      KILN_DEV void store(u32 chunk, u32 col, const float (&v)[1]) const {
+        const u32 e = col;
+        const float e0 = v[0];
+        KilnOptimizer::update(launch.run->hyper[0], launch.arg[7], launch.arg[8], launch.arg[9], launch.arg[10], e, e0);
+      }
+    };
+    KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+      Body body{launch};
+      kiln_columns<16, 1>(body, launch.batch * 1u, 10u, 1u, cta, ctas, shared);
+    }
+  }
+  namespace p2 {
+    struct Sink {
+      static constexpr bool WHOLE_TILE = false;
+      const Launch& launch;
+      KILN_DEV void element(u32, u32 row, u32 col, float sum) {
+        const u32 n = row;
+        const u32 e = col;
+        const float e0 = sum;
+        launch.arg[12][n * 32u + e] = e0;
+      }
+    };
+    KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+      const KilnMatrix<10, 1, 1> a{launch.arg[6]};
+      const KilnMatrix<1, 32, 4> b{launch.arg[11]};
+      Sink sink{launch};
+      kiln_gemm<KilnTile<16, 32, 64, 1, 1, 8, 2>, KilnF32>(a, b, sink, launch.batch, 32u, 10u, 1u, cta, ctas, shared);
+    }
+  }
+  KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+    if (cta < launch.first[1]) p0::phase(launch, cta - launch.first[0], launch.first[1] - launch.first[0], shared);
+    else if (cta < launch.first[2]) p1::phase(launch, cta - launch.first[1], launch.first[2] - launch.first[1], shared);
+    else if (cta < launch.first[3]) p2::phase(launch, cta - launch.first[2], launch.first[3] - launch.first[2], shared);
+  }
+}
+KILN_KERNEL(column_dense_input_aa54fafe17efedbc, 13, 3)
+
+// fc, halve.Residual: contract, map
+namespace dense_weight_map_14646cbba8ba6132 {
+  using Launch = KilnLaunch<9, 2>;
+  namespace p0 {
+    struct Sink {
+      static constexpr bool WHOLE_TILE = false;
+      const Launch& launch;
+      KILN_DEV void element(u32, u32 row, u32 col, float sum) {
+        const u32 e = row * 32u + col;
+        KilnOptimizer::update(launch.run->hyper[0], launch.arg[2], launch.arg[3], launch.arg[4], launch.arg[5], e, sum);
+      }
+    };
+    KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+      const KilnMatrix<1, 10, 1> a{launch.arg[1]};
+      const KilnMatrix<1, 32, 4> b{launch.arg[0]};
+      Sink sink{launch};
+      kiln_gemm<KilnTile<16, 64, 32, 1, 8, 1, 3>, KilnF32>(a, b, sink, 10u, 32u, launch.batch, 1u, cta, ctas, shared);
+    }
+  }
+  namespace p1 {
+    KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+      for (u32 i = cta * KILN_THREADS + kiln_thread(); i < launch.batch * 512u; i += ctas * KILN_THREADS) {
+        const u32 e = i % 512u;
+        const u32 n = i / 512u;
+        const u32 c = e % 32u;
+        const float e0 = launch.arg[6][n * 512u + e];
+        const float e1 = launch.arg[7][n * 32u + c];
+        const bool e2 = e0 > 0.0f;
+        const float e3 = e1 * 0.0625f;
+        const float e4 = e2 ? e3 : 0.0f;
+        launch.arg[8][n * 512u + e] = e4;
+      }
+    }
+  }
+  KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+    if (cta < launch.first[1]) p0::phase(launch, cta - launch.first[0], launch.first[1] - launch.first[0], shared);
+    else if (cta < launch.first[2]) p1::phase(launch, cta - launch.first[1], launch.first[2] - launch.first[1], shared);
+  }
+}
+KILN_KERNEL(dense_weight_map_14646cbba8ba6132, 9, 2)
+
+// halve.downsample.1, halve.bn2: reduce.sum, map, reduce.sum, map, map, map, map, reduce.sum, map, map, map
+namespace column_aed1bbfa646d861b {
+  using Launch = KilnLaunch<16, 1>;
+  struct Body {
+    const Launch& launch;
+    KILN_DEV static constexpr bool maximum(int i) { return i == 0 ? false : i == 1 ? false : i == 2 ? false : false; }
+    KILN_DEV void load(u32 row, u32 col, float (&v)[3]) const {
+      const u32 e = row % 16u * 32u + col;
+      const u32 n = row / 16u;
+      const u32 c = e % 32u;
+      const float e0 = launch.arg[0][n * 512u + e];
+      const float e1 = launch.arg[1][n * 512u + e];
+      const float e2 = launch.arg[2][c];
+      const float e3 = e1 - e2;
+      const float e4 = e0 * e3;
+      const float e5 = launch.arg[3][n * 512u + e];
+      const float e6 = launch.arg[4][c];
+      const float e7 = e5 - e6;
+      const float e8 = e0 * e7;
+      v[0] = e0;
+      v[1] = e4;
+      v[2] = e8;
+    }
+    KILN_DEV void store(u32 chunk, u32 col, const float (&v)[3]) const {
+      const u32 e = col;
+      const float e0 = v[0];
+      const float e1 = v[1];
+      const float e2 = v[2];
+      const float e3 = launch.arg[5][e];
+      const float e4 = e3 + 1e-5f;
+      const float e5 = sqrtf(e4);
+      const float e6 = e1 / e5;
+      const float e7 = kiln_read_only(launch.arg[6] + (e));
+      const float e8 = e1 * 0.5f;
+      const float e9 = e7 * e8;
+      const float e10 = e9 / e5;
+      const float e11 = e10 / e5;
+      const float e12 = e11 / e5;
+      const float e13 = -e12;
+      const float e14 = static_cast<float>(launch.batch);
+      const float e15 = e14 * 16.0f;
+      const float e16 = e13 / e15;
+      const float e17 = e0 * e7;
+      const float e18 = e17 / e5;
+      const float e19 = -e18;
+      const float e20 = e19 / e15;
+      const float e21 = launch.arg[7][e];
+      const float e22 = 1e-5f + e21;
+      const float e23 = sqrtf(e22);
+      const float e24 = e2 / e23;
+      const float e25 = kiln_read_only(launch.arg[8] + (e));
+      const float e26 = e2 * 0.5f;
+      const float e27 = e25 * e26;
+      const float e28 = e27 / e23;
+      const float e29 = e28 / e23;
+      const float e30 = e29 / e23;
+      const float e31 = -e30;
+      const float e32 = e31 / e15;
+      const float e33 = e0 * e25;
+      const float e34 = e33 / e23;
+      const float e35 = -e34;
+      const float e36 = e35 / e15;
+      launch.arg[9][e] = e0;
+      launch.arg[10][e] = e6;
+      launch.arg[11][e] = e16;
+      launch.arg[12][e] = e20;
+      launch.arg[13][e] = e24;
+      launch.arg[14][e] = e32;
+      launch.arg[15][e] = e36;
+    }
+  };
+  KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+    Body body{launch};
+    kiln_columns<32, 3>(body, launch.batch * 16u, 32u, 1u, cta, ctas, shared);
+  }
+}
+KILN_KERNEL(column_aed1bbfa646d861b, 16, 1)
+
+// halve.downsample.0, halve.conv2, halve.downsample.1: map, map, reshape
+namespace map_70fe09501ef68dd0 {
+  using Launch = KilnLaunch<20, 3>;
+  namespace p0 {
+    KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+      for (u32 i = cta * KILN_THREADS + kiln_thread(); i < launch.batch * 512u; i += ctas * KILN_THREADS) {
+        const u32 e = i % 512u;
+        const u32 n = i / 512u;
+        const u32 c = e % 32u;
+        const float e0 = kiln_read_only(launch.arg[0] + (c));
+        const float e1 = launch.arg[1][n * 512u + e];
+        const float e2 = launch.arg[2][c];
+        const float e3 = launch.arg[3][c];
+        const float e4 = launch.arg[4][n * 512u + e];
+        const float e5 = launch.arg[5][c];
+        const float e6 = launch.arg[6][c];
+        const float e7 = e0 * e1;
+        const float e8 = e2 + 1e-5f;
+        const float e9 = sqrtf(e8);
+        const float e10 = e7 / e9;
+        const float e11 = e4 - e5;
+        const float e12 = e11 * 2.0f;
+        const float e13 = e3 * e12;
+        const float e14 = e10 + e13;
+        const float e15 = e6 + e14;
+        launch.arg[7][n * 512u + e] = e15;
+      }
+    }
+  }
+  namespace p1 {
+    KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+      for (u32 i = cta * KILN_THREADS + kiln_thread(); i < launch.batch * 512u; i += ctas * KILN_THREADS) {
+        const u32 e = i % 512u;
+        const u32 n = i / 512u;
+        const u32 c = e % 32u;
+        const float e0 = kiln_read_only(launch.arg[8] + (c));
+        const float e1 = launch.arg[1][n * 512u + e];
+        const float e2 = launch.arg[9][c];
+        const float e3 = launch.arg[10][c];
+        const float e4 = launch.arg[11][n * 512u + e];
+        const float e5 = launch.arg[12][c];
+        const float e6 = launch.arg[13][c];
+        const float e7 = e0 * e1;
+        const float e8 = e2 + 1e-5f;
+        const float e9 = sqrtf(e8);
+        const float e10 = e7 / e9;
+        const float e11 = e4 - e5;
+        const float e12 = e11 * 2.0f;
+        const float e13 = e3 * e12;
+        const float e14 = e10 + e13;
+        const float e15 = e6 + e14;
+        launch.arg[14][n * 512u + e] = e15;
+      }
+    }
+  }
+  namespace p2 {
+    KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+      for (u32 i = cta * KILN_THREADS + kiln_thread(); i < 32u; i += ctas * KILN_THREADS) {
+        const u32 e = i;
+        const u32 c = e;
+        const float e0 = launch.arg[15][c];
+        KilnOptimizer::update(launch.run->hyper[0], launch.arg[16], launch.arg[17], launch.arg[18], launch.arg[19], e, e0);
+      }
+    }
+  }
+  KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+    if (cta < launch.first[1]) p0::phase(launch, cta - launch.first[0], launch.first[1] - launch.first[0], shared);
+    else if (cta < launch.first[2]) p1::phase(launch, cta - launch.first[1], launch.first[2] - launch.first[1], shared);
+    else if (cta < launch.first[3]) p2::phase(launch, cta - launch.first[2], launch.first[3] - launch.first[2], shared);
+  }
+}
+KILN_KERNEL(map_70fe09501ef68dd0, 20, 3)
+
+// halve.downsample.0, halve.conv2, halve.bn1: conv.input, conv.weight, conv.input, map, conv.weight
+namespace conv_input_conv_weight_conv_input_140f845909be9d5e {
+  using Launch = KilnLaunch<10, 4>;
+  namespace p0 {
+    struct G { enum : u32 { C = 16, O = 32, H = 8, W = 8, OH = 4, OW = 4, KH = 1, KW = 1, SH = 2, SW = 2, PH = 0, PW = 0, DH = 1, DW = 1 }; };
+    struct Sink {
+      static constexpr bool WHOLE_TILE = false;
+      const Launch& launch;
+      KILN_DEV void element(u32, u32 row, u32 col, float sum) {
+        const u32 n = row / 64u;
+        const u32 e = row % 64u * 16u + col;
+        const float e0 = sum;
+        launch.arg[2][n * 1024u + e] = e0;
+      }
+    };
+    KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+      Sink sink{launch};
+      kiln_conv_input<KilnTile<128, 16, 16, 8, 1, 1, 3>, KilnF32, G, 512, 4, 4>(launch.arg[0], launch.arg[1], sink, launch.batch, cta, ctas, shared);
+    }
+  }
+  namespace p1 {
+    struct G { enum : u32 { C = 16, O = 32, H = 8, W = 8, OH = 4, OW = 4, KH = 1, KW = 1, SH = 2, SW = 2, PH = 0, PW = 0, DH = 1, DW = 1 }; };
+    struct Sink {
+      static constexpr bool WHOLE_TILE = false;
+      const Launch& launch;
+      KILN_DEV void element(u32 split, u32 row, u32 col, float sum) {
+        launch.arg[4][split * 512u + row * 16u + col] = sum;
+      }
+    };
+    KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+      const KilnMatrix<1, 32, 4> a{launch.arg[0]};
+      const KilnPatchColumns<G, 1024, 1, 128, 16, 4> b{launch.arg[3]};
+      Sink sink{launch};
+      kiln_gemm<KilnTile<32, 64, 32, 2, 4, 1, 3>, KilnF32>(a, b, sink, 32u, 16u, launch.batch * 16u, 16u, cta, ctas, shared);
+    }
+  }
+  namespace p2 {
+    struct G { enum : u32 { C = 32, O = 32, H = 4, W = 4, OH = 4, OW = 4, KH = 3, KW = 3, SH = 1, SW = 1, PH = 1, PW = 1, DH = 1, DW = 1 }; };
+    struct Sink {
+      static constexpr bool WHOLE_TILE = false;
+      const Launch& launch;
+      KILN_DEV void element(u32, u32 row, u32 col, float sum) {
+        const u32 n = row / 16u;
+        const u32 e = row % 16u * 32u + col;
+        const float e0 = sum;
+        const float e1 = launch.arg[7][n * 512u + e];
+        const bool e2 = e1 > 0.0f;
+        const float e3 = e2 ? e0 : 0.0f;
+        launch.arg[8][n * 512u + e] = e3;
+      }
+    };
+    KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+      Sink sink{launch};
+      kiln_conv_input<KilnTile<128, 32, 32, 8, 1, 1, 3>, KilnF32, G, 512, 4, 4>(launch.arg[5], launch.arg[6], sink, launch.batch, cta, ctas, shared);
+    }
+  }
+  namespace p3 {
+    struct G { enum : u32 { C = 32, O = 32, H = 4, W = 4, OH = 4, OW = 4, KH = 3, KW = 3, SH = 1, SW = 1, PH = 1, PW = 1, DH = 1, DW = 1 }; };
+    struct Sink {
+      static constexpr bool WHOLE_TILE = false;
+      const Launch& launch;
+      KILN_DEV void element(u32 split, u32 row, u32 col, float sum) {
+        launch.arg[9][split * 9216u + row * 288u + col] = sum;
+      }
+    };
+    KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+      const KilnMatrix<1, 32, 4> a{launch.arg[5]};
+      const KilnPatchColumns<G, 512, 1, 128, 32, 4> b{launch.arg[7]};
+      Sink sink{launch};
+      kiln_gemm<KilnTile<32, 64, 32, 2, 4, 1, 3>, KilnF32>(a, b, sink, 32u, 288u, launch.batch * 16u, 16u, cta, ctas, shared);
+    }
+  }
+  KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+    if (cta < launch.first[1]) p0::phase(launch, cta - launch.first[0], launch.first[1] - launch.first[0], shared);
+    else if (cta < launch.first[2]) p1::phase(launch, cta - launch.first[1], launch.first[2] - launch.first[1], shared);
+    else if (cta < launch.first[3]) p2::phase(launch, cta - launch.first[2], launch.first[3] - launch.first[2], shared);
+    else if (cta < launch.first[4]) p3::phase(launch, cta - launch.first[3], launch.first[4] - launch.first[3], shared);
+  }
+}
+KILN_KERNEL(conv_input_conv_weight_conv_input_140f845909be9d5e, 10, 4)
+
+// halve.downsample.0, halve.conv2, halve.bn1: conv.weight, conv.weight, reduce.sum, map, reduce.sum, map, map, map
+namespace conv_weight_end_column_0b876d19a7f3b4b4 {
+  using Launch = KilnLaunch<19, 3>;
+  namespace p0 {
+    KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+      for (u32 e = cta * KILN_THREADS + kiln_thread(); e < 512u; e += ctas * KILN_THREADS) {
+        float sum = 0.0f;
+        for (u32 split = 0u; split < 16u; ++split) sum += launch.arg[0][split * 512u + e];
+        KilnOptimizer::update(launch.run->hyper[0], launch.arg[1], launch.arg[2], launch.arg[3], launch.arg[4], e, sum);
+      }
+    }
+  }
+  namespace p1 {
+    KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+      for (u32 e = cta * KILN_THREADS + kiln_thread(); e < 9216u; e += ctas * KILN_THREADS) {
+        float sum = 0.0f;
+        for (u32 split = 0u; split < 16u; ++split) sum += launch.arg[5][split * 9216u + e];
+        KilnOptimizer::update(launch.run->hyper[0], launch.arg[6], launch.arg[7], launch.arg[8], launch.arg[9], e, sum);
+      }
+    }
+  }
+  namespace p2 {
+    struct Body {
+      const Launch& launch;
+      KILN_DEV static constexpr bool maximum(int i) { return i == 0 ? false : i == 1 ? false : false; }
+      KILN_DEV void load(u32 row, u32 col, float (&v)[2]) const {
+        const u32 e = row % 16u * 32u + col;
+        const u32 n = row / 16u;
+        const u32 c = e % 32u;
+        const float e0 = launch.arg[10][n * 512u + e];
+        const float e1 = launch.arg[11][n * 512u + e];
+        const float e2 = launch.arg[12][c];
+        const float e3 = e1 - e2;
+        const float e4 = e0 * e3;
+        v[0] = e0;
+        v[1] = e4;
+      }
+      KILN_DEV void store(u32 chunk, u32 col, const float (&v)[2]) const {
+        const u32 e = col;
+        const float e0 = v[0];
+        const float e1 = v[1];
+        const float e2 = launch.arg[13][e];
+        const float e3 = e2 + 1e-5f;
+        const float e4 = sqrtf(e3);
+        const float e5 = e1 / e4;
+        const float e6 = kiln_read_only(launch.arg[14] + (e));
+        const float e7 = e1 * 0.5f;
+        const float e8 = e6 * e7;
+        const float e9 = e8 / e4;
+        const float e10 = e9 / e4;
+        const float e11 = e10 / e4;
+        const float e12 = -e11;
+        const float e13 = static_cast<float>(launch.batch);
+        const float e14 = e13 * 16.0f;
+        const float e15 = e12 / e14;
+        const float e16 = e0 * e6;
+        const float e17 = e16 / e4;
+        const float e18 = -e17;
+        const float e19 = e18 / e14;
+        launch.arg[15][e] = e0;
+        launch.arg[16][e] = e5;
+        launch.arg[17][e] = e15;
+        launch.arg[18][e] = e19;
+      }
+    };
+    KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+      Body body{launch};
+      kiln_columns<32, 2>(body, launch.batch * 16u, 32u, 1u, cta, ctas, shared);
+    }
+  }
+  KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+    if (cta < launch.first[1]) p0::phase(launch, cta - launch.first[0], launch.first[1] - launch.first[0], shared);
+    else if (cta < launch.first[2]) p1::phase(launch, cta - launch.first[1], launch.first[2] - launch.first[1], shared);
+    else if (cta < launch.first[3]) p2::phase(launch, cta - launch.first[2], launch.first[3] - launch.first[2], shared);
+  }
+}
+KILN_KERNEL(conv_weight_end_column_0b876d19a7f3b4b4, 19, 3)
+
+// halve.conv1: map
+namespace map_c9630a484b79779e {
+  using Launch = KilnLaunch<8, 1>;
+  KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+    for (u32 i = cta * KILN_THREADS + kiln_thread(); i < launch.batch * 512u; i += ctas * KILN_THREADS) {
+      const u32 e = i % 512u;
+      const u32 n = i / 512u;
+      const u32 c = e % 32u;
+      const float e0 = kiln_read_only(launch.arg[0] + (c));
+      const float e1 = launch.arg[1][n * 512u + e];
+      const float e2 = launch.arg[2][c];
+      const float e3 = launch.arg[3][c];
+      const float e4 = launch.arg[4][n * 512u + e];
+      const float e5 = launch.arg[5][c];
+      const float e6 = launch.arg[6][c];
+      const float e7 = e0 * e1;
+      const float e8 = e2 + 1e-5f;
+      const float e9 = sqrtf(e8);
+      const float e10 = e7 / e9;
+      const float e11 = e4 - e5;
+      const float e12 = e11 * 2.0f;
+      const float e13 = e3 * e12;
+      const float e14 = e10 + e13;
+      const float e15 = e6 + e14;
+      launch.arg[7][n * 512u + e] = e15;
+    }
+  }
+}
+KILN_KERNEL(map_c9630a484b79779e, 8, 1)
+
+// halve.conv1, keep.bn2: conv.input, map, conv.weight
+namespace conv_input_conv_weight_18583775ac66b2ab {
+  using Launch = KilnLaunch<6, 2>;
+  namespace p0 {
+    struct G { enum : u32 { C = 16, O = 32, H = 8, W = 8, OH = 4, OW = 4, KH = 3, KW = 3, SH = 2, SW = 2, PH = 1, PW = 1, DH = 1, DW = 1 }; };
+    struct Sink {
+      static constexpr bool WHOLE_TILE = false;
+      const Launch& launch;
+      KILN_DEV void element(u32, u32 row, u32 col, float sum) {
+        const u32 n = row / 64u;
+        const u32 e = row % 64u * 16u + col;
+        const float e0 = sum;
+        const float e1 = launch.arg[2][n * 1024u + e];
+        const float e2 = launch.arg[3][n * 1024u + e];
+        const bool e3 = e1 > 0.0f;
+        const float e4 = e0 + e2;
+        const float e5 = e3 ? e4 : 0.0f;
+        launch.arg[4][n * 1024u + e] = e5;
+      }
+    };
+    KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+      Sink sink{launch};
+      kiln_conv_input<KilnTile<128, 16, 32, 8, 1, 1, 3>, KilnF32, G, 512, 4, 4>(launch.arg[0], launch.arg[1], sink, launch.batch, cta, ctas, shared);
+    }
+  }
+  namespace p1 {
+    struct G { enum : u32 { C = 16, O = 32, H = 8, W = 8, OH = 4, OW = 4, KH = 3, KW = 3, SH = 2, SW = 2, PH = 1, PW = 1, DH = 1, DW = 1 }; };
+    struct Sink {
+      static constexpr bool WHOLE_TILE = false;
+      const Launch& launch;
+      KILN_DEV void element(u32 split, u32 row, u32 col, float sum) {
+        launch.arg[5][split * 4608u + row * 144u + col] = sum;
+      }
+    };
+    KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+      const KilnMatrix<1, 32, 4> a{launch.arg[0]};
+      const KilnPatchColumns<G, 1024, 1, 128, 16, 4> b{launch.arg[2]};
+      Sink sink{launch};
+      kiln_gemm<KilnTile<32, 64, 32, 2, 4, 1, 3>, KilnF32>(a, b, sink, 32u, 144u, launch.batch * 16u, 16u, cta, ctas, shared);
+    }
+  }
+  KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+    if (cta < launch.first[1]) p0::phase(launch, cta - launch.first[0], launch.first[1] - launch.first[0], shared);
+    else if (cta < launch.first[2]) p1::phase(launch, cta - launch.first[1], launch.first[2] - launch.first[1], shared);
+  }
+}
+KILN_KERNEL(conv_input_conv_weight_18583775ac66b2ab, 6, 2)
+
+// halve.conv1, keep.bn2: conv.weight, reduce.sum, map, reduce.sum, map, map, map
+namespace conv_weight_end_column_daff0ab300e5ecf2 {
+  using Launch = KilnLaunch<9, 2>;
+  namespace p0 {
+    KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+      for (u32 e = cta * KILN_THREADS + kiln_thread(); e < 4608u; e += ctas * KILN_THREADS) {
+        float sum = 0.0f;
+        for (u32 split = 0u; split < 16u; ++split) sum += launch.arg[0][split * 4608u + e];
+        KilnOptimizer::update(launch.run->hyper[0], launch.arg[1], launch.arg[2], launch.arg[3], launch.arg[4], e, sum);
+      }
+    }
+  }
+  namespace p1 {
+    struct Body {
+      const Launch& launch;
+      KILN_DEV static constexpr bool maximum(int i) { return i == 0 ? false : i == 1 ? false : false; }
+      KILN_DEV void load(u32 row, u32 col, float (&v)[2]) const {
+        const u32 e = row % 64u * 16u + col;
+        const u32 n = row / 64u;
+        const u32 c = e % 16u;
+        const float e0 = launch.arg[5][n * 1024u + e];
+        const float e1 = launch.arg[6][n * 1024u + e];
+        const float e2 = launch.arg[7][c];
+        const float e3 = e1 - e2;
+        const float e4 = e0 * e3;
+        v[0] = e0;
+        v[1] = e4;
+      }
+      KILN_DEV void store(u32 chunk, u32 col, const float (&v)[2]) const {
+        launch.arg[8][(chunk * 2u + 0u) * 16u + col] = v[0];
+        launch.arg[8][(chunk * 2u + 1u) * 16u + col] = v[1];
+      }
+    };
+    KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+      Body body{launch};
+      kiln_columns<16, 2>(body, launch.batch * 64u, 16u, 128u, cta, ctas, shared);
+    }
+  }
+  KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+    if (cta < launch.first[1]) p0::phase(launch, cta - launch.first[0], launch.first[1] - launch.first[0], shared);
+    else if (cta < launch.first[2]) p1::phase(launch, cta - launch.first[1], launch.first[2] - launch.first[1], shared);
+  }
+}
+KILN_KERNEL(conv_weight_end_column_daff0ab300e5ecf2, 9, 2)
+
+// keep.bn2: reduce.sum, map, reduce.sum, map, map, map
+// keep.bn1: reduce.sum, map, reduce.sum, map, map, map
+namespace column_end_1dd738454fca6f5e {
+  using Launch = KilnLaunch<7, 1>;
+  struct Body {
+    const Launch& launch;
+    KILN_DEV static constexpr bool maximum(int i) { return i == 0 ? false : i == 1 ? false : false; }
+    KILN_DEV void load(u32 row, u32 col, float (&v)[2]) const {
+      v[0] = launch.arg[0][(row * 2u + 0u) * 16u + col];
+      v[1] = launch.arg[0][(row * 2u + 1u) * 16u + col];
+    }
+    KILN_DEV void store(u32 chunk, u32 col, const float (&v)[2]) const {
+      const u32 e = col;
+      const float e0 = v[0];
+      const float e1 = v[1];
+      const float e2 = launch.arg[1][e];
+      const float e3 = e2 + 1e-5f;
+      const float e4 = sqrtf(e3);
+      const float e5 = e1 / e4;
+      const float e6 = kiln_read_only(launch.arg[2] + (e));
+      const float e7 = e1 * 0.5f;
+      const float e8 = e6 * e7;
+      const float e9 = e8 / e4;
+      const float e10 = e9 / e4;
+      const float e11 = e10 / e4;
+      const float e12 = -e11;
+      const float e13 = static_cast<float>(launch.batch);
+      const float e14 = e13 * 64.0f;
+      const float e15 = e12 / e14;
+      const float e16 = e0 * e6;
+      const float e17 = e16 / e4;
+      const float e18 = -e17;
+      const float e19 = e18 / e14;
+      launch.arg[3][e] = e0;
+      launch.arg[4][e] = e5;
+      launch.arg[5][e] = e15;
+      launch.arg[6][e] = e19;
+    }
+  };
+  KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+    Body body{launch};
+    kiln_columns<16, 2>(body, 128u, 16u, 1u, cta, ctas, shared);
+  }
+}
+KILN_KERNEL(column_end_1dd738454fca6f5e, 7, 1)
+
+// keep.conv2: map
+// keep.conv1: map
+namespace map_0f8ecb5033319bda {
+  using Launch = KilnLaunch<8, 1>;
+  KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+    for (u32 i = cta * KILN_THREADS + kiln_thread(); i < launch.batch * 1024u; i += ctas * KILN_THREADS) {
+      const u32 e = i % 1024u;
+      const u32 n = i / 1024u;
+      const u32 c = e % 16u;
+      const float e0 = kiln_read_only(launch.arg[0] + (c));
+      const float e1 = launch.arg[1][n * 1024u + e];
+      const float e2 = launch.arg[2][c];
+      const float e3 = launch.arg[3][c];
+      const float e4 = launch.arg[4][n * 1024u + e];
+      const float e5 = launch.arg[5][c];
+      const float e6 = launch.arg[6][c];
+      const float e7 = e0 * e1;
+      const float e8 = e2 + 1e-5f;
+      const float e9 = sqrtf(e8);
+      const float e10 = e7 / e9;
+      const float e11 = e4 - e5;
+      const float e12 = e11 * 2.0f;
+      const float e13 = e3 * e12;
+      const float e14 = e10 + e13;
+      const float e15 = e6 + e14;
+      launch.arg[7][n * 1024u + e] = e15;
+    }
+  }
+}
+KILN_KERNEL(map_0f8ecb5033319bda, 8, 1)
+
+// keep.conv2, keep.bn1: conv.input, map, conv.weight
+namespace conv_input_conv_weight_518ba419fd018966 {
+  using Launch = KilnLaunch<5, 2>;
+  namespace p0 {
+    struct G { enum : u32 { C = 16, O = 16, H = 8, W = 8, OH = 8, OW = 8, KH = 3, KW = 3, SH = 1, SW = 1, PH = 1, PW = 1, DH = 1, DW = 1 }; };
+    struct Sink {
+      static constexpr bool WHOLE_TILE = false;
+      const Launch& launch;
+      KILN_DEV void element(u32, u32 row, u32 col, float sum) {
+        const u32 n = row / 64u;
+        const u32 e = row % 64u * 16u + col;
+        const float e0 = sum;
+        const float e1 = launch.arg[2][n * 1024u + e];
+        const bool e2 = e1 > 0.0f;
+        const float e3 = e2 ? e0 : 0.0f;
+        launch.arg[3][n * 1024u + e] = e3;
+      }
+    };
+    KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+      Sink sink{launch};
+      kiln_conv_input<KilnTile<128, 16, 32, 8, 1, 1, 3>, KilnF32, G, 1024, 4, 4>(launch.arg[0], launch.arg[1], sink, launch.batch, cta, ctas, shared);
+    }
+  }
+  namespace p1 {
+    struct G { enum : u32 { C = 16, O = 16, H = 8, W = 8, OH = 8, OW = 8, KH = 3, KW = 3, SH = 1, SW = 1, PH = 1, PW = 1, DH = 1, DW = 1 }; };
+    struct Sink {
+      static constexpr bool WHOLE_TILE = false;
+      const Launch& launch;
+      KILN_DEV void element(u32 split, u32 row, u32 col, float sum) {
+        launch.arg[4][split * 2304u + row * 144u + col] = sum;
+      }
+    };
+    KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+      const KilnMatrix<1, 16, 4> a{launch.arg[0]};
+      const KilnPatchColumns<G, 1024, 1, 128, 16, 4> b{launch.arg[2]};
+      Sink sink{launch};
+      kiln_gemm<KilnTile<16, 64, 32, 1, 8, 1, 3>, KilnF32>(a, b, sink, 16u, 144u, launch.batch * 64u, 64u, cta, ctas, shared);
+    }
+  }
+  KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+    if (cta < launch.first[1]) p0::phase(launch, cta - launch.first[0], launch.first[1] - launch.first[0], shared);
+    else if (cta < launch.first[2]) p1::phase(launch, cta - launch.first[1], launch.first[2] - launch.first[1], shared);
+  }
+}
+KILN_KERNEL(conv_input_conv_weight_518ba419fd018966, 5, 2)
+
+// keep.conv2, keep.bn1: conv.weight, reduce.sum, map, reduce.sum, map, map, map
+namespace conv_weight_end_column_ac7ad883bdf82061 {
+  using Launch = KilnLaunch<9, 2>;
+  namespace p0 {
+    KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+      for (u32 e = cta * KILN_THREADS + kiln_thread(); e < 2304u; e += ctas * KILN_THREADS) {
+        float sum = 0.0f;
+        for (u32 split = 0u; split < 64u; ++split) sum += launch.arg[0][split * 2304u + e];
+        KilnOptimizer::update(launch.run->hyper[0], launch.arg[1], launch.arg[2], launch.arg[3], launch.arg[4], e, sum);
+      }
+    }
+  }
+  namespace p1 {
+    struct Body {
+      const Launch& launch;
+      KILN_DEV static constexpr bool maximum(int i) { return i == 0 ? false : i == 1 ? false : false; }
+      KILN_DEV void load(u32 row, u32 col, float (&v)[2]) const {
+        const u32 e = row % 64u * 16u + col;
+        const u32 n = row / 64u;
+        const u32 c = e % 16u;
+        const float e0 = launch.arg[5][n * 1024u + e];
+        const float e1 = launch.arg[6][n * 1024u + e];
+        const float e2 = launch.arg[7][c];
+        const float e3 = e1 - e2;
+        const float e4 = e0 * e3;
+        v[0] = e0;
+        v[1] = e4;
+      }
+      KILN_DEV void store(u32 chunk, u32 col, const float (&v)[2]) const {
+        launch.arg[8][(chunk * 2u + 0u) * 16u + col] = v[0];
+        launch.arg[8][(chunk * 2u + 1u) * 16u + col] = v[1];
+      }
+    };
+    KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+      Body body{launch};
+      kiln_columns<16, 2>(body, launch.batch * 64u, 16u, 128u, cta, ctas, shared);
+    }
+  }
+  KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+    if (cta < launch.first[1]) p0::phase(launch, cta - launch.first[0], launch.first[1] - launch.first[0], shared);
+    else if (cta < launch.first[2]) p1::phase(launch, cta - launch.first[1], launch.first[2] - launch.first[1], shared);
+  }
+}
+KILN_KERNEL(conv_weight_end_column_ac7ad883bdf82061, 9, 2)
+
+// keep.conv1: conv.weight
+namespace conv_weight_1d2b1df1adbb012c {
+  using Launch = KilnLaunch<3, 1>;
+  struct G { enum : u32 { C = 16, O = 16, H = 8, W = 8, OH = 8, OW = 8, KH = 3, KW = 3, SH = 1, SW = 1, PH = 1, PW = 1, DH = 1, DW = 1 }; };
+  struct Sink {
+    static constexpr bool WHOLE_TILE = false;
+    const Launch& launch;
+    KILN_DEV void element(u32 split, u32 row, u32 col, float sum) {
+      launch.arg[2][split * 2304u + row * 144u + col] = sum;
+    }
+  };
+  KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+    const KilnMatrix<1, 16, 4> a{launch.arg[1]};
+    const KilnPatchColumns<G, 1024, 64, 8, 1, 1> b{launch.arg[0]};
+    Sink sink{launch};
+    kiln_gemm<KilnTile<16, 64, 32, 1, 8, 1, 3>, KilnF32>(a, b, sink, 16u, 144u, launch.batch * 64u, 64u, cta, ctas, shared);
+  }
+}
+KILN_KERNEL(conv_weight_1d2b1df1adbb012c, 3, 1)
+
+// keep.conv1: conv.weight
+namespace conv_weight_end_b00c063f49f8304f {
+  using Launch = KilnLaunch<5, 1>;
+  KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+    for (u32 e = cta * KILN_THREADS + kiln_thread(); e < 2304u; e += ctas * KILN_THREADS) {
+      float sum = 0.0f;
+      for (u32 split = 0u; split < 64u; ++split) sum += launch.arg[0][split * 2304u + e];
+      KilnOptimizer::update(launch.run->hyper[0], launch.arg[1], launch.arg[2], launch.arg[3], launch.arg[4], e, sum);
+    }
+  }
+}
+KILN_KERNEL(conv_weight_end_b00c063f49f8304f, 5, 1)
