@@ -73,6 +73,7 @@ fn describe(form: &Form) -> String {
             format!("{}×{}×{} → {}, {order}", g.channels, g.kernel[0], g.kernel[1], g.outputs)
         }
         Form::Window { axes: [y, x], .. } => format!("{}×{}", y.kernel, x.kernel),
+        Form::Block(stages) => stages.iter().map(|stage| stage.form.name()).collect::<Vec<_>>().join(", "),
         Form::Scalar => String::new(),
     };
     format!("{} {detail}", form.name()).trim_end().to_string()

@@ -144,6 +144,8 @@ pub enum Form {
     },
     /// Any primitive over any layout, one element at a time.
     Scalar,
+    /// A chain within a sample.
+    Block(Vec<super::Stage>),
 }
 
 impl Form {
@@ -160,6 +162,7 @@ impl Form {
             | Form::ConvWeight { .. }
             | Form::DenseTransposed(_)
             | Form::ConvFlipped { .. }
+            | Form::Block(_)
             | Form::Scalar => None,
         }
     }
@@ -186,6 +189,7 @@ impl Form {
             Form::Window { op: WindowOp::Route, .. } => "window.route",
             Form::Window { op: WindowOp::Pick, .. } => "window.pick",
             Form::Scalar => "scalar",
+            Form::Block(_) => "block",
         }
     }
 }

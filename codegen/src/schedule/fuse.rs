@@ -343,7 +343,11 @@ impl Fuser<'_> {
                     && self.graph().shape(value).batch == first.batch
                     && self.operands_follow(value, false)
             }
-            Form::ConvWeight { .. } | Form::DenseTransposed(_) | Form::ConvFlipped { .. } | Form::Scalar => false,
+            Form::ConvWeight { .. }
+            | Form::DenseTransposed(_)
+            | Form::ConvFlipped { .. }
+            | Form::Scalar
+            | Form::Block(_) => false,
         }
     }
 

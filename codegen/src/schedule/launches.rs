@@ -147,7 +147,7 @@ fn chunked(iter: &super::Iter, reduced: &super::Reduced) -> bool {
 }
 
 /// Floating-point operations per sample, about.
-fn work(kernel: &Kernel) -> usize {
+pub fn work(kernel: &Kernel) -> usize {
     match &kernel.form {
         Form::Dense(d) => 2 * d.outputs * d.channels * d.pixels,
         Form::Conv { geometry: g, .. } | Form::ConvWeight { geometry: g, .. } => {
@@ -160,6 +160,8 @@ fn work(kernel: &Kernel) -> usize {
         Form::Map(i) | Form::Row { iter: i, .. } | Form::Column { iter: i, .. } => {
             i.channels * i.pixels * kernel.nodes.len()
         }
+        // As long as its convolutions, and started once.
+        Form::Block(_) => 0,
         Form::DenseTransposed(_) | Form::ConvFlipped { .. } | Form::Window { .. } | Form::Scalar => usize::MAX,
     }
 }

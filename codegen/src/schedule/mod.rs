@@ -3,6 +3,7 @@
 //! `program` cuts a module into programs (which roots, which mode), `prepare` cleans the graph, `layout` says where elements
 //! lie, `form` which template computes a node, `fuse` which nodes share a kernel. The result prints as stable text.
 
+pub mod blocks;
 pub mod display;
 pub mod form;
 pub mod fuse;
@@ -18,6 +19,7 @@ pub mod verify;
 
 use crate::graph::op::Op;
 use crate::graph::{Graph, Module, Value, verify::verify as verify_graph};
+pub use blocks::Stage;
 pub use form::{Access, Dense, Form, Iter, Reduced};
 pub use launches::{Launch, Launches, Part};
 pub use layout::{Layout, Order};
@@ -80,6 +82,7 @@ pub fn schedule(module: &Module, params: &ParamPlan, program: &Program, target: 
     let mut schedule = place::place(prepared, module, params);
     debug_assert_eq!(verify_graph(schedule.graph()), Ok(()));
     fuse::fuse(&mut schedule, target);
+    blocks::blocks(&mut schedule, target);
     fuse::assign_storage(&mut schedule);
     debug_assert_eq!(verify::verify(&schedule), Ok(()));
     schedule

@@ -19,6 +19,8 @@ pub struct Target {
     pub gathers: bool,
     /// Widest sample that a contraction's tile holds whole, so that a row loss fits behind it; 0 if it cannot.
     pub row_width: usize,
+    /// Whether chains of small convolutions are run sample by sample, from shared memory.
+    pub sample_blocks: bool,
     /// How contractions multiply.
     pub precision: Precision,
     /// Guards on the batch, ascending; the last has none. One variant of each program is emitted per guard.
@@ -35,6 +37,7 @@ impl Target {
             chunked_weight_floats: 1 << 17,
             gathers: false,
             row_width: 0,
+            sample_blocks: false,
             precision: Precision::F32,
             guards: vec![usize::MAX],
         }
@@ -49,6 +52,7 @@ impl Target {
             chunked_weight_floats: usize::MAX,
             gathers: true,
             row_width: 64,
+            sample_blocks: true,
             precision,
             guards: vec![usize::MAX],
         }

@@ -95,6 +95,7 @@ pub fn of(form: &Form, whole_rows: bool) -> Option<Tile> {
         | Form::DenseTransposed(_)
         | Form::ConvFlipped { .. }
         | Form::Window { .. }
-        | Form::Scalar => None,
+        | Form::Scalar
+        | Form::Block(_) => None,
     }
 }

@@ -1,153 +1,136 @@
-// 15 launches
-// 0: k0 after [], 34560 bytes shared: conv_forward_f530a1029dc7249b
-// 1: k1 after [0], 0 bytes shared: map_19f21803983c33ba
-// 2: k2 after [1], 62208 bytes shared: conv_forward_45bfa4321da59ae2
-// 3: k3 after [2], 0 bytes shared: map_67a4d3bf6459ed4f
-// 4: k4 after [3], 50688 bytes shared: dense_forward_f478ac79c2b46eeb
-// 5: k5 after [4], 50688 bytes shared: dense_forward_ef5fa0358554c364
-// 6: k6 after [5], 33792 bytes shared: dense_forward_4a5eb337efb64d95
-// 7: k7, k8, k9 after [6], 29184 bytes shared: column_dense_input_72797b690dd8a54c
-// 8: k10, k11, k12 after [7], 57856 bytes shared: dense_weight_column_dense_input_21667d241daddfc5
-// 9: k13, k14, k15, k16 after [8], 57856 bytes shared: dense_weight_column_dense_input_968ff3aa58be44cf
-// 10: k17 after [9], 0 bytes shared: map_a18e49c5b4f5ba59
-// 11: k18, k19, k20 after [10], 64512 bytes shared: column_conv_input_conv_weight_3c80e89d01f4f461
-// 12: k18, k20, k21 after [11], 1024 bytes shared: column_end_conv_weight_end_map_448c75e5fc85c805
-// 13: k22, k23 after [12], 36864 bytes shared: column_conv_weight_c371df9218996828
-// 14: k22, k23 after [13], 1024 bytes shared: column_end_conv_weight_end_f6598df4030caaef
+// 10 launches
+// 0: k0 after [], 29920 bytes shared: block_ca67e9aa67ea748c
+// 1: k1 after [0], 50688 bytes shared: dense_forward_f478ac79c2b46eeb
+// 2: k2 after [1], 50688 bytes shared: dense_forward_ef5fa0358554c364
+// 3: k3 after [2], 33792 bytes shared: dense_forward_4a5eb337efb64d95
+// 4: k4, k5, k6 after [3], 29184 bytes shared: column_dense_input_72797b690dd8a54c
+// 5: k7, k8, k9 after [4], 57856 bytes shared: dense_weight_column_dense_input_21667d241daddfc5
+// 6: k10, k11, k12, k13 after [5], 57856 bytes shared: dense_weight_column_dense_input_968ff3aa58be44cf
+// 7: k14 after [6], 11104 bytes shared: block_abbe7b353605adc9
+// 8: k15, k16, k17, k18 after [7], 36864 bytes shared: column_conv_weight_column_2c8061a10fe5024a
+// 9: k15, k16, k17, k18 after [8], 1024 bytes shared: column_end_conv_weight_end_column_end_8c0536a36162b595
 
-// features.0, features.1: conv.forward, map, map
-namespace conv_forward_f530a1029dc7249b {
-  using Launch = KilnLaunch<4, 1>;
-  struct G { enum : u32 { C = 1, O = 6, H = 28, W = 28, OH = 28, OW = 28, KH = 5, KW = 5, SH = 1, SW = 1, PH = 2, PW = 2, DH = 1, DW = 1 }; };
-  struct Sink {
-    static constexpr bool WHOLE_TILE = false;
-    const Launch& launch;
-    KILN_DEV void element(u32, u32 row, u32 col, float sum) {
-      const u32 n = row / 784u;
-      const u32 e = row % 784u * 6u + col;
-      const u32 c = col;
-      const float e0 = sum;
-      const float e1 = kiln_read_only(launch.arg[2] + (c));
-      const float e2 = e0 + e1;
-      const float e3 = e2 > 0.0f || e2 != e2 ? e2 : 0.0f;
-      launch.arg[3][n * 4704u + e] = e3;
-    }
-  };
+// features.0, features.1, features.2, features.3, features.4, features.5: conv.forward, map, map, window.max, window.argmax, conv.forward, map, map, window.max, window.argmax
+namespace block_ca67e9aa67ea748c {
+  using Launch = KilnLaunch<11, 1>;
   KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
-    const KilnPatches<G, 784, 784, 28, 1, 1> a{launch.arg[0]};
-    const KilnMatrix<25, 1, 1> b{launch.arg[1]};
-    Sink sink{launch};
-    kiln_gemm<KilnTile<128, 16, 16, 8, 1, 1, 3>, KilnF32>(a, b, sink, launch.batch * 784u, 6u, 25u, 1u, cta, ctas, shared);
-  }
-}
-KILN_KERNEL(conv_forward_f530a1029dc7249b, 4, 1)
-
-// features.2: window.max, window.argmax
-namespace map_19f21803983c33ba {
-  using Launch = KilnLaunch<3, 1>;
-  KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
-    for (u32 i = cta * KILN_THREADS + kiln_thread(); i < launch.batch * 1176u; i += ctas * KILN_THREADS) {
-      const u32 e = i % 1176u;
-      const u32 n = i / 1176u;
-      const u32 c = e % 6u;
-      const u32 p = e / 6u;
-      float g3 = -kiln_infinity();
-      float g4 = -1.0f;
-      for (u32 j1 = 0u; j1 < 2u; ++j1) {
-        for (u32 j2 = 0u; j2 < 2u; ++j2) {
-          if (((p / 14u) * 2u + j1 * 1u - 0u) < 28u && ((p % 14u) * 2u + j2 * 1u - 0u) < 28u) {
-            const float e0 = launch.arg[0][n * 4704u + c + ((p / 14u) * 2u + j1 * 1u - 0u) * 168u + ((p % 14u) * 2u + j2 * 1u - 0u) * 6u];
-            const float x = e0;
-            if (g4 < 0.0f || x > g3 || (x != x && g3 == g3)) { g3 = x; g4 = static_cast<float>((j1 * 2u + j2)); }
+    float* const s0 = shared.take<float>(4704u);
+    float* const s1 = shared.take<float>(1176u);
+    float* const s2 = shared.take<float>(1600u);
+    for (u32 n = cta; n < launch.batch; n += ctas) {
+      // features.0, features.1: conv.forward
+      for (u32 t = kiln_thread(); t < 784u; t += KILN_THREADS) {
+        const u32 p = t % 784u;
+        const u32 first = t / 784u * 6u;
+        float acc[6] = {};
+        for (u32 ky = 0u; ky < 5u; ++ky) {
+          for (u32 kx = 0u; kx < 5u; ++kx) {
+            if (((p / 28u) + ky - 2u) < 28u && ((p % 28u) + kx - 2u) < 28u) {
+              for (u32 i = 0u; i < 1u; ++i) {
+                const float e0 = kiln_read_only(launch.arg[0] + (n * 784u + ((p / 28u) + ky - 2u) * 28u + ((p % 28u) + kx - 2u)));
+                const float x = e0;
+                #pragma unroll
+                for (u32 j = 0u; j < 6u; ++j) {
+                  const float e0 = kiln_read_only(launch.arg[1] + ((first + j) * 25u + ky * 5u + kx));
+                  acc[j] = fmaf(x, e0, acc[j]);
+                }
+              }
+            }
           }
         }
-      }
-      float g7 = -kiln_infinity();
-      float g8 = -1.0f;
-      for (u32 j5 = 0u; j5 < 2u; ++j5) {
-        for (u32 j6 = 0u; j6 < 2u; ++j6) {
-          if (((p / 14u) * 2u + j5 * 1u - 0u) < 28u && ((p % 14u) * 2u + j6 * 1u - 0u) < 28u) {
-            const float e0 = launch.arg[0][n * 4704u + c + ((p / 14u) * 2u + j5 * 1u - 0u) * 168u + ((p % 14u) * 2u + j6 * 1u - 0u) * 6u];
-            const float x = e0;
-            if (g8 < 0.0f || x > g7 || (x != x && g7 == g7)) { g7 = x; g8 = static_cast<float>((j5 * 2u + j6)); }
-          }
+        #pragma unroll
+        for (u32 j = 0u; j < 6u; ++j) {
+          const u32 c = first + j;
+          const u32 e = p * 6u + c;
+          const float e0 = acc[j];
+          const float e1 = kiln_read_only(launch.arg[2] + (c));
+          const float e2 = e0 + e1;
+          const float e3 = e2 > 0.0f || e2 != e2 ? e2 : 0.0f;
+          s0[e] = e3;
+          launch.arg[3][n * 4704u + e] = e3;
         }
       }
-      const float e0 = g3;
-      const float e1 = g8;
-      launch.arg[1][n * 1176u + e] = e0;
-      reinterpret_cast<i32*>(launch.arg[2])[n * 1176u + e] = static_cast<i32>(e1);
-    }
-  }
-}
-KILN_KERNEL(map_19f21803983c33ba, 3, 1)
-
-// features.3, features.4: conv.forward, map, map
-namespace conv_forward_45bfa4321da59ae2 {
-  using Launch = KilnLaunch<4, 1>;
-  struct G { enum : u32 { C = 6, O = 16, H = 14, W = 14, OH = 10, OW = 10, KH = 5, KW = 5, SH = 1, SW = 1, PH = 0, PW = 0, DH = 1, DW = 1 }; };
-  struct Sink {
-    static constexpr bool WHOLE_TILE = false;
-    const Launch& launch;
-    KILN_DEV void element(u32, u32 row, u32 col, float sum) {
-      const u32 n = row / 100u;
-      const u32 e = row % 100u * 16u + col;
-      const u32 c = col;
-      const float e0 = sum;
-      const float e1 = kiln_read_only(launch.arg[2] + (c));
-      const float e2 = e0 + e1;
-      const float e3 = e2 > 0.0f || e2 != e2 ? e2 : 0.0f;
-      launch.arg[3][n * 1600u + e] = e3;
-    }
-  };
-  KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
-    const KilnPatches<G, 1176, 1, 84, 6, 1> a{launch.arg[0]};
-    const KilnMatrix<150, 1, 1> b{launch.arg[1]};
-    Sink sink{launch};
-    kiln_gemm<KilnTile<128, 16, 32, 8, 1, 1, 3>, KilnF32>(a, b, sink, launch.batch * 100u, 16u, 150u, 1u, cta, ctas, shared);
-  }
-}
-KILN_KERNEL(conv_forward_45bfa4321da59ae2, 4, 1)
-
-// features.5: window.max, window.argmax
-namespace map_67a4d3bf6459ed4f {
-  using Launch = KilnLaunch<3, 1>;
-  KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
-    for (u32 i = cta * KILN_THREADS + kiln_thread(); i < launch.batch * 400u; i += ctas * KILN_THREADS) {
-      const u32 e = i % 400u;
-      const u32 n = i / 400u;
-      const u32 c = e % 16u;
-      const u32 p = e / 16u;
-      float g3 = -kiln_infinity();
-      float g4 = -1.0f;
-      for (u32 j1 = 0u; j1 < 2u; ++j1) {
-        for (u32 j2 = 0u; j2 < 2u; ++j2) {
-          if (((p / 5u) * 2u + j1 * 1u - 0u) < 10u && ((p % 5u) * 2u + j2 * 1u - 0u) < 10u) {
-            const float e0 = launch.arg[0][n * 1600u + c + ((p / 5u) * 2u + j1 * 1u - 0u) * 160u + ((p % 5u) * 2u + j2 * 1u - 0u) * 16u];
-            const float x = e0;
-            if (g4 < 0.0f || x > g3 || (x != x && g3 == g3)) { g3 = x; g4 = static_cast<float>((j1 * 2u + j2)); }
+      kiln_barrier();
+      // features.2: map
+      for (u32 e = kiln_thread(); e < 1176u; e += KILN_THREADS) {
+        const u32 c = e % 6u;
+        const u32 p = e / 6u;
+        float g3 = -kiln_infinity();
+        float g4 = -1.0f;
+        for (u32 j1 = 0u; j1 < 2u; ++j1) {
+          for (u32 j2 = 0u; j2 < 2u; ++j2) {
+            if (((p / 14u) * 2u + j1) < 28u && ((p % 14u) * 2u + j2) < 28u) {
+              const float e0 = s0[c + ((p / 14u) * 2u + j1) * 168u + ((p % 14u) * 2u + j2) * 6u];
+              const float x = e0;
+              if (g4 < 0.0f || x > g3 || (x != x && g3 == g3)) { g3 = x; g4 = static_cast<float>((j1 * 2u + j2)); }
+            }
           }
         }
+        const float e0 = g4;
+        const float e1 = g3;
+        s1[e] = e1;
+        launch.arg[4][n * 1176u + e] = e1;
+        reinterpret_cast<i32*>(launch.arg[5])[n * 1176u + e] = static_cast<i32>(e0);
       }
-      float g7 = -kiln_infinity();
-      float g8 = -1.0f;
-      for (u32 j5 = 0u; j5 < 2u; ++j5) {
-        for (u32 j6 = 0u; j6 < 2u; ++j6) {
-          if (((p / 5u) * 2u + j5 * 1u - 0u) < 10u && ((p % 5u) * 2u + j6 * 1u - 0u) < 10u) {
-            const float e0 = launch.arg[0][n * 1600u + c + ((p / 5u) * 2u + j5 * 1u - 0u) * 160u + ((p % 5u) * 2u + j6 * 1u - 0u) * 16u];
-            const float x = e0;
-            if (g8 < 0.0f || x > g7 || (x != x && g7 == g7)) { g7 = x; g8 = static_cast<float>((j5 * 2u + j6)); }
+      kiln_barrier();
+      // features.3, features.4: conv.forward
+      for (u32 t = kiln_thread(); t < 400u; t += KILN_THREADS) {
+        const u32 p = t % 100u;
+        const u32 first = t / 100u * 4u;
+        float acc[4] = {};
+        for (u32 ky = 0u; ky < 5u; ++ky) {
+          for (u32 kx = 0u; kx < 5u; ++kx) {
+            if (((p / 10u) + ky) < 14u && ((p % 10u) + kx) < 14u) {
+              for (u32 i = 0u; i < 6u; ++i) {
+                const float e0 = s1[i + ((p / 10u) + ky) * 84u + ((p % 10u) + kx) * 6u];
+                const float x = e0;
+                #pragma unroll
+                for (u32 j = 0u; j < 4u; ++j) {
+                  const float e0 = kiln_read_only(launch.arg[6] + ((first + j) * 150u + i + ky * 30u + kx * 6u));
+                  acc[j] = fmaf(x, e0, acc[j]);
+                }
+              }
+            }
           }
         }
+        #pragma unroll
+        for (u32 j = 0u; j < 4u; ++j) {
+          const u32 c = first + j;
+          const u32 e = p * 16u + c;
+          const float e0 = acc[j];
+          const float e1 = kiln_read_only(launch.arg[7] + (c));
+          const float e2 = e0 + e1;
+          const float e3 = e2 > 0.0f || e2 != e2 ? e2 : 0.0f;
+          s2[e] = e3;
+          launch.arg[8][n * 1600u + e] = e3;
+        }
       }
-      const float e0 = g3;
-      const float e1 = g8;
-      launch.arg[1][n * 400u + e] = e0;
-      reinterpret_cast<i32*>(launch.arg[2])[n * 400u + e] = static_cast<i32>(e1);
+      kiln_barrier();
+      // features.5: map
+      for (u32 e = kiln_thread(); e < 400u; e += KILN_THREADS) {
+        const u32 c = e % 16u;
+        const u32 p = e / 16u;
+        float g3 = -kiln_infinity();
+        float g4 = -1.0f;
+        for (u32 j1 = 0u; j1 < 2u; ++j1) {
+          for (u32 j2 = 0u; j2 < 2u; ++j2) {
+            if (((p / 5u) * 2u + j1) < 10u && ((p % 5u) * 2u + j2) < 10u) {
+              const float e0 = s2[c + ((p / 5u) * 2u + j1) * 160u + ((p % 5u) * 2u + j2) * 16u];
+              const float x = e0;
+              if (g4 < 0.0f || x > g3 || (x != x && g3 == g3)) { g3 = x; g4 = static_cast<float>((j1 * 2u + j2)); }
+            }
+          }
+        }
+        const float e0 = g4;
+        const float e1 = g3;
+        launch.arg[9][n * 400u + e] = e1;
+        reinterpret_cast<i32*>(launch.arg[10])[n * 400u + e] = static_cast<i32>(e0);
+      }
+      kiln_barrier();
     }
   }
 }
-KILN_KERNEL(map_67a4d3bf6459ed4f, 3, 1)
+KILN_KERNEL(block_ca67e9aa67ea748c, 11, 1)
 
 // classifier.0, classifier.1: conv.forward, map, map
 namespace dense_forward_f478ac79c2b46eeb {
@@ -521,38 +504,93 @@ namespace dense_weight_column_dense_input_968ff3aa58be44cf {
 }
 KILN_KERNEL(dense_weight_column_dense_input_968ff3aa58be44cf, 15, 4)
 
-// features.5, features.3: window.route, map
-namespace map_a18e49c5b4f5ba59 {
-  using Launch = KilnLaunch<4, 1>;
+// features.5, features.3, features.2, features.0: window.route, map, conv.input, window.route, map
+namespace block_abbe7b353605adc9 {
+  using Launch = KilnLaunch<8, 1>;
   KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
-    for (u32 i = cta * KILN_THREADS + kiln_thread(); i < launch.batch * 1600u; i += ctas * KILN_THREADS) {
-      const u32 e = i % 1600u;
-      const u32 n = i / 1600u;
-      const u32 c = e % 16u;
-      const u32 p = e / 16u;
-      float g3 = 0.0f;
-      for (u32 j1 = 0u; j1 < 2u; ++j1) {
-        for (u32 j2 = 0u; j2 < 2u; ++j2) {
-          if ((p / 10u) + 0u >= j1 * 1u && ((p / 10u) + 0u - j1 * 1u) % 2u == 0u && (((p / 10u) + 0u - j1 * 1u) / 2u) < 5u && (p % 10u) + 0u >= j2 * 1u && ((p % 10u) + 0u - j2 * 1u) % 2u == 0u && (((p % 10u) + 0u - j2 * 1u) / 2u) < 5u) {
-            const float e0 = launch.arg[1][n * 400u + c + (((p / 10u) + 0u - j1 * 1u) / 2u) * 80u + (((p % 10u) + 0u - j2 * 1u) / 2u) * 16u];
-            const float e1 = static_cast<float>(reinterpret_cast<const i32*>(launch.arg[2])[n * 400u + c + (((p / 10u) + 0u - j1 * 1u) / 2u) * 80u + (((p % 10u) + 0u - j2 * 1u) / 2u) * 16u]);
-            if (e1 == static_cast<float>((j1 * 2u + j2))) g3 += e0;
+    float* const s0 = shared.take<float>(1600u);
+    float* const s1 = shared.take<float>(1176u);
+    for (u32 n = cta; n < launch.batch; n += ctas) {
+      // features.5, features.3: map
+      for (u32 e = kiln_thread(); e < 1600u; e += KILN_THREADS) {
+        const u32 c = e % 16u;
+        const u32 p = e / 16u;
+        float g3 = 0.0f;
+        for (u32 j1 = 0u; j1 < 2u; ++j1) {
+          for (u32 j2 = 0u; j2 < 2u; ++j2) {
+            if ((p / 10u) >= j1 && ((p / 10u) - j1) % 2u == 0u && (((p / 10u) - j1) / 2u) < 5u && (p % 10u) >= j2 && ((p % 10u) - j2) % 2u == 0u && (((p % 10u) - j2) / 2u) < 5u) {
+              const float e0 = launch.arg[1][n * 400u + c + (((p / 10u) - j1) / 2u) * 80u + (((p % 10u) - j2) / 2u) * 16u];
+              const float e1 = static_cast<float>(reinterpret_cast<const i32*>(launch.arg[2])[n * 400u + c + (((p / 10u) - j1) / 2u) * 80u + (((p % 10u) - j2) / 2u) * 16u]);
+              if (e1 == static_cast<float>((j1 * 2u + j2))) g3 += e0;
+            }
           }
         }
+        const float e0 = launch.arg[0][n * 1600u + e];
+        const float e1 = g3;
+        const bool e2 = e0 > 0.0f;
+        const float e3 = e2 ? e1 : 0.0f;
+        s0[e] = e3;
+        launch.arg[3][n * 1600u + e] = e3;
       }
-      const float e0 = launch.arg[0][n * 1600u + e];
-      const float e1 = g3;
-      const bool e2 = e0 > 0.0f;
-      const float e3 = e2 ? e1 : 0.0f;
-      launch.arg[3][n * 1600u + e] = e3;
+      kiln_barrier();
+      // features.3: conv.input
+      for (u32 t = kiln_thread(); t < 392u; t += KILN_THREADS) {
+        const u32 p = t % 196u;
+        const u32 first = t / 196u * 3u;
+        float acc[3] = {};
+        for (u32 ky = 0u; ky < 5u; ++ky) {
+          for (u32 kx = 0u; kx < 5u; ++kx) {
+            if ((p / 14u) >= ky && ((p / 14u) - ky) < 10u && (p % 14u) >= kx && ((p % 14u) - kx) < 10u) {
+              for (u32 i = 0u; i < 16u; ++i) {
+                const float e0 = s0[i + ((p / 14u) - ky) * 160u + ((p % 14u) - kx) * 16u];
+                const float x = e0;
+                #pragma unroll
+                for (u32 j = 0u; j < 3u; ++j) {
+                  const float e0 = kiln_read_only(launch.arg[4] + (i * 150u + (first + j) + ky * 30u + kx * 6u));
+                  acc[j] = fmaf(x, e0, acc[j]);
+                }
+              }
+            }
+          }
+        }
+        #pragma unroll
+        for (u32 j = 0u; j < 3u; ++j) {
+          const u32 c = first + j;
+          const u32 e = p * 6u + c;
+          const float e0 = acc[j];
+          s1[e] = e0;
+        }
+      }
+      kiln_barrier();
+      // features.2, features.0: map
+      for (u32 e = kiln_thread(); e < 4704u; e += KILN_THREADS) {
+        const u32 c = e % 6u;
+        const u32 p = e / 6u;
+        float g3 = 0.0f;
+        for (u32 j1 = 0u; j1 < 2u; ++j1) {
+          for (u32 j2 = 0u; j2 < 2u; ++j2) {
+            if ((p / 28u) >= j1 && ((p / 28u) - j1) % 2u == 0u && (((p / 28u) - j1) / 2u) < 14u && (p % 28u) >= j2 && ((p % 28u) - j2) % 2u == 0u && (((p % 28u) - j2) / 2u) < 14u) {
+              const float e0 = s1[c + (((p / 28u) - j1) / 2u) * 84u + (((p % 28u) - j2) / 2u) * 6u];
+              const float e1 = static_cast<float>(reinterpret_cast<const i32*>(launch.arg[6])[n * 1176u + c + (((p / 28u) - j1) / 2u) * 84u + (((p % 28u) - j2) / 2u) * 6u]);
+              if (e1 == static_cast<float>((j1 * 2u + j2))) g3 += e0;
+            }
+          }
+        }
+        const float e0 = launch.arg[5][n * 4704u + e];
+        const float e1 = g3;
+        const bool e2 = e0 > 0.0f;
+        const float e3 = e2 ? e1 : 0.0f;
+        launch.arg[7][n * 4704u + e] = e3;
+      }
+      kiln_barrier();
     }
   }
 }
-KILN_KERNEL(map_a18e49c5b4f5ba59, 4, 1)
+KILN_KERNEL(block_abbe7b353605adc9, 8, 1)
 
-// features.3: reduce.sum, conv.input, conv.weight
-namespace column_conv_input_conv_weight_3c80e89d01f4f461 {
-  using Launch = KilnLaunch<6, 3>;
+// features.3, features.0: reduce.sum, conv.weight, reduce.sum, conv.weight
+namespace column_conv_weight_column_2c8061a10fe5024a {
+  using Launch = KilnLaunch<8, 4>;
   namespace p0 {
     struct Body {
       const Launch& launch;
@@ -577,45 +615,64 @@ namespace column_conv_input_conv_weight_3c80e89d01f4f461 {
     struct Sink {
       static constexpr bool WHOLE_TILE = false;
       const Launch& launch;
-      KILN_DEV void element(u32, u32 row, u32 col, float sum) {
-        const u32 n = row / 196u;
-        const u32 e = row % 196u * 6u + col;
-        const float e0 = sum;
-        launch.arg[3][n * 1176u + e] = e0;
-      }
-    };
-    KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
-      Sink sink{launch};
-      kiln_conv_input<KilnTile<128, 16, 32, 8, 1, 1, 3>, KilnF32, G, 1600, 4, 1>(launch.arg[0], launch.arg[2], sink, launch.batch, cta, ctas, shared);
-    }
-  }
-  namespace p2 {
-    struct G { enum : u32 { C = 6, O = 16, H = 14, W = 14, OH = 10, OW = 10, KH = 5, KW = 5, SH = 1, SW = 1, PH = 0, PW = 0, DH = 1, DW = 1 }; };
-    struct Sink {
-      static constexpr bool WHOLE_TILE = false;
-      const Launch& launch;
       KILN_DEV void element(u32 split, u32 row, u32 col, float sum) {
-        launch.arg[5][split * 2400u + row * 150u + col] = sum;
+        launch.arg[3][split * 2400u + row * 150u + col] = sum;
       }
     };
     KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
       const KilnMatrix<1, 16, 4> a{launch.arg[0]};
-      const KilnPatchColumns<G, 1176, 1, 84, 6, 1> b{launch.arg[4]};
+      const KilnPatchColumns<G, 1176, 1, 84, 6, 1> b{launch.arg[2]};
       Sink sink{launch};
       kiln_gemm<KilnTile<16, 64, 32, 1, 8, 1, 3>, KilnF32>(a, b, sink, 16u, 150u, launch.batch * 100u, 85u, cta, ctas, shared);
+    }
+  }
+  namespace p2 {
+    struct Body {
+      const Launch& launch;
+      KILN_DEV static constexpr bool maximum(int i) { return i == 0 ? false : false; }
+      KILN_DEV void load(u32 row, u32 col, float (&v)[1]) const {
+        const u32 e = row % 784u * 6u + col;
+        const u32 n = row / 784u;
+        const float e0 = launch.arg[4][n * 4704u + e];
+        v[0] = e0;
+      }
+      KILN_DEV void store(u32 chunk, u32 col, const float (&v)[1]) const {
+        launch.arg[5][(chunk * 1u + 0u) * 6u + col] = v[0];
+      }
+    };
+    KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+      Body body{launch};
+      kiln_columns<8, 1>(body, launch.batch * 784u, 6u, 128u, cta, ctas, shared);
+    }
+  }
+  namespace p3 {
+    struct G { enum : u32 { C = 1, O = 6, H = 28, W = 28, OH = 28, OW = 28, KH = 5, KW = 5, SH = 1, SW = 1, PH = 2, PW = 2, DH = 1, DW = 1 }; };
+    struct Sink {
+      static constexpr bool WHOLE_TILE = false;
+      const Launch& launch;
+      KILN_DEV void element(u32 split, u32 row, u32 col, float sum) {
+        launch.arg[7][split * 150u + row * 25u + col] = sum;
+      }
+    };
+    KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+      const KilnMatrix<1, 6, 1> a{launch.arg[4]};
+      const KilnPatchColumns<G, 784, 784, 28, 1, 1> b{launch.arg[6]};
+      Sink sink{launch};
+      kiln_gemm<KilnTile<16, 64, 32, 1, 8, 1, 3>, KilnF32>(a, b, sink, 6u, 25u, launch.batch * 784u, 128u, cta, ctas, shared);
     }
   }
   KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
     if (cta < launch.first[1]) p0::phase(launch, cta - launch.first[0], launch.first[1] - launch.first[0], shared);
     else if (cta < launch.first[2]) p1::phase(launch, cta - launch.first[1], launch.first[2] - launch.first[1], shared);
     else if (cta < launch.first[3]) p2::phase(launch, cta - launch.first[2], launch.first[3] - launch.first[2], shared);
+    else if (cta < launch.first[4]) p3::phase(launch, cta - launch.first[3], launch.first[4] - launch.first[3], shared);
   }
 }
-KILN_KERNEL(column_conv_input_conv_weight_3c80e89d01f4f461, 6, 3)
+KILN_KERNEL(column_conv_weight_column_2c8061a10fe5024a, 8, 4)
 
-// features.3, features.2, features.0: reduce.sum, conv.weight, window.route, map
-namespace column_end_conv_weight_end_map_448c75e5fc85c805 {
-  using Launch = KilnLaunch<11, 3>;
+// features.3, features.0: reduce.sum, conv.weight, reduce.sum, conv.weight
+namespace column_end_conv_weight_end_column_end_8c0536a36162b595 {
+  using Launch = KilnLaunch<14, 4>;
   namespace p0 {
     struct Body {
       const Launch& launch;
@@ -644,97 +701,16 @@ namespace column_end_conv_weight_end_map_448c75e5fc85c805 {
     }
   }
   namespace p2 {
-    KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
-      for (u32 i = cta * KILN_THREADS + kiln_thread(); i < launch.batch * 4704u; i += ctas * KILN_THREADS) {
-        const u32 e = i % 4704u;
-        const u32 n = i / 4704u;
-        const u32 c = e % 6u;
-        const u32 p = e / 6u;
-        float g3 = 0.0f;
-        for (u32 j1 = 0u; j1 < 2u; ++j1) {
-          for (u32 j2 = 0u; j2 < 2u; ++j2) {
-            if ((p / 28u) + 0u >= j1 * 1u && ((p / 28u) + 0u - j1 * 1u) % 2u == 0u && (((p / 28u) + 0u - j1 * 1u) / 2u) < 14u && (p % 28u) + 0u >= j2 * 1u && ((p % 28u) + 0u - j2 * 1u) % 2u == 0u && (((p % 28u) + 0u - j2 * 1u) / 2u) < 14u) {
-              const float e0 = launch.arg[8][n * 1176u + c + (((p / 28u) + 0u - j1 * 1u) / 2u) * 84u + (((p % 28u) + 0u - j2 * 1u) / 2u) * 6u];
-              const float e1 = static_cast<float>(reinterpret_cast<const i32*>(launch.arg[9])[n * 1176u + c + (((p / 28u) + 0u - j1 * 1u) / 2u) * 84u + (((p % 28u) + 0u - j2 * 1u) / 2u) * 6u]);
-              if (e1 == static_cast<float>((j1 * 2u + j2))) g3 += e0;
-            }
-          }
-        }
-        const float e0 = launch.arg[7][n * 4704u + e];
-        const float e1 = g3;
-        const bool e2 = e0 > 0.0f;
-        const float e3 = e2 ? e1 : 0.0f;
-        launch.arg[10][n * 4704u + e] = e3;
-      }
-    }
-  }
-  KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
-    if (cta < launch.first[1]) p0::phase(launch, cta - launch.first[0], launch.first[1] - launch.first[0], shared);
-    else if (cta < launch.first[2]) p1::phase(launch, cta - launch.first[1], launch.first[2] - launch.first[1], shared);
-    else if (cta < launch.first[3]) p2::phase(launch, cta - launch.first[2], launch.first[3] - launch.first[2], shared);
-  }
-}
-KILN_KERNEL(column_end_conv_weight_end_map_448c75e5fc85c805, 11, 3)
-
-// features.0: reduce.sum, conv.weight
-namespace column_conv_weight_c371df9218996828 {
-  using Launch = KilnLaunch<4, 2>;
-  namespace p0 {
     struct Body {
       const Launch& launch;
       KILN_DEV static constexpr bool maximum(int i) { return i == 0 ? false : false; }
       KILN_DEV void load(u32 row, u32 col, float (&v)[1]) const {
-        const u32 e = row % 784u * 6u + col;
-        const u32 n = row / 784u;
-        const float e0 = launch.arg[0][n * 4704u + e];
-        v[0] = e0;
-      }
-      KILN_DEV void store(u32 chunk, u32 col, const float (&v)[1]) const {
-        launch.arg[1][(chunk * 1u + 0u) * 6u + col] = v[0];
-      }
-    };
-    KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
-      Body body{launch};
-      kiln_columns<8, 1>(body, launch.batch * 784u, 6u, 128u, cta, ctas, shared);
-    }
-  }
-  namespace p1 {
-    struct G { enum : u32 { C = 1, O = 6, H = 28, W = 28, OH = 28, OW = 28, KH = 5, KW = 5, SH = 1, SW = 1, PH = 2, PW = 2, DH = 1, DW = 1 }; };
-    struct Sink {
-      static constexpr bool WHOLE_TILE = false;
-      const Launch& launch;
-      KILN_DEV void element(u32 split, u32 row, u32 col, float sum) {
-        launch.arg[3][split * 150u + row * 25u + col] = sum;
-      }
-    };
-    KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
-      const KilnMatrix<1, 6, 1> a{launch.arg[0]};
-      const KilnPatchColumns<G, 784, 784, 28, 1, 1> b{launch.arg[2]};
-      Sink sink{launch};
-      kiln_gemm<KilnTile<16, 64, 32, 1, 8, 1, 3>, KilnF32>(a, b, sink, 6u, 25u, launch.batch * 784u, 128u, cta, ctas, shared);
-    }
-  }
-  KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
-    if (cta < launch.first[1]) p0::phase(launch, cta - launch.first[0], launch.first[1] - launch.first[0], shared);
-    else if (cta < launch.first[2]) p1::phase(launch, cta - launch.first[1], launch.first[2] - launch.first[1], shared);
-  }
-}
-KILN_KERNEL(column_conv_weight_c371df9218996828, 4, 2)
-
-// features.0: reduce.sum, conv.weight
-namespace column_end_conv_weight_end_f6598df4030caaef {
-  using Launch = KilnLaunch<7, 2>;
-  namespace p0 {
-    struct Body {
-      const Launch& launch;
-      KILN_DEV static constexpr bool maximum(int i) { return i == 0 ? false : false; }
-      KILN_DEV void load(u32 row, u32 col, float (&v)[1]) const {
-        v[0] = launch.arg[0][(row * 1u + 0u) * 6u + col];
+        v[0] = launch.arg[7][(row * 1u + 0u) * 6u + col];
       }
       KILN_DEV void store(u32 chunk, u32 col, const float (&v)[1]) const {
         const u32 e = col;
         const float e0 = v[0];
-        launch.arg[1][e] = e0;
+        launch.arg[8][e] = e0;
       }
     };
     KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
@@ -742,18 +718,20 @@ namespace column_end_conv_weight_end_f6598df4030caaef {
       kiln_columns<8, 1>(body, 128u, 6u, 1u, cta, ctas, shared);
     }
   }
-  namespace p1 {
+  namespace p3 {
     KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
       for (u32 e = cta * KILN_THREADS + kiln_thread(); e < 150u; e += ctas * KILN_THREADS) {
         float sum = 0.0f;
-        for (u32 split = 0u; split < 128u; ++split) sum += launch.arg[2][split * 150u + e];
-        KilnOptimizer::update(launch.run->hyper[0], launch.arg[3], launch.arg[4], launch.arg[5], launch.arg[6], e, sum);
+        for (u32 split = 0u; split < 128u; ++split) sum += launch.arg[9][split * 150u + e];
+        KilnOptimizer::update(launch.run->hyper[0], launch.arg[10], launch.arg[11], launch.arg[12], launch.arg[13], e, sum);
       }
     }
   }
   KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
     if (cta < launch.first[1]) p0::phase(launch, cta - launch.first[0], launch.first[1] - launch.first[0], shared);
     else if (cta < launch.first[2]) p1::phase(launch, cta - launch.first[1], launch.first[2] - launch.first[1], shared);
+    else if (cta < launch.first[3]) p2::phase(launch, cta - launch.first[2], launch.first[3] - launch.first[2], shared);
+    else if (cta < launch.first[4]) p3::phase(launch, cta - launch.first[3], launch.first[4] - launch.first[3], shared);
   }
 }
-KILN_KERNEL(column_end_conv_weight_end_f6598df4030caaef, 7, 2)
+KILN_KERNEL(column_end_conv_weight_end_column_end_8c0536a36162b595, 14, 4)

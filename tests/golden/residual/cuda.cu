@@ -1,44 +1,38 @@
-// 40 launches
+// 34 launches
 // 0: k0 after [], 62208 bytes shared: conv_forward_d5b25c7f30d74632
 // 1: k1 after [0], 1024 bytes shared: column_0bd58cd5f8887330
 // 2: k1 after [1], 1024 bytes shared: column_end_00273edc577e9d98
 // 3: k2 after [2], 1024 bytes shared: column_1e66810087c3c55a
 // 4: k2 after [3], 1024 bytes shared: column_end_28e335f6dad043fd
-// 5: k3 after [4], 0 bytes shared: map_c80e1d490e22b565
-// 6: k4 after [5], 62208 bytes shared: conv_forward_2bbf6d28fc0a1897
-// 7: k5 after [6], 1024 bytes shared: column_0bd58cd5f8887330
-// 8: k5 after [7], 1024 bytes shared: column_end_00273edc577e9d98
-// 9: k6 after [8], 1024 bytes shared: column_1e66810087c3c55a
-// 10: k6 after [9], 1024 bytes shared: column_end_28e335f6dad043fd
-// 11: k7 after [10], 0 bytes shared: map_792c73dfc0a1a9c0
-// 12: k8, k16 after [11], 69120 bytes shared: conv_forward_91f53015ce9886f1
-// 13: k9, k17 after [12], 1024 bytes shared: column_dccf4196923e09de
-// 14: k10, k18 after [13], 1024 bytes shared: column_ce1ac6946fa8b1d8
-// 15: k11 after [14], 0 bytes shared: map_f8985568cf18c4ce
-// 16: k12 after [15], 69120 bytes shared: conv_forward_f9c74d03b9217466
-// 17: k13 after [16], 1024 bytes shared: column_426bc465d2841d78
-// 18: k14 after [17], 1024 bytes shared: column_3875815b9f2185ff
-// 19: k15 after [18], 0 bytes shared: map_22cda657a5a1ecf6
-// 20: k19 after [19], 0 bytes shared: map_aeecbf7b13f82260
-// 21: k20 after [20], 1024 bytes shared: column_e3ccd0cc3a4f256f
-// 22: k21 after [21], 17408 bytes shared: dense_forward_8e818fc76f52f433
-// 23: k22, k23, k24 after [22], 29184 bytes shared: column_dense_input_aa54fafe17efedbc
-// 24: k25, k26 after [23], 36864 bytes shared: dense_weight_map_14646cbba8ba6132
-// 25: k27 after [24], 3072 bytes shared: column_aed1bbfa646d861b
-// 26: k28, k31, k45 after [25], 0 bytes shared: map_70fe09501ef68dd0
-// 27: k29, k30, k32, k33 after [26], 70656 bytes shared: conv_input_conv_weight_conv_input_140f845909be9d5e
-// 28: k30, k33, k34 after [27], 2048 bytes shared: conv_weight_end_column_0b876d19a7f3b4b4
-// 29: k35 after [28], 0 bytes shared: map_c9630a484b79779e
-// 30: k36, k37 after [29], 64512 bytes shared: conv_input_conv_weight_18583775ac66b2ab
-// 31: k37, k38 after [30], 2048 bytes shared: conv_weight_end_column_daff0ab300e5ecf2
-// 32: k38 after [31], 2048 bytes shared: column_end_1dd738454fca6f5e
-// 33: k39 after [32], 0 bytes shared: map_0f8ecb5033319bda
-// 34: k40, k41 after [33], 64512 bytes shared: conv_input_conv_weight_518ba419fd018966
-// 35: k41, k42 after [34], 2048 bytes shared: conv_weight_end_column_ac7ad883bdf82061
-// 36: k42 after [35], 2048 bytes shared: column_end_1dd738454fca6f5e
-// 37: k43 after [36], 0 bytes shared: map_0f8ecb5033319bda
-// 38: k44 after [37], 36864 bytes shared: conv_weight_1d2b1df1adbb012c
-// 39: k44 after [38], 0 bytes shared: conv_weight_end_b00c063f49f8304f
+// 5: k3 after [4], 4096 bytes shared: block_5b12869b4efb131f
+// 6: k4 after [5], 1024 bytes shared: column_0bd58cd5f8887330
+// 7: k4 after [6], 1024 bytes shared: column_end_00273edc577e9d98
+// 8: k5 after [7], 1024 bytes shared: column_1e66810087c3c55a
+// 9: k5 after [8], 1024 bytes shared: column_end_28e335f6dad043fd
+// 10: k6 after [9], 4096 bytes shared: block_33a15cd040edcaa6
+// 11: k7, k13 after [10], 1024 bytes shared: column_dccf4196923e09de
+// 12: k8, k14 after [11], 1024 bytes shared: column_ce1ac6946fa8b1d8
+// 13: k9 after [12], 2048 bytes shared: block_b4a1a89f52c40737
+// 14: k10 after [13], 1024 bytes shared: column_426bc465d2841d78
+// 15: k11 after [14], 1024 bytes shared: column_3875815b9f2185ff
+// 16: k12 after [15], 0 bytes shared: map_22cda657a5a1ecf6
+// 17: k15 after [16], 0 bytes shared: map_aeecbf7b13f82260
+// 18: k16 after [17], 1024 bytes shared: column_e3ccd0cc3a4f256f
+// 19: k17 after [18], 17408 bytes shared: dense_forward_8e818fc76f52f433
+// 20: k18, k19, k20 after [19], 29184 bytes shared: column_dense_input_aa54fafe17efedbc
+// 21: k21, k22 after [20], 36864 bytes shared: dense_weight_map_14646cbba8ba6132
+// 22: k23 after [21], 3072 bytes shared: column_aed1bbfa646d861b
+// 23: k24, k26, k37 after [22], 2048 bytes shared: block_map_86f76b54a8f78946
+// 24: k25, k27, k28 after [23], 43008 bytes shared: conv_weight_column_f0c95388b41971db
+// 25: k25, k27, k29 after [24], 2048 bytes shared: conv_weight_end_block_ebc7ac20fe1f6184
+// 26: k30, k31 after [25], 43008 bytes shared: conv_weight_column_108e0878053f9f1d
+// 27: k30, k31 after [26], 2048 bytes shared: conv_weight_end_column_end_3f35a6e85932aa3b
+// 28: k32 after [27], 4096 bytes shared: block_268f9eb75bf2b960
+// 29: k33, k34 after [28], 36864 bytes shared: conv_weight_column_01b3ecddd7dfff01
+// 30: k33, k34 after [29], 2048 bytes shared: conv_weight_end_column_end_17e6eea42d6ab380
+// 31: k35 after [30], 0 bytes shared: map_0f8ecb5033319bda
+// 32: k36 after [31], 36864 bytes shared: conv_weight_1d2b1df1adbb012c
+// 33: k36 after [32], 0 bytes shared: conv_weight_end_b00c063f49f8304f
 
 // keep.conv1: conv.forward
 namespace conv_forward_d5b25c7f30d74632 {
@@ -181,131 +175,155 @@ namespace column_end_28e335f6dad043fd {
 }
 KILN_KERNEL(column_end_28e335f6dad043fd, 4, 1)
 
-// keep.bn1, keep.2: map, map
-namespace map_c80e1d490e22b565 {
-  using Launch = KilnLaunch<6, 1>;
+// keep.bn1, keep.2, keep.conv2: map, map, conv.forward
+namespace block_5b12869b4efb131f {
+  using Launch = KilnLaunch<8, 1>;
   KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
-    for (u32 i = cta * KILN_THREADS + kiln_thread(); i < launch.batch * 1024u; i += ctas * KILN_THREADS) {
-      const u32 e = i % 1024u;
-      const u32 n = i / 1024u;
-      const u32 c = e % 16u;
-      const float e0 = launch.arg[0][n * 1024u + e];
-      const float e1 = launch.arg[1][c];
-      const float e2 = launch.arg[2][c];
-      const float e3 = kiln_read_only(launch.arg[3] + (c));
-      const float e4 = kiln_read_only(launch.arg[4] + (c));
-      const float e5 = e2 + 1e-5f;
-      const float e6 = sqrtf(e5);
-      const float e7 = e3 / e6;
-      const float e8 = e0 - e1;
-      const float e9 = e7 * e8;
-      const float e10 = e4 + e9;
-      const float e11 = e10 > 0.0f || e10 != e10 ? e10 : 0.0f;
-      launch.arg[5][n * 1024u + e] = e11;
-    }
-  }
-}
-KILN_KERNEL(map_c80e1d490e22b565, 6, 1)
-
-// keep.conv2: conv.forward
-namespace conv_forward_2bbf6d28fc0a1897 {
-  using Launch = KilnLaunch<3, 1>;
-  struct G { enum : u32 { C = 16, O = 16, H = 8, W = 8, OH = 8, OW = 8, KH = 3, KW = 3, SH = 1, SW = 1, PH = 1, PW = 1, DH = 1, DW = 1 }; };
-  struct Sink {
-    static constexpr bool WHOLE_TILE = false;
-    const Launch& launch;
-    KILN_DEV void element(u32, u32 row, u32 col, float sum) {
-      const u32 n = row / 64u;
-      const u32 e = row % 64u * 16u + col;
-      const float e0 = sum;
-      launch.arg[2][n * 1024u + e] = e0;
-    }
-  };
-  KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
-    const KilnPatches<G, 1024, 1, 128, 16, 4> a{launch.arg[0]};
-    const KilnMatrix<144, 1, 4> b{launch.arg[1]};
-    Sink sink{launch};
-    kiln_gemm<KilnTile<128, 16, 32, 8, 1, 1, 3>, KilnF32>(a, b, sink, launch.batch * 64u, 16u, 144u, 1u, cta, ctas, shared);
-  }
-}
-KILN_KERNEL(conv_forward_2bbf6d28fc0a1897, 3, 1)
-
-// keep.bn2, keep.Residual, 1 Relu: map, map, map
-namespace map_792c73dfc0a1a9c0 {
-  using Launch = KilnLaunch<7, 1>;
-  KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
-    for (u32 i = cta * KILN_THREADS + kiln_thread(); i < launch.batch * 1024u; i += ctas * KILN_THREADS) {
-      const u32 e = i % 1024u;
-      const u32 n = i / 1024u;
-      const u32 c = e % 16u;
-      const u32 p = e / 16u;
-      const float e0 = launch.arg[0][n * 1024u + e];
-      const float e1 = launch.arg[1][c];
-      const float e2 = launch.arg[2][c];
-      const float e3 = kiln_read_only(launch.arg[3] + (c));
-      const float e4 = kiln_read_only(launch.arg[4] + (c));
-      const float e5 = e2 + 1e-5f;
-      const float e6 = sqrtf(e5);
-      const float e7 = e3 / e6;
-      const float e8 = e0 - e1;
-      const float e9 = e7 * e8;
-      const float e10 = e4 + e9;
-      const float e11 = kiln_read_only(launch.arg[5] + (n * 1024u + c * 64u + (p / 8u) * 8u + (p % 8u)));
-      const float e12 = e10 + e11;
-      const float e13 = e12 > 0.0f || e12 != e12 ? e12 : 0.0f;
-      launch.arg[6][n * 1024u + e] = e13;
-    }
-  }
-}
-KILN_KERNEL(map_792c73dfc0a1a9c0, 7, 1)
-
-// halve.conv1, halve.downsample.0: conv.forward, conv.forward
-namespace conv_forward_91f53015ce9886f1 {
-  using Launch = KilnLaunch<5, 2>;
-  namespace p0 {
-    struct G { enum : u32 { C = 16, O = 32, H = 8, W = 8, OH = 4, OW = 4, KH = 3, KW = 3, SH = 2, SW = 2, PH = 1, PW = 1, DH = 1, DW = 1 }; };
-    struct Sink {
-      static constexpr bool WHOLE_TILE = false;
-      const Launch& launch;
-      KILN_DEV void element(u32, u32 row, u32 col, float sum) {
-        const u32 n = row / 16u;
-        const u32 e = row % 16u * 32u + col;
-        const float e0 = sum;
-        launch.arg[2][n * 512u + e] = e0;
+    float* const s0 = shared.take<float>(1024u);
+    for (u32 n = cta; n < launch.batch; n += ctas) {
+      // keep.bn1, keep.2: map
+      for (u32 e = kiln_thread(); e < 1024u; e += KILN_THREADS) {
+        const u32 c = e % 16u;
+        const float e0 = launch.arg[0][n * 1024u + e];
+        const float e1 = launch.arg[1][c];
+        const float e2 = launch.arg[2][c];
+        const float e3 = kiln_read_only(launch.arg[3] + (c));
+        const float e4 = kiln_read_only(launch.arg[4] + (c));
+        const float e5 = e2 + 1e-5f;
+        const float e6 = sqrtf(e5);
+        const float e7 = e3 / e6;
+        const float e8 = e0 - e1;
+        const float e9 = e7 * e8;
+        const float e10 = e4 + e9;
+        const float e11 = e10 > 0.0f || e10 != e10 ? e10 : 0.0f;
+        s0[e] = e11;
+        launch.arg[5][n * 1024u + e] = e11;
       }
-    };
-    KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
-      const KilnPatches<G, 1024, 1, 128, 16, 4> a{launch.arg[0]};
-      const KilnMatrix<144, 1, 4> b{launch.arg[1]};
-      Sink sink{launch};
-      kiln_gemm<KilnTile<128, 32, 32, 8, 1, 1, 3>, KilnF32>(a, b, sink, launch.batch * 16u, 32u, 144u, 1u, cta, ctas, shared);
-    }
-  }
-  namespace p1 {
-    struct G { enum : u32 { C = 16, O = 32, H = 8, W = 8, OH = 4, OW = 4, KH = 1, KW = 1, SH = 2, SW = 2, PH = 0, PW = 0, DH = 1, DW = 1 }; };
-    struct Sink {
-      static constexpr bool WHOLE_TILE = false;
-      const Launch& launch;
-      KILN_DEV void element(u32, u32 row, u32 col, float sum) {
-        const u32 n = row / 16u;
-        const u32 e = row % 16u * 32u + col;
-        const float e0 = sum;
-        launch.arg[4][n * 512u + e] = e0;
+      kiln_barrier();
+      // keep.conv2: conv.forward
+      for (u32 t = kiln_thread(); t < 256u; t += KILN_THREADS) {
+        const u32 p = t % 64u;
+        const u32 first = t / 64u * 4u;
+        float acc[4] = {};
+        for (u32 ky = 0u; ky < 3u; ++ky) {
+          for (u32 kx = 0u; kx < 3u; ++kx) {
+            if (((p / 8u) + ky - 1u) < 8u && ((p % 8u) + kx - 1u) < 8u) {
+              for (u32 i = 0u; i < 16u; ++i) {
+                const float e0 = s0[i + ((p / 8u) + ky - 1u) * 128u + ((p % 8u) + kx - 1u) * 16u];
+                const float x = e0;
+                #pragma unroll
+                for (u32 j = 0u; j < 4u; ++j) {
+                  const float e0 = kiln_read_only(launch.arg[6] + ((first + j) * 144u + i + ky * 48u + kx * 16u));
+                  acc[j] = fmaf(x, e0, acc[j]);
+                }
+              }
+            }
+          }
+        }
+        #pragma unroll
+        for (u32 j = 0u; j < 4u; ++j) {
+          const u32 c = first + j;
+          const u32 e = p * 16u + c;
+          const float e0 = acc[j];
+          launch.arg[7][n * 1024u + e] = e0;
+        }
       }
-    };
-    KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
-      const KilnPatches<G, 1024, 1, 128, 16, 4> a{launch.arg[0]};
-      const KilnMatrix<16, 1, 4> b{launch.arg[3]};
-      Sink sink{launch};
-      kiln_gemm<KilnTile<128, 32, 16, 8, 1, 1, 3>, KilnF32>(a, b, sink, launch.batch * 16u, 32u, 16u, 1u, cta, ctas, shared);
+      kiln_barrier();
     }
-  }
-  KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
-    if (cta < launch.first[1]) p0::phase(launch, cta - launch.first[0], launch.first[1] - launch.first[0], shared);
-    else if (cta < launch.first[2]) p1::phase(launch, cta - launch.first[1], launch.first[2] - launch.first[1], shared);
   }
 }
-KILN_KERNEL(conv_forward_91f53015ce9886f1, 5, 2)
+KILN_KERNEL(block_5b12869b4efb131f, 8, 1)
+
+// keep.bn2, keep.Residual, 1 Relu, halve.conv1, halve.downsample.0: map, map, map, conv.forward, conv.forward
+namespace block_33a15cd040edcaa6 {
+  using Launch = KilnLaunch<11, 1>;
+  KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+    float* const s0 = shared.take<float>(1024u);
+    for (u32 n = cta; n < launch.batch; n += ctas) {
+      // keep.bn2, keep.Residual, 1 Relu: map
+      for (u32 e = kiln_thread(); e < 1024u; e += KILN_THREADS) {
+        const u32 c = e % 16u;
+        const u32 p = e / 16u;
+        const float e0 = launch.arg[0][n * 1024u + e];
+        const float e1 = launch.arg[1][c];
+        const float e2 = launch.arg[2][c];
+        const float e3 = kiln_read_only(launch.arg[3] + (c));
+        const float e4 = kiln_read_only(launch.arg[4] + (c));
+        const float e5 = e2 + 1e-5f;
+        const float e6 = sqrtf(e5);
+        const float e7 = e3 / e6;
+        const float e8 = e0 - e1;
+        const float e9 = e7 * e8;
+        const float e10 = e4 + e9;
+        const float e11 = kiln_read_only(launch.arg[5] + (n * 1024u + c * 64u + (p / 8u) * 8u + (p % 8u)));
+        const float e12 = e10 + e11;
+        const float e13 = e12 > 0.0f || e12 != e12 ? e12 : 0.0f;
+        s0[e] = e13;
+        launch.arg[6][n * 1024u + e] = e13;
+      }
+      kiln_barrier();
+      // halve.conv1: conv.forward
+      for (u32 t = kiln_thread(); t < 256u; t += KILN_THREADS) {
+        const u32 p = t % 16u;
+        const u32 first = t / 16u * 2u;
+        float acc[2] = {};
+        for (u32 ky = 0u; ky < 3u; ++ky) {
+          for (u32 kx = 0u; kx < 3u; ++kx) {
+            if (((p / 4u) * 2u + ky - 1u) < 8u && ((p % 4u) * 2u + kx - 1u) < 8u) {
+              for (u32 i = 0u; i < 16u; ++i) {
+                const float e0 = s0[i + ((p / 4u) * 2u + ky - 1u) * 128u + ((p % 4u) * 2u + kx - 1u) * 16u];
+                const float x = e0;
+                #pragma unroll
+                for (u32 j = 0u; j < 2u; ++j) {
+                  const float e0 = kiln_read_only(launch.arg[7] + ((first + j) * 144u + i + ky * 48u + kx * 16u));
+                  acc[j] = fmaf(x, e0, acc[j]);
+                }
+              }
+            }
+          }
+        }
+        #pragma unroll
+        for (u32 j = 0u; j < 2u; ++j) {
+          const u32 c = first + j;
+          const u32 e = p * 32u + c;
+          const float e0 = acc[j];
+          launch.arg[8][n * 512u + e] = e0;
+        }
+      }
+      kiln_barrier();
+      // halve.downsample.0: conv.forward
+      for (u32 t = kiln_thread(); t < 256u; t += KILN_THREADS) {
+        const u32 p = t % 16u;
+        const u32 first = t / 16u * 2u;
+        float acc[2] = {};
+        for (u32 ky = 0u; ky < 1u; ++ky) {
+          for (u32 kx = 0u; kx < 1u; ++kx) {
+            if (((p / 4u) * 2u + ky) < 8u && ((p % 4u) * 2u + kx) < 8u) {
+              for (u32 i = 0u; i < 16u; ++i) {
+                const float e0 = s0[i + ((p / 4u) * 2u + ky) * 128u + ((p % 4u) * 2u + kx) * 16u];
+                const float x = e0;
+                #pragma unroll
+                for (u32 j = 0u; j < 2u; ++j) {
+                  const float e0 = kiln_read_only(launch.arg[9] + ((first + j) * 16u + i));
+                  acc[j] = fmaf(x, e0, acc[j]);
+                }
+              }
+            }
+          }
+        }
+        #pragma unroll
+        for (u32 j = 0u; j < 2u; ++j) {
+          const u32 c = first + j;
+          const u32 e = p * 32u + c;
+          const float e0 = acc[j];
+          launch.arg[10][n * 512u + e] = e0;
+        }
+      }
+      kiln_barrier();
+    }
+  }
+}
+KILN_KERNEL(block_33a15cd040edcaa6, 11, 1)
 
 // halve.bn1, halve.downsample.1: reduce.sum, map, map, assign, reduce.sum, map, map, assign
 namespace column_dccf4196923e09de {
@@ -459,54 +477,64 @@ namespace column_ce1ac6946fa8b1d8 {
 }
 KILN_KERNEL(column_ce1ac6946fa8b1d8, 10, 2)
 
-// halve.bn1, halve.2: map, map
-namespace map_f8985568cf18c4ce {
-  using Launch = KilnLaunch<6, 1>;
+// halve.bn1, halve.2, halve.conv2: map, map, conv.forward
+namespace block_b4a1a89f52c40737 {
+  using Launch = KilnLaunch<8, 1>;
   KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
-    for (u32 i = cta * KILN_THREADS + kiln_thread(); i < launch.batch * 512u; i += ctas * KILN_THREADS) {
-      const u32 e = i % 512u;
-      const u32 n = i / 512u;
-      const u32 c = e % 32u;
-      const float e0 = launch.arg[0][n * 512u + e];
-      const float e1 = launch.arg[1][c];
-      const float e2 = launch.arg[2][c];
-      const float e3 = kiln_read_only(launch.arg[3] + (c));
-      const float e4 = kiln_read_only(launch.arg[4] + (c));
-      const float e5 = e2 + 1e-5f;
-      const float e6 = sqrtf(e5);
-      const float e7 = e3 / e6;
-      const float e8 = e0 - e1;
-      const float e9 = e7 * e8;
-      const float e10 = e4 + e9;
-      const float e11 = e10 > 0.0f || e10 != e10 ? e10 : 0.0f;
-      launch.arg[5][n * 512u + e] = e11;
+    float* const s0 = shared.take<float>(512u);
+    for (u32 n = cta; n < launch.batch; n += ctas) {
+      // halve.bn1, halve.2: map
+      for (u32 e = kiln_thread(); e < 512u; e += KILN_THREADS) {
+        const u32 c = e % 32u;
+        const float e0 = launch.arg[0][n * 512u + e];
+        const float e1 = launch.arg[1][c];
+        const float e2 = launch.arg[2][c];
+        const float e3 = kiln_read_only(launch.arg[3] + (c));
+        const float e4 = kiln_read_only(launch.arg[4] + (c));
+        const float e5 = e2 + 1e-5f;
+        const float e6 = sqrtf(e5);
+        const float e7 = e3 / e6;
+        const float e8 = e0 - e1;
+        const float e9 = e7 * e8;
+        const float e10 = e4 + e9;
+        const float e11 = e10 > 0.0f || e10 != e10 ? e10 : 0.0f;
+        s0[e] = e11;
+        launch.arg[5][n * 512u + e] = e11;
+      }
+      kiln_barrier();
+      // halve.conv2: conv.forward
+      for (u32 t = kiln_thread(); t < 256u; t += KILN_THREADS) {
+        const u32 p = t % 16u;
+        const u32 first = t / 16u * 2u;
+        float acc[2] = {};
+        for (u32 ky = 0u; ky < 3u; ++ky) {
+          for (u32 kx = 0u; kx < 3u; ++kx) {
+            if (((p / 4u) + ky - 1u) < 4u && ((p % 4u) + kx - 1u) < 4u) {
+              for (u32 i = 0u; i < 32u; ++i) {
+                const float e0 = s0[i + ((p / 4u) + ky - 1u) * 128u + ((p % 4u) + kx - 1u) * 32u];
+                const float x = e0;
+                #pragma unroll
+                for (u32 j = 0u; j < 2u; ++j) {
+                  const float e0 = kiln_read_only(launch.arg[6] + ((first + j) * 288u + i + ky * 96u + kx * 32u));
+                  acc[j] = fmaf(x, e0, acc[j]);
+                }
+              }
+            }
+          }
+        }
+        #pragma unroll
+        for (u32 j = 0u; j < 2u; ++j) {
+          const u32 c = first + j;
+          const u32 e = p * 32u + c;
+          const float e0 = acc[j];
+          launch.arg[7][n * 512u + e] = e0;
+        }
+      }
+      kiln_barrier();
     }
   }
 }
-KILN_KERNEL(map_f8985568cf18c4ce, 6, 1)
-
-// halve.conv2: conv.forward
-namespace conv_forward_f9c74d03b9217466 {
-  using Launch = KilnLaunch<3, 1>;
-  struct G { enum : u32 { C = 32, O = 32, H = 4, W = 4, OH = 4, OW = 4, KH = 3, KW = 3, SH = 1, SW = 1, PH = 1, PW = 1, DH = 1, DW = 1 }; };
-  struct Sink {
-    static constexpr bool WHOLE_TILE = false;
-    const Launch& launch;
-    KILN_DEV void element(u32, u32 row, u32 col, float sum) {
-      const u32 n = row / 16u;
-      const u32 e = row % 16u * 32u + col;
-      const float e0 = sum;
-      launch.arg[2][n * 512u + e] = e0;
-    }
-  };
-  KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
-    const KilnPatches<G, 512, 1, 128, 32, 4> a{launch.arg[0]};
-    const KilnMatrix<288, 1, 4> b{launch.arg[1]};
-    Sink sink{launch};
-    kiln_gemm<KilnTile<128, 32, 32, 8, 1, 1, 3>, KilnF32>(a, b, sink, launch.batch * 16u, 32u, 288u, 1u, cta, ctas, shared);
-  }
-}
-KILN_KERNEL(conv_forward_f9c74d03b9217466, 3, 1)
+KILN_KERNEL(block_b4a1a89f52c40737, 8, 1)
 
 // halve.bn2: reduce.sum, map, map, assign
 namespace column_426bc465d2841d78 {
@@ -946,58 +974,127 @@ namespace column_aed1bbfa646d861b {
 }
 KILN_KERNEL(column_aed1bbfa646d861b, 16, 1)
 
-// halve.downsample.0, halve.conv2, halve.downsample.1: map, map, reshape
-namespace map_70fe09501ef68dd0 {
-  using Launch = KilnLaunch<20, 3>;
+// halve.downsample.0, halve.conv2, halve.bn1, halve.downsample.1: map, conv.input, map, conv.input, map, reshape
+namespace block_map_86f76b54a8f78946 {
+  using Launch = KilnLaunch<25, 3>;
   namespace p0 {
     KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
-      for (u32 i = cta * KILN_THREADS + kiln_thread(); i < launch.batch * 512u; i += ctas * KILN_THREADS) {
-        const u32 e = i % 512u;
-        const u32 n = i / 512u;
-        const u32 c = e % 32u;
-        const float e0 = kiln_read_only(launch.arg[0] + (c));
-        const float e1 = launch.arg[1][n * 512u + e];
-        const float e2 = launch.arg[2][c];
-        const float e3 = launch.arg[3][c];
-        const float e4 = launch.arg[4][n * 512u + e];
-        const float e5 = launch.arg[5][c];
-        const float e6 = launch.arg[6][c];
-        const float e7 = e0 * e1;
-        const float e8 = e2 + 1e-5f;
-        const float e9 = sqrtf(e8);
-        const float e10 = e7 / e9;
-        const float e11 = e4 - e5;
-        const float e12 = e11 * 2.0f;
-        const float e13 = e3 * e12;
-        const float e14 = e10 + e13;
-        const float e15 = e6 + e14;
-        launch.arg[7][n * 512u + e] = e15;
+      float* const s0 = shared.take<float>(512u);
+      for (u32 n = cta; n < launch.batch; n += ctas) {
+        // halve.downsample.0: map
+        for (u32 e = kiln_thread(); e < 512u; e += KILN_THREADS) {
+          const u32 c = e % 32u;
+          const float e0 = kiln_read_only(launch.arg[0] + (c));
+          const float e1 = launch.arg[1][n * 512u + e];
+          const float e2 = launch.arg[2][c];
+          const float e3 = launch.arg[3][c];
+          const float e4 = launch.arg[4][n * 512u + e];
+          const float e5 = launch.arg[5][c];
+          const float e6 = launch.arg[6][c];
+          const float e7 = e0 * e1;
+          const float e8 = e2 + 1e-5f;
+          const float e9 = sqrtf(e8);
+          const float e10 = e7 / e9;
+          const float e11 = e4 - e5;
+          const float e12 = e11 * 2.0f;
+          const float e13 = e3 * e12;
+          const float e14 = e10 + e13;
+          const float e15 = e6 + e14;
+          s0[e] = e15;
+          launch.arg[7][n * 512u + e] = e15;
+        }
+        kiln_barrier();
+        // halve.downsample.0: conv.input
+        for (u32 t = kiln_thread(); t < 256u; t += KILN_THREADS) {
+          const u32 p = t % 64u;
+          const u32 first = t / 64u * 4u;
+          float acc[4] = {};
+          for (u32 ky = 0u; ky < 1u; ++ky) {
+            for (u32 kx = 0u; kx < 1u; ++kx) {
+              if ((p / 8u) >= ky && ((p / 8u) - ky) % 2u == 0u && (((p / 8u) - ky) / 2u) < 4u && (p % 8u) >= kx && ((p % 8u) - kx) % 2u == 0u && (((p % 8u) - kx) / 2u) < 4u) {
+                for (u32 i = 0u; i < 32u; ++i) {
+                  const float e0 = s0[i + (((p / 8u) - ky) / 2u) * 128u + (((p % 8u) - kx) / 2u) * 32u];
+                  const float x = e0;
+                  #pragma unroll
+                  for (u32 j = 0u; j < 4u; ++j) {
+                    const float e0 = kiln_read_only(launch.arg[8] + (i * 16u + (first + j)));
+                    acc[j] = fmaf(x, e0, acc[j]);
+                  }
+                }
+              }
+            }
+          }
+          #pragma unroll
+          for (u32 j = 0u; j < 4u; ++j) {
+            const u32 c = first + j;
+            const u32 e = p * 16u + c;
+            const float e0 = acc[j];
+            launch.arg[9][n * 1024u + e] = e0;
+          }
+        }
+        kiln_barrier();
       }
     }
   }
   namespace p1 {
     KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
-      for (u32 i = cta * KILN_THREADS + kiln_thread(); i < launch.batch * 512u; i += ctas * KILN_THREADS) {
-        const u32 e = i % 512u;
-        const u32 n = i / 512u;
-        const u32 c = e % 32u;
-        const float e0 = kiln_read_only(launch.arg[8] + (c));
-        const float e1 = launch.arg[1][n * 512u + e];
-        const float e2 = launch.arg[9][c];
-        const float e3 = launch.arg[10][c];
-        const float e4 = launch.arg[11][n * 512u + e];
-        const float e5 = launch.arg[12][c];
-        const float e6 = launch.arg[13][c];
-        const float e7 = e0 * e1;
-        const float e8 = e2 + 1e-5f;
-        const float e9 = sqrtf(e8);
-        const float e10 = e7 / e9;
-        const float e11 = e4 - e5;
-        const float e12 = e11 * 2.0f;
-        const float e13 = e3 * e12;
-        const float e14 = e10 + e13;
-        const float e15 = e6 + e14;
-        launch.arg[14][n * 512u + e] = e15;
+      float* const s0 = shared.take<float>(512u);
+      for (u32 n = cta; n < launch.batch; n += ctas) {
+        // halve.conv2: map
+        for (u32 e = kiln_thread(); e < 512u; e += KILN_THREADS) {
+          const u32 c = e % 32u;
+          const float e0 = kiln_read_only(launch.arg[10] + (c));
+          const float e1 = launch.arg[1][n * 512u + e];
+          const float e2 = launch.arg[11][c];
+          const float e3 = launch.arg[12][c];
+          const float e4 = launch.arg[13][n * 512u + e];
+          const float e5 = launch.arg[14][c];
+          const float e6 = launch.arg[15][c];
+          const float e7 = e0 * e1;
+          const float e8 = e2 + 1e-5f;
+          const float e9 = sqrtf(e8);
+          const float e10 = e7 / e9;
+          const float e11 = e4 - e5;
+          const float e12 = e11 * 2.0f;
+          const float e13 = e3 * e12;
+          const float e14 = e10 + e13;
+          const float e15 = e6 + e14;
+          s0[e] = e15;
+          launch.arg[16][n * 512u + e] = e15;
+        }
+        kiln_barrier();
+        // halve.conv2, halve.bn1: conv.input
+        for (u32 t = kiln_thread(); t < 256u; t += KILN_THREADS) {
+          const u32 p = t % 16u;
+          const u32 first = t / 16u * 2u;
+          float acc[2] = {};
+          for (u32 ky = 0u; ky < 3u; ++ky) {
+            for (u32 kx = 0u; kx < 3u; ++kx) {
+              if ((p / 4u) + 1u >= ky && ((p / 4u) + 1u - ky) < 4u && (p % 4u) + 1u >= kx && ((p % 4u) + 1u - kx) < 4u) {
+                for (u32 i = 0u; i < 32u; ++i) {
+                  const float e0 = s0[i + ((p / 4u) + 1u - ky) * 128u + ((p % 4u) + 1u - kx) * 32u];
+                  const float x = e0;
+                  #pragma unroll
+                  for (u32 j = 0u; j < 2u; ++j) {
+                    const float e0 = kiln_read_only(launch.arg[17] + (i * 288u + (first + j) + ky * 96u + kx * 32u));
+                    acc[j] = fmaf(x, e0, acc[j]);
+                  }
+                }
+              }
+            }
+          }
+          #pragma unroll
+          for (u32 j = 0u; j < 2u; ++j) {
+            const u32 c = first + j;
+            const u32 e = p * 32u + c;
+            const float e0 = acc[j];
+            const float e1 = launch.arg[18][n * 512u + e];
+            const bool e2 = e1 > 0.0f;
+            const float e3 = e2 ? e0 : 0.0f;
+            launch.arg[19][n * 512u + e] = e3;
+          }
+        }
+        kiln_barrier();
       }
     }
   }
@@ -1006,8 +1103,8 @@ namespace map_70fe09501ef68dd0 {
       for (u32 i = cta * KILN_THREADS + kiln_thread(); i < 32u; i += ctas * KILN_THREADS) {
         const u32 e = i;
         const u32 c = e;
-        const float e0 = launch.arg[15][c];
-        KilnOptimizer::update(launch.run->hyper[0], launch.arg[16], launch.arg[17], launch.arg[18], launch.arg[19], e, e0);
+        const float e0 = launch.arg[20][c];
+        KilnOptimizer::update(launch.run->hyper[0], launch.arg[21], launch.arg[22], launch.arg[23], launch.arg[24], e, e0);
       }
     }
   }
@@ -1017,92 +1114,103 @@ namespace map_70fe09501ef68dd0 {
     else if (cta < launch.first[3]) p2::phase(launch, cta - launch.first[2], launch.first[3] - launch.first[2], shared);
   }
 }
-KILN_KERNEL(map_70fe09501ef68dd0, 20, 3)
+KILN_KERNEL(block_map_86f76b54a8f78946, 25, 3)
 
-// halve.downsample.0, halve.conv2, halve.bn1: conv.input, conv.weight, conv.input, map, conv.weight
-namespace conv_input_conv_weight_conv_input_140f845909be9d5e {
-  using Launch = KilnLaunch<10, 4>;
+// halve.downsample.0, halve.conv2, halve.bn1: conv.weight, conv.weight, reduce.sum, map, reduce.sum, map, map, map
+namespace conv_weight_column_f0c95388b41971db {
+  using Launch = KilnLaunch<15, 3>;
   namespace p0 {
     struct G { enum : u32 { C = 16, O = 32, H = 8, W = 8, OH = 4, OW = 4, KH = 1, KW = 1, SH = 2, SW = 2, PH = 0, PW = 0, DH = 1, DW = 1 }; };
     struct Sink {
       static constexpr bool WHOLE_TILE = false;
       const Launch& launch;
-      KILN_DEV void element(u32, u32 row, u32 col, float sum) {
-        const u32 n = row / 64u;
-        const u32 e = row % 64u * 16u + col;
-        const float e0 = sum;
-        launch.arg[2][n * 1024u + e] = e0;
-      }
-    };
-    KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
-      Sink sink{launch};
-      kiln_conv_input<KilnTile<128, 16, 16, 8, 1, 1, 3>, KilnF32, G, 512, 4, 4>(launch.arg[0], launch.arg[1], sink, launch.batch, cta, ctas, shared);
-    }
-  }
-  namespace p1 {
-    struct G { enum : u32 { C = 16, O = 32, H = 8, W = 8, OH = 4, OW = 4, KH = 1, KW = 1, SH = 2, SW = 2, PH = 0, PW = 0, DH = 1, DW = 1 }; };
-    struct Sink {
-      static constexpr bool WHOLE_TILE = false;
-      const Launch& launch;
       KILN_DEV void element(u32 split, u32 row, u32 col, float sum) {
-        launch.arg[4][split * 512u + row * 16u + col] = sum;
+        launch.arg[2][split * 512u + row * 16u + col] = sum;
       }
     };
     KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
-      const KilnMatrix<1, 32, 4> a{launch.arg[0]};
-      const KilnPatchColumns<G, 1024, 1, 128, 16, 4> b{launch.arg[3]};
+      const KilnMatrix<1, 32, 4> a{launch.arg[1]};
+      const KilnPatchColumns<G, 1024, 1, 128, 16, 4> b{launch.arg[0]};
       Sink sink{launch};
       kiln_gemm<KilnTile<32, 64, 32, 2, 4, 1, 3>, KilnF32>(a, b, sink, 32u, 16u, launch.batch * 16u, 16u, cta, ctas, shared);
     }
   }
-  namespace p2 {
-    struct G { enum : u32 { C = 32, O = 32, H = 4, W = 4, OH = 4, OW = 4, KH = 3, KW = 3, SH = 1, SW = 1, PH = 1, PW = 1, DH = 1, DW = 1 }; };
-    struct Sink {
-      static constexpr bool WHOLE_TILE = false;
-      const Launch& launch;
-      KILN_DEV void element(u32, u32 row, u32 col, float sum) {
-        const u32 n = row / 16u;
-        const u32 e = row % 16u * 32u + col;
-        const float e0 = sum;
-        const float e1 = launch.arg[7][n * 512u + e];
-        const bool e2 = e1 > 0.0f;
-        const float e3 = e2 ? e0 : 0.0f;
-        launch.arg[8][n * 512u + e] = e3;
-      }
-    };
-    KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
-      Sink sink{launch};
-      kiln_conv_input<KilnTile<128, 32, 32, 8, 1, 1, 3>, KilnF32, G, 512, 4, 4>(launch.arg[5], launch.arg[6], sink, launch.batch, cta, ctas, shared);
-    }
-  }
-  namespace p3 {
+  namespace p1 {
     struct G { enum : u32 { C = 32, O = 32, H = 4, W = 4, OH = 4, OW = 4, KH = 3, KW = 3, SH = 1, SW = 1, PH = 1, PW = 1, DH = 1, DW = 1 }; };
     struct Sink {
       static constexpr bool WHOLE_TILE = false;
       const Launch& launch;
       KILN_DEV void element(u32 split, u32 row, u32 col, float sum) {
-        launch.arg[9][split * 9216u + row * 288u + col] = sum;
+        launch.arg[5][split * 9216u + row * 288u + col] = sum;
       }
     };
     KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
-      const KilnMatrix<1, 32, 4> a{launch.arg[5]};
-      const KilnPatchColumns<G, 512, 1, 128, 32, 4> b{launch.arg[7]};
+      const KilnMatrix<1, 32, 4> a{launch.arg[4]};
+      const KilnPatchColumns<G, 512, 1, 128, 32, 4> b{launch.arg[3]};
       Sink sink{launch};
       kiln_gemm<KilnTile<32, 64, 32, 2, 4, 1, 3>, KilnF32>(a, b, sink, 32u, 288u, launch.batch * 16u, 16u, cta, ctas, shared);
+    }
+  }
+  namespace p2 {
+    struct Body {
+      const Launch& launch;
+      KILN_DEV static constexpr bool maximum(int i) { return i == 0 ? false : i == 1 ? false : false; }
+      KILN_DEV void load(u32 row, u32 col, float (&v)[2]) const {
+        const u32 e = row % 16u * 32u + col;
+        const u32 n = row / 16u;
+        const u32 c = e % 32u;
+        const float e0 = launch.arg[6][n * 512u + e];
+        const float e1 = launch.arg[7][n * 512u + e];
+        const float e2 = launch.arg[8][c];
+        const float e3 = e1 - e2;
+        const float e4 = e0 * e3;
+        v[0] = e0;
+        v[1] = e4;
+      }
+      KILN_DEV void store(u32 chunk, u32 col, const float (&v)[2]) const {
+        const u32 e = col;
+        const float e0 = v[0];
+        const float e1 = v[1];
+        const float e2 = launch.arg[9][e];
+        const float e3 = e2 + 1e-5f;
+        const float e4 = sqrtf(e3);
+        const float e5 = e1 / e4;
+        const float e6 = kiln_read_only(launch.arg[10] + (e));
+        const float e7 = e1 * 0.5f;
+        const float e8 = e6 * e7;
+        const float e9 = e8 / e4;
+        const float e10 = e9 / e4;
+        const float e11 = e10 / e4;
+        const float e12 = -e11;
+        const float e13 = static_cast<float>(launch.batch);
+        const float e14 = e13 * 16.0f;
+        const float e15 = e12 / e14;
+        const float e16 = e0 * e6;
+        const float e17 = e16 / e4;
+        const float e18 = -e17;
+        const float e19 = e18 / e14;
+        launch.arg[11][e] = e0;
+        launch.arg[12][e] = e5;
+        launch.arg[13][e] = e15;
+        launch.arg[14][e] = e19;
+      }
+    };
+    KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+      Body body{launch};
+      kiln_columns<32, 2>(body, launch.batch * 16u, 32u, 1u, cta, ctas, shared);
     }
   }
   KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
     if (cta < launch.first[1]) p0::phase(launch, cta - launch.first[0], launch.first[1] - launch.first[0], shared);
     else if (cta < launch.first[2]) p1::phase(launch, cta - launch.first[1], launch.first[2] - launch.first[1], shared);
     else if (cta < launch.first[3]) p2::phase(launch, cta - launch.first[2], launch.first[3] - launch.first[2], shared);
-    else if (cta < launch.first[4]) p3::phase(launch, cta - launch.first[3], launch.first[4] - launch.first[3], shared);
   }
 }
-KILN_KERNEL(conv_input_conv_weight_conv_input_140f845909be9d5e, 10, 4)
+KILN_KERNEL(conv_weight_column_f0c95388b41971db, 15, 3)
 
-// halve.downsample.0, halve.conv2, halve.bn1: conv.weight, conv.weight, reduce.sum, map, reduce.sum, map, map, map
-namespace conv_weight_end_column_0b876d19a7f3b4b4 {
-  using Launch = KilnLaunch<19, 3>;
+// halve.downsample.0, halve.conv2, halve.conv1, keep.bn2: conv.weight, conv.weight, map, conv.input, map
+namespace conv_weight_end_block_ebc7ac20fe1f6184 {
+  using Launch = KilnLaunch<22, 3>;
   namespace p0 {
     KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
       for (u32 e = cta * KILN_THREADS + kiln_thread(); e < 512u; e += ctas * KILN_THREADS) {
@@ -1122,52 +1230,67 @@ namespace conv_weight_end_column_0b876d19a7f3b4b4 {
     }
   }
   namespace p2 {
-    struct Body {
-      const Launch& launch;
-      KILN_DEV static constexpr bool maximum(int i) { return i == 0 ? false : i == 1 ? false : false; }
-      KILN_DEV void load(u32 row, u32 col, float (&v)[2]) const {
-        const u32 e = row % 16u * 32u + col;
-        const u32 n = row / 16u;
-        const u32 c = e % 32u;
-        const float e0 = launch.arg[10][n * 512u + e];
-        const float e1 = launch.arg[11][n * 512u + e];
-        const float e2 = launch.arg[12][c];
-        const float e3 = e1 - e2;
-        const float e4 = e0 * e3;
-        v[0] = e0;
-        v[1] = e4;
-      }
-      KILN_DEV void store(u32 chunk, u32 col, const float (&v)[2]) const {
-        const u32 e = col;
-        const float e0 = v[0];
-        const float e1 = v[1];
-        const float e2 = launch.arg[13][e];
-        const float e3 = e2 + 1e-5f;
-        const float e4 = sqrtf(e3);
-        const float e5 = e1 / e4;
-        const float e6 = kiln_read_only(launch.arg[14] + (e));
-        const float e7 = e1 * 0.5f;
-        const float e8 = e6 * e7;
-        const float e9 = e8 / e4;
-        const float e10 = e9 / e4;
-        const float e11 = e10 / e4;
-        const float e12 = -e11;
-        const float e13 = static_cast<float>(launch.batch);
-        const float e14 = e13 * 16.0f;
-        const float e15 = e12 / e14;
-        const float e16 = e0 * e6;
-        const float e17 = e16 / e4;
-        const float e18 = -e17;
-        const float e19 = e18 / e14;
-        launch.arg[15][e] = e0;
-        launch.arg[16][e] = e5;
-        launch.arg[17][e] = e15;
-        launch.arg[18][e] = e19;
-      }
-    };
     KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
-      Body body{launch};
-      kiln_columns<32, 2>(body, launch.batch * 16u, 32u, 1u, cta, ctas, shared);
+      float* const s0 = shared.take<float>(512u);
+      for (u32 n = cta; n < launch.batch; n += ctas) {
+        // halve.conv1: map
+        for (u32 e = kiln_thread(); e < 512u; e += KILN_THREADS) {
+          const u32 c = e % 32u;
+          const float e0 = kiln_read_only(launch.arg[10] + (c));
+          const float e1 = launch.arg[11][n * 512u + e];
+          const float e2 = launch.arg[12][c];
+          const float e3 = launch.arg[13][c];
+          const float e4 = launch.arg[14][n * 512u + e];
+          const float e5 = launch.arg[15][c];
+          const float e6 = launch.arg[16][c];
+          const float e7 = e0 * e1;
+          const float e8 = e2 + 1e-5f;
+          const float e9 = sqrtf(e8);
+          const float e10 = e7 / e9;
+          const float e11 = e4 - e5;
+          const float e12 = e11 * 2.0f;
+          const float e13 = e3 * e12;
+          const float e14 = e10 + e13;
+          const float e15 = e6 + e14;
+          s0[e] = e15;
+          launch.arg[17][n * 512u + e] = e15;
+        }
+        kiln_barrier();
+        // halve.conv1, keep.bn2: conv.input
+        for (u32 t = kiln_thread(); t < 256u; t += KILN_THREADS) {
+          const u32 p = t % 64u;
+          const u32 first = t / 64u * 4u;
+          float acc[4] = {};
+          for (u32 ky = 0u; ky < 3u; ++ky) {
+            for (u32 kx = 0u; kx < 3u; ++kx) {
+              if ((p / 8u) + 1u >= ky && ((p / 8u) + 1u - ky) % 2u == 0u && (((p / 8u) + 1u - ky) / 2u) < 4u && (p % 8u) + 1u >= kx && ((p % 8u) + 1u - kx) % 2u == 0u && (((p % 8u) + 1u - kx) / 2u) < 4u) {
+                for (u32 i = 0u; i < 32u; ++i) {
+                  const float e0 = s0[i + (((p / 8u) + 1u - ky) / 2u) * 128u + (((p % 8u) + 1u - kx) / 2u) * 32u];
+                  const float x = e0;
+                  #pragma unroll
+                  for (u32 j = 0u; j < 4u; ++j) {
+                    const float e0 = kiln_read_only(launch.arg[18] + (i * 144u + (first + j) + ky * 48u + kx * 16u));
+                    acc[j] = fmaf(x, e0, acc[j]);
+                  }
+                }
+              }
+            }
+          }
+          #pragma unroll
+          for (u32 j = 0u; j < 4u; ++j) {
+            const u32 c = first + j;
+            const u32 e = p * 16u + c;
+            const float e0 = acc[j];
+            const float e1 = launch.arg[19][n * 1024u + e];
+            const float e2 = launch.arg[20][n * 1024u + e];
+            const bool e3 = e1 > 0.0f;
+            const float e4 = e0 + e2;
+            const float e5 = e3 ? e4 : 0.0f;
+            launch.arg[21][n * 1024u + e] = e5;
+          }
+        }
+        kiln_barrier();
+      }
     }
   }
   KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
@@ -1176,77 +1299,51 @@ namespace conv_weight_end_column_0b876d19a7f3b4b4 {
     else if (cta < launch.first[3]) p2::phase(launch, cta - launch.first[2], launch.first[3] - launch.first[2], shared);
   }
 }
-KILN_KERNEL(conv_weight_end_column_0b876d19a7f3b4b4, 19, 3)
+KILN_KERNEL(conv_weight_end_block_ebc7ac20fe1f6184, 22, 3)
 
-// halve.conv1: map
-namespace map_c9630a484b79779e {
-  using Launch = KilnLaunch<8, 1>;
-  KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
-    for (u32 i = cta * KILN_THREADS + kiln_thread(); i < launch.batch * 512u; i += ctas * KILN_THREADS) {
-      const u32 e = i % 512u;
-      const u32 n = i / 512u;
-      const u32 c = e % 32u;
-      const float e0 = kiln_read_only(launch.arg[0] + (c));
-      const float e1 = launch.arg[1][n * 512u + e];
-      const float e2 = launch.arg[2][c];
-      const float e3 = launch.arg[3][c];
-      const float e4 = launch.arg[4][n * 512u + e];
-      const float e5 = launch.arg[5][c];
-      const float e6 = launch.arg[6][c];
-      const float e7 = e0 * e1;
-      const float e8 = e2 + 1e-5f;
-      const float e9 = sqrtf(e8);
-      const float e10 = e7 / e9;
-      const float e11 = e4 - e5;
-      const float e12 = e11 * 2.0f;
-      const float e13 = e3 * e12;
-      const float e14 = e10 + e13;
-      const float e15 = e6 + e14;
-      launch.arg[7][n * 512u + e] = e15;
-    }
-  }
-}
-KILN_KERNEL(map_c9630a484b79779e, 8, 1)
-
-// halve.conv1, keep.bn2: conv.input, map, conv.weight
-namespace conv_input_conv_weight_18583775ac66b2ab {
-  using Launch = KilnLaunch<6, 2>;
+// halve.conv1, keep.bn2: conv.weight, reduce.sum, map, reduce.sum, map, map, map
+namespace conv_weight_column_108e0878053f9f1d {
+  using Launch = KilnLaunch<7, 2>;
   namespace p0 {
     struct G { enum : u32 { C = 16, O = 32, H = 8, W = 8, OH = 4, OW = 4, KH = 3, KW = 3, SH = 2, SW = 2, PH = 1, PW = 1, DH = 1, DW = 1 }; };
     struct Sink {
       static constexpr bool WHOLE_TILE = false;
       const Launch& launch;
-      KILN_DEV void element(u32, u32 row, u32 col, float sum) {
-        const u32 n = row / 64u;
-        const u32 e = row % 64u * 16u + col;
-        const float e0 = sum;
-        const float e1 = launch.arg[2][n * 1024u + e];
-        const float e2 = launch.arg[3][n * 1024u + e];
-        const bool e3 = e1 > 0.0f;
-        const float e4 = e0 + e2;
-        const float e5 = e3 ? e4 : 0.0f;
-        launch.arg[4][n * 1024u + e] = e5;
+      KILN_DEV void element(u32 split, u32 row, u32 col, float sum) {
+        launch.arg[2][split * 4608u + row * 144u + col] = sum;
       }
     };
     KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+      const KilnMatrix<1, 32, 4> a{launch.arg[1]};
+      const KilnPatchColumns<G, 1024, 1, 128, 16, 4> b{launch.arg[0]};
       Sink sink{launch};
-      kiln_conv_input<KilnTile<128, 16, 32, 8, 1, 1, 3>, KilnF32, G, 512, 4, 4>(launch.arg[0], launch.arg[1], sink, launch.batch, cta, ctas, shared);
+      kiln_gemm<KilnTile<32, 64, 32, 2, 4, 1, 3>, KilnF32>(a, b, sink, 32u, 144u, launch.batch * 16u, 16u, cta, ctas, shared);
     }
   }
   namespace p1 {
-    struct G { enum : u32 { C = 16, O = 32, H = 8, W = 8, OH = 4, OW = 4, KH = 3, KW = 3, SH = 2, SW = 2, PH = 1, PW = 1, DH = 1, DW = 1 }; };
-    struct Sink {
-      static constexpr bool WHOLE_TILE = false;
+    struct Body {
       const Launch& launch;
-      KILN_DEV void element(u32 split, u32 row, u32 col, float sum) {
-        launch.arg[5][split * 4608u + row * 144u + col] = sum;
+      KILN_DEV static constexpr bool maximum(int i) { return i == 0 ? false : i == 1 ? false : false; }
+      KILN_DEV void load(u32 row, u32 col, float (&v)[2]) const {
+        const u32 e = row % 64u * 16u + col;
+        const u32 n = row / 64u;
+        const u32 c = e % 16u;
+        const float e0 = launch.arg[3][n * 1024u + e];
+        const float e1 = launch.arg[4][n * 1024u + e];
+        const float e2 = launch.arg[5][c];
+        const float e3 = e1 - e2;
+        const float e4 = e0 * e3;
+        v[0] = e0;
+        v[1] = e4;
+      }
+      KILN_DEV void store(u32 chunk, u32 col, const float (&v)[2]) const {
+        launch.arg[6][(chunk * 2u + 0u) * 16u + col] = v[0];
+        launch.arg[6][(chunk * 2u + 1u) * 16u + col] = v[1];
       }
     };
     KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
-      const KilnMatrix<1, 32, 4> a{launch.arg[0]};
-      const KilnPatchColumns<G, 1024, 1, 128, 16, 4> b{launch.arg[2]};
-      Sink sink{launch};
-      kiln_gemm<KilnTile<32, 64, 32, 2, 4, 1, 3>, KilnF32>(a, b, sink, 32u, 144u, launch.batch * 16u, 16u, cta, ctas, shared);
+      Body body{launch};
+      kiln_columns<16, 2>(body, launch.batch * 64u, 16u, 128u, cta, ctas, shared);
     }
   }
   KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
@@ -1254,11 +1351,11 @@ namespace conv_input_conv_weight_18583775ac66b2ab {
     else if (cta < launch.first[2]) p1::phase(launch, cta - launch.first[1], launch.first[2] - launch.first[1], shared);
   }
 }
-KILN_KERNEL(conv_input_conv_weight_18583775ac66b2ab, 6, 2)
+KILN_KERNEL(conv_weight_column_108e0878053f9f1d, 7, 2)
 
 // halve.conv1, keep.bn2: conv.weight, reduce.sum, map, reduce.sum, map, map, map
-namespace conv_weight_end_column_daff0ab300e5ecf2 {
-  using Launch = KilnLaunch<9, 2>;
+namespace conv_weight_end_column_end_3f35a6e85932aa3b {
+  using Launch = KilnLaunch<12, 2>;
   namespace p0 {
     KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
       for (u32 e = cta * KILN_THREADS + kiln_thread(); e < 4608u; e += ctas * KILN_THREADS) {
@@ -1273,20 +1370,153 @@ namespace conv_weight_end_column_daff0ab300e5ecf2 {
       const Launch& launch;
       KILN_DEV static constexpr bool maximum(int i) { return i == 0 ? false : i == 1 ? false : false; }
       KILN_DEV void load(u32 row, u32 col, float (&v)[2]) const {
+        v[0] = launch.arg[5][(row * 2u + 0u) * 16u + col];
+        v[1] = launch.arg[5][(row * 2u + 1u) * 16u + col];
+      }
+      KILN_DEV void store(u32 chunk, u32 col, const float (&v)[2]) const {
+        const u32 e = col;
+        const float e0 = v[0];
+        const float e1 = v[1];
+        const float e2 = launch.arg[6][e];
+        const float e3 = e2 + 1e-5f;
+        const float e4 = sqrtf(e3);
+        const float e5 = e1 / e4;
+        const float e6 = kiln_read_only(launch.arg[7] + (e));
+        const float e7 = e1 * 0.5f;
+        const float e8 = e6 * e7;
+        const float e9 = e8 / e4;
+        const float e10 = e9 / e4;
+        const float e11 = e10 / e4;
+        const float e12 = -e11;
+        const float e13 = static_cast<float>(launch.batch);
+        const float e14 = e13 * 64.0f;
+        const float e15 = e12 / e14;
+        const float e16 = e0 * e6;
+        const float e17 = e16 / e4;
+        const float e18 = -e17;
+        const float e19 = e18 / e14;
+        launch.arg[8][e] = e0;
+        launch.arg[9][e] = e5;
+        launch.arg[10][e] = e15;
+        launch.arg[11][e] = e19;
+      }
+    };
+    KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+      Body body{launch};
+      kiln_columns<16, 2>(body, 128u, 16u, 1u, cta, ctas, shared);
+    }
+  }
+  KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+    if (cta < launch.first[1]) p0::phase(launch, cta - launch.first[0], launch.first[1] - launch.first[0], shared);
+    else if (cta < launch.first[2]) p1::phase(launch, cta - launch.first[1], launch.first[2] - launch.first[1], shared);
+  }
+}
+KILN_KERNEL(conv_weight_end_column_end_3f35a6e85932aa3b, 12, 2)
+
+// keep.conv2, keep.bn1: map, conv.input, map
+namespace block_268f9eb75bf2b960 {
+  using Launch = KilnLaunch<11, 1>;
+  KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+    float* const s0 = shared.take<float>(1024u);
+    for (u32 n = cta; n < launch.batch; n += ctas) {
+      // keep.conv2: map
+      for (u32 e = kiln_thread(); e < 1024u; e += KILN_THREADS) {
+        const u32 c = e % 16u;
+        const float e0 = kiln_read_only(launch.arg[0] + (c));
+        const float e1 = launch.arg[1][n * 1024u + e];
+        const float e2 = launch.arg[2][c];
+        const float e3 = launch.arg[3][c];
+        const float e4 = launch.arg[4][n * 1024u + e];
+        const float e5 = launch.arg[5][c];
+        const float e6 = launch.arg[6][c];
+        const float e7 = e0 * e1;
+        const float e8 = e2 + 1e-5f;
+        const float e9 = sqrtf(e8);
+        const float e10 = e7 / e9;
+        const float e11 = e4 - e5;
+        const float e12 = e11 * 2.0f;
+        const float e13 = e3 * e12;
+        const float e14 = e10 + e13;
+        const float e15 = e6 + e14;
+        s0[e] = e15;
+        launch.arg[7][n * 1024u + e] = e15;
+      }
+      kiln_barrier();
+      // keep.conv2, keep.bn1: conv.input
+      for (u32 t = kiln_thread(); t < 256u; t += KILN_THREADS) {
+        const u32 p = t % 64u;
+        const u32 first = t / 64u * 4u;
+        float acc[4] = {};
+        for (u32 ky = 0u; ky < 3u; ++ky) {
+          for (u32 kx = 0u; kx < 3u; ++kx) {
+            if ((p / 8u) + 1u >= ky && ((p / 8u) + 1u - ky) < 8u && (p % 8u) + 1u >= kx && ((p % 8u) + 1u - kx) < 8u) {
+              for (u32 i = 0u; i < 16u; ++i) {
+                const float e0 = s0[i + ((p / 8u) + 1u - ky) * 128u + ((p % 8u) + 1u - kx) * 16u];
+                const float x = e0;
+                #pragma unroll
+                for (u32 j = 0u; j < 4u; ++j) {
+                  const float e0 = kiln_read_only(launch.arg[8] + (i * 144u + (first + j) + ky * 48u + kx * 16u));
+                  acc[j] = fmaf(x, e0, acc[j]);
+                }
+              }
+            }
+          }
+        }
+        #pragma unroll
+        for (u32 j = 0u; j < 4u; ++j) {
+          const u32 c = first + j;
+          const u32 e = p * 16u + c;
+          const float e0 = acc[j];
+          const float e1 = launch.arg[9][n * 1024u + e];
+          const bool e2 = e1 > 0.0f;
+          const float e3 = e2 ? e0 : 0.0f;
+          launch.arg[10][n * 1024u + e] = e3;
+        }
+      }
+      kiln_barrier();
+    }
+  }
+}
+KILN_KERNEL(block_268f9eb75bf2b960, 11, 1)
+
+// keep.conv2, keep.bn1: conv.weight, reduce.sum, map, reduce.sum, map, map, map
+namespace conv_weight_column_01b3ecddd7dfff01 {
+  using Launch = KilnLaunch<7, 2>;
+  namespace p0 {
+    struct G { enum : u32 { C = 16, O = 16, H = 8, W = 8, OH = 8, OW = 8, KH = 3, KW = 3, SH = 1, SW = 1, PH = 1, PW = 1, DH = 1, DW = 1 }; };
+    struct Sink {
+      static constexpr bool WHOLE_TILE = false;
+      const Launch& launch;
+      KILN_DEV void element(u32 split, u32 row, u32 col, float sum) {
+        launch.arg[2][split * 2304u + row * 144u + col] = sum;
+      }
+    };
+    KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+      const KilnMatrix<1, 16, 4> a{launch.arg[1]};
+      const KilnPatchColumns<G, 1024, 1, 128, 16, 4> b{launch.arg[0]};
+      Sink sink{launch};
+      kiln_gemm<KilnTile<16, 64, 32, 1, 8, 1, 3>, KilnF32>(a, b, sink, 16u, 144u, launch.batch * 64u, 64u, cta, ctas, shared);
+    }
+  }
+  namespace p1 {
+    struct Body {
+      const Launch& launch;
+      KILN_DEV static constexpr bool maximum(int i) { return i == 0 ? false : i == 1 ? false : false; }
+      KILN_DEV void load(u32 row, u32 col, float (&v)[2]) const {
         const u32 e = row % 64u * 16u + col;
         const u32 n = row / 64u;
         const u32 c = e % 16u;
-        const float e0 = launch.arg[5][n * 1024u + e];
-        const float e1 = launch.arg[6][n * 1024u + e];
-        const float e2 = launch.arg[7][c];
+        const float e0 = launch.arg[3][n * 1024u + e];
+        const float e1 = launch.arg[4][n * 1024u + e];
+        const float e2 = launch.arg[5][c];
         const float e3 = e1 - e2;
         const float e4 = e0 * e3;
         v[0] = e0;
         v[1] = e4;
       }
       KILN_DEV void store(u32 chunk, u32 col, const float (&v)[2]) const {
-        launch.arg[8][(chunk * 2u + 0u) * 16u + col] = v[0];
-        launch.arg[8][(chunk * 2u + 1u) * 16u + col] = v[1];
+        launch.arg[6][(chunk * 2u + 0u) * 16u + col] = v[0];
+        launch.arg[6][(chunk * 2u + 1u) * 16u + col] = v[1];
       }
     };
     KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
@@ -1299,55 +1529,68 @@ namespace conv_weight_end_column_daff0ab300e5ecf2 {
     else if (cta < launch.first[2]) p1::phase(launch, cta - launch.first[1], launch.first[2] - launch.first[1], shared);
   }
 }
-KILN_KERNEL(conv_weight_end_column_daff0ab300e5ecf2, 9, 2)
+KILN_KERNEL(conv_weight_column_01b3ecddd7dfff01, 7, 2)
 
-// keep.bn2: reduce.sum, map, reduce.sum, map, map, map
-// keep.bn1: reduce.sum, map, reduce.sum, map, map, map
-namespace column_end_1dd738454fca6f5e {
-  using Launch = KilnLaunch<7, 1>;
-  struct Body {
-    const Launch& launch;
-    KILN_DEV static constexpr bool maximum(int i) { return i == 0 ? false : i == 1 ? false : false; }
-    KILN_DEV void load(u32 row, u32 col, float (&v)[2]) const {
-      v[0] = launch.arg[0][(row * 2u + 0u) * 16u + col];
-      v[1] = launch.arg[0][(row * 2u + 1u) * 16u + col];
+// keep.conv2, keep.bn1: conv.weight, reduce.sum, map, reduce.sum, map, map, map
+namespace conv_weight_end_column_end_17e6eea42d6ab380 {
+  using Launch = KilnLaunch<12, 2>;
+  namespace p0 {
+    KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+      for (u32 e = cta * KILN_THREADS + kiln_thread(); e < 2304u; e += ctas * KILN_THREADS) {
+        float sum = 0.0f;
+        for (u32 split = 0u; split < 64u; ++split) sum += launch.arg[0][split * 2304u + e];
+        KilnOptimizer::update(launch.run->hyper[0], launch.arg[1], launch.arg[2], launch.arg[3], launch.arg[4], e, sum);
+      }
     }
-    KILN_DEV void store(u32 chunk, u32 col, const float (&v)[2]) const {
-      const u32 e = col;
-      const float e0 = v[0];
-      const float e1 = v[1];
-      const float e2 = launch.arg[1][e];
-      const float e3 = e2 + 1e-5f;
-      const float e4 = sqrtf(e3);
-      const float e5 = e1 / e4;
-      const float e6 = kiln_read_only(launch.arg[2] + (e));
-      const float e7 = e1 * 0.5f;
-      const float e8 = e6 * e7;
-      const float e9 = e8 / e4;
-      const float e10 = e9 / e4;
-      const float e11 = e10 / e4;
-      const float e12 = -e11;
-      const float e13 = static_cast<float>(launch.batch);
-      const float e14 = e13 * 64.0f;
-      const float e15 = e12 / e14;
-      const float e16 = e0 * e6;
-      const float e17 = e16 / e4;
-      const float e18 = -e17;
-      const float e19 = e18 / e14;
-      launch.arg[3][e] = e0;
-      launch.arg[4][e] = e5;
-      launch.arg[5][e] = e15;
-      launch.arg[6][e] = e19;
+  }
+  namespace p1 {
+    struct Body {
+      const Launch& launch;
+      KILN_DEV static constexpr bool maximum(int i) { return i == 0 ? false : i == 1 ? false : false; }
+      KILN_DEV void load(u32 row, u32 col, float (&v)[2]) const {
+        v[0] = launch.arg[5][(row * 2u + 0u) * 16u + col];
+        v[1] = launch.arg[5][(row * 2u + 1u) * 16u + col];
+      }
+      KILN_DEV void store(u32 chunk, u32 col, const float (&v)[2]) const {
+        const u32 e = col;
+        const float e0 = v[0];
+        const float e1 = v[1];
+        const float e2 = launch.arg[6][e];
+        const float e3 = e2 + 1e-5f;
+        const float e4 = sqrtf(e3);
+        const float e5 = e1 / e4;
+        const float e6 = kiln_read_only(launch.arg[7] + (e));
+        const float e7 = e1 * 0.5f;
+        const float e8 = e6 * e7;
+        const float e9 = e8 / e4;
+        const float e10 = e9 / e4;
+        const float e11 = e10 / e4;
+        const float e12 = -e11;
+        const float e13 = static_cast<float>(launch.batch);
+        const float e14 = e13 * 64.0f;
+        const float e15 = e12 / e14;
+        const float e16 = e0 * e6;
+        const float e17 = e16 / e4;
+        const float e18 = -e17;
+        const float e19 = e18 / e14;
+        launch.arg[8][e] = e0;
+        launch.arg[9][e] = e5;
+        launch.arg[10][e] = e15;
+        launch.arg[11][e] = e19;
+      }
+    };
+    KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+      Body body{launch};
+      kiln_columns<16, 2>(body, 128u, 16u, 1u, cta, ctas, shared);
     }
-  };
+  }
   KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
-    Body body{launch};
-    kiln_columns<16, 2>(body, 128u, 16u, 1u, cta, ctas, shared);
+    if (cta < launch.first[1]) p0::phase(launch, cta - launch.first[0], launch.first[1] - launch.first[0], shared);
+    else if (cta < launch.first[2]) p1::phase(launch, cta - launch.first[1], launch.first[2] - launch.first[1], shared);
   }
 }
-KILN_KERNEL(column_end_1dd738454fca6f5e, 7, 1)
+KILN_KERNEL(conv_weight_end_column_end_17e6eea42d6ab380, 12, 2)
 
-// keep.conv2: map
 // keep.conv1: map
 namespace map_0f8ecb5033319bda {
   using Launch = KilnLaunch<8, 1>;
@@ -1377,97 +1620,6 @@ namespace map_0f8ecb5033319bda {
   }
 }
 KILN_KERNEL(map_0f8ecb5033319bda, 8, 1)
-
-// keep.conv2, keep.bn1: conv.input, map, conv.weight
-namespace conv_input_conv_weight_518ba419fd018966 {
-  using Launch = KilnLaunch<5, 2>;
-  namespace p0 {
-    struct G { enum : u32 { C = 16, O = 16, H = 8, W = 8, OH = 8, OW = 8, KH = 3, KW = 3, SH = 1, SW = 1, PH = 1, PW = 1, DH = 1, DW = 1 }; };
-    struct Sink {
-      static constexpr bool WHOLE_TILE = false;
-      const Launch& launch;
-      KILN_DEV void element(u32, u32 row, u32 col, float sum) {
-        const u32 n = row / 64u;
-        const u32 e = row % 64u * 16u + col;
-        const float e0 = sum;
-        const float e1 = launch.arg[2][n * 1024u + e];
-        const bool e2 = e1 > 0.0f;
-        const float e3 = e2 ? e0 : 0.0f;
-        launch.arg[3][n * 1024u + e] = e3;
-      }
-    };
-    KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
-      Sink sink{launch};
-      kiln_conv_input<KilnTile<128, 16, 32, 8, 1, 1, 3>, KilnF32, G, 1024, 4, 4>(launch.arg[0], launch.arg[1], sink, launch.batch, cta, ctas, shared);
-    }
-  }
-  namespace p1 {
-    struct G { enum : u32 { C = 16, O = 16, H = 8, W = 8, OH = 8, OW = 8, KH = 3, KW = 3, SH = 1, SW = 1, PH = 1, PW = 1, DH = 1, DW = 1 }; };
-    struct Sink {
-      static constexpr bool WHOLE_TILE = false;
-      const Launch& launch;
-      KILN_DEV void element(u32 split, u32 row, u32 col, float sum) {
-        launch.arg[4][split * 2304u + row * 144u + col] = sum;
-      }
-    };
-    KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
-      const KilnMatrix<1, 16, 4> a{launch.arg[0]};
-      const KilnPatchColumns<G, 1024, 1, 128, 16, 4> b{launch.arg[2]};
-      Sink sink{launch};
-      kiln_gemm<KilnTile<16, 64, 32, 1, 8, 1, 3>, KilnF32>(a, b, sink, 16u, 144u, launch.batch * 64u, 64u, cta, ctas, shared);
-    }
-  }
-  KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
-    if (cta < launch.first[1]) p0::phase(launch, cta - launch.first[0], launch.first[1] - launch.first[0], shared);
-    else if (cta < launch.first[2]) p1::phase(launch, cta - launch.first[1], launch.first[2] - launch.first[1], shared);
-  }
-}
-KILN_KERNEL(conv_input_conv_weight_518ba419fd018966, 5, 2)
-
-// keep.conv2, keep.bn1: conv.weight, reduce.sum, map, reduce.sum, map, map, map
-namespace conv_weight_end_column_ac7ad883bdf82061 {
-  using Launch = KilnLaunch<9, 2>;
-  namespace p0 {
-    KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
-      for (u32 e = cta * KILN_THREADS + kiln_thread(); e < 2304u; e += ctas * KILN_THREADS) {
-        float sum = 0.0f;
-        for (u32 split = 0u; split < 64u; ++split) sum += launch.arg[0][split * 2304u + e];
-        KilnOptimizer::update(launch.run->hyper[0], launch.arg[1], launch.arg[2], launch.arg[3], launch.arg[4], e, sum);
-      }
-    }
-  }
-  namespace p1 {
-    struct Body {
-      const Launch& launch;
-      KILN_DEV static constexpr bool maximum(int i) { return i == 0 ? false : i == 1 ? false : false; }
-      KILN_DEV void load(u32 row, u32 col, float (&v)[2]) const {
-        const u32 e = row % 64u * 16u + col;
-        const u32 n = row / 64u;
-        const u32 c = e % 16u;
-        const float e0 = launch.arg[5][n * 1024u + e];
-        const float e1 = launch.arg[6][n * 1024u + e];
-        const float e2 = launch.arg[7][c];
-        const float e3 = e1 - e2;
-        const float e4 = e0 * e3;
-        v[0] = e0;
-        v[1] = e4;
-      }
-      KILN_DEV void store(u32 chunk, u32 col, const float (&v)[2]) const {
-        launch.arg[8][(chunk * 2u + 0u) * 16u + col] = v[0];
-        launch.arg[8][(chunk * 2u + 1u) * 16u + col] = v[1];
-      }
-    };
-    KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
-      Body body{launch};
-      kiln_columns<16, 2>(body, launch.batch * 64u, 16u, 128u, cta, ctas, shared);
-    }
-  }
-  KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
-    if (cta < launch.first[1]) p0::phase(launch, cta - launch.first[0], launch.first[1] - launch.first[0], shared);
-    else if (cta < launch.first[2]) p1::phase(launch, cta - launch.first[1], launch.first[2] - launch.first[1], shared);
-  }
-}
-KILN_KERNEL(conv_weight_end_column_ac7ad883bdf82061, 9, 2)
 
 // keep.conv1: conv.weight
 namespace conv_weight_1d2b1df1adbb012c {

@@ -71,6 +71,7 @@ impl Writer<'_> {
             }
             Form::Window { op, axes, iter } => templates::window(self, *op, axes, *iter),
             Form::Scalar => scalar::scalar(self),
+            Form::Block(_) => unreachable!("blocks are CUDA's"),
         }
     }
 }

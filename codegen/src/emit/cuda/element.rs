@@ -93,6 +93,12 @@ impl<'w, 'a> Site<'w, 'a> {
         (self.before + &statements, results)
     }
 
+    /// As `finish`, for one result.
+    pub fn single(self, id: Id) -> (String, String) {
+        let (statements, mut results) = self.finish(&[id]);
+        (statements, results.remove(0))
+    }
+
     fn leaf(&mut self, text: String) -> Id {
         let id = self.pool.input(self.leaves.len());
         self.leaves.push(text);
@@ -100,7 +106,7 @@ impl<'w, 'a> Site<'w, 'a> {
     }
 
     /// Element `at` of `value`; `home` if that is this site's element.
-    fn at(&mut self, value: Value, at: &[String], home: bool) -> Id {
+    pub fn at(&mut self, value: Value, at: &[String], home: bool) -> Id {
         let w = self.w;
         let base = w.s.base(value);
         if !w.kernel.nodes.contains(&base) {
@@ -182,11 +188,10 @@ impl<'w, 'a> Site<'w, 'a> {
         id
     }
 
-    /// Where element `at` lies behind the value's pointer.
-    fn offset(&self, value: Value, at: &[String], home: bool) -> String {
+    /// Where element `at` lies behind the value's pointer, samples being `stride` apart.
+    fn offset(&self, value: Value, at: &[String], home: bool, stride: usize) -> String {
         let (s, dims) = (self.w.s, self.w.dims(value));
         let layout = s.layout(value);
-        let stride = s.sample_stride(value);
         let standard = Layout::standard(s.order, &dims);
         let plain = home && layout.same_map(&standard) && Iter::channelwise(s.graph().shape(value)) == self.domain.iter;
         let inner = if plain { self.domain.flat.clone() } else { physical(layout, &dims, at) };
@@ -200,8 +205,13 @@ impl<'w, 'a> Site<'w, 'a> {
 
     fn load(&self, value: Value, at: &[String], home: bool) -> String {
         let w = self.w;
-        let offset = self.offset(value, at, home);
-        let pointer = w.pointer(Arg::Value(w.s.base(value)), Access::Read);
+        let resident = w.resident.get(&w.s.base(value));
+        let stride = if resident.is_some() { 0 } else { w.s.sample_stride(value) };
+        let offset = self.offset(value, at, home, stride);
+        let pointer = match resident {
+            Some(name) => name.clone(),
+            None => w.pointer(Arg::Value(w.s.base(value)), Access::Read),
+        };
         let constant = match (w.s.storage(value), &w.s.graph().node(w.s.base(value)).op) {
             (Some(Storage::Port(_)), _) => true,
             (_, Op::Leaf(Leaf::Param(_))) => !w.updates,
@@ -222,7 +232,22 @@ impl<'w, 'a> Site<'w, 'a> {
     /// plan updates its parameter here.
     pub fn store(&self, value: Value, result: &str) -> String {
         let at = self.domain.coords(&self.w.dims(value));
-        self.store_at(value, &self.offset(value, &at, true), result)
+        let mut text = String::new();
+        if let Some(name) = self.w.resident.get(&value) {
+            text += &self.assign(value, name, &self.offset(value, &at, true, 0), result);
+        }
+        if self.w.keeps(value) {
+            text += &self.store_at(value, &self.offset(value, &at, true, self.w.s.sample_stride(value)), result);
+        }
+        text
+    }
+
+    fn assign(&self, value: Value, pointer: &str, offset: &str, result: &str) -> String {
+        if self.w.s.graph().ty(value).dtype == DType::F32 {
+            format!("{pointer}[{offset}] = {result};\n")
+        } else {
+            format!("reinterpret_cast<i32*>({pointer})[{offset}] = static_cast<i32>({result});\n")
+        }
     }
 
     /// As `store`, at this physical offset.
@@ -237,12 +262,7 @@ impl<'w, 'a> Site<'w, 'a> {
                 "KilnOptimizer::update(launch.run->hyper[{group}], {p}, {g}, {s0}, {s1}, {offset}, {result});\n"
             );
         }
-        let pointer = w.pointer(Arg::Value(value), Access::Write);
-        if w.s.graph().ty(value).dtype == DType::F32 {
-            format!("{pointer}[{offset}] = {result};\n")
-        } else {
-            format!("reinterpret_cast<i32*>({pointer})[{offset}] = static_cast<i32>({result});\n")
-        }
+        self.assign(value, &w.pointer(Arg::Value(value), Access::Write), offset, result)
     }
 
     /// A site at other elements, for the inside of a loop.
@@ -267,7 +287,7 @@ impl<'w, 'a> Site<'w, 'a> {
             inside.domain.sample = "n".into();
         }
         let id = inside.at(x, &from, false);
-        let (body, x) = single(inside, id);
+        let (body, x) = inside.single(id);
         let acc = self.w.fresh("g");
         match op {
             ReduceOp::Sum => {
@@ -398,14 +418,15 @@ impl<'w, 'a> Site<'w, 'a> {
         let tapped = format!("static_cast<float>({tap})");
         let (result, start, step) = match op {
             WindowOp::Sum | WindowOp::Spread => {
-                let (body, x) = single(inside, first);
+                let (body, x) = inside.single(first);
                 (acc.clone(), format!("float {acc} = 0.0f;\n"), format!("{body}{acc} += {x};\n"))
             }
             WindowOp::Max | WindowOp::ArgMax => {
-                let (body, x) = single(inside, first);
+                let (body, x) = inside.single(first);
                 let start = format!("float {acc} = -kiln_infinity();\nfloat {arg} = -1.0f;\n");
                 let better = format!("{arg} < 0.0f || x > {acc} || (x != x && {acc} == {acc})");
                 let step = format!("{body}const float x = {x};\nif ({better}) {{ {acc} = x; {arg} = {tapped}; }}\n");
+                self.both(inputs[0], op, axes, at, [&acc, &arg]);
                 (if op == WindowOp::Max { acc } else { arg }, start, step)
             }
             WindowOp::Route => {
@@ -426,6 +447,21 @@ impl<'w, 'a> Site<'w, 'a> {
         result
     }
 
+    /// Maximum and its position come from the same loop: whoever asks for the other finds it.
+    fn both(&mut self, x: Value, op: WindowOp, axes: &[WindowAxis], at: &[String], [acc, arg]: [&String; 2]) {
+        let w = self.w;
+        let (other, variable) = if op == WindowOp::Max { (WindowOp::ArgMax, arg) } else { (WindowOp::Max, acc) };
+        let wanted = Op::Window { op: other, axes: axes.to_vec() };
+        let partner = w.kernel.nodes.iter().find(|v| {
+            let node = w.s.graph().node(**v);
+            node.op == wanted && w.s.base(node.inputs[0]) == w.s.base(x)
+        });
+        if let Some(partner) = partner {
+            let id = self.leaf(variable.clone());
+            self.known.insert((*partner, key(&w.dims(*partner), at)), id);
+        }
+    }
+
     fn table(&mut self, x: Value, axis: usize, rows: &[TableRow], at: &[String]) -> String {
         let w = self.w;
         let [acc, from, weights, sources, starts] = [(); 5].map(|()| w.fresh("g"));
@@ -444,7 +480,7 @@ impl<'w, 'a> Site<'w, 'a> {
         source[axis] = from.clone();
         let mut inside = self.inside();
         let id = inside.at(x, &source, false);
-        let (body, x) = single(inside, id);
+        let (body, x) = inside.single(id);
         self.before += &format!(
             "const u32 {starts}[] = {{{}}};\nconst u32 {sources}[] = {{{index}}};\nconst float {weights}[] = {{{weight}}};\n\
              float {acc} = 0.0f;\nfor (u32 {j} = {starts}[{i}]; {j} < {starts}[{i} + 1u]; ++{j}) {{\n\
@@ -480,7 +516,7 @@ impl<'w, 'a> Site<'w, 'a> {
                     source[*axis] = if start == 0 { i.clone() } else { format!("({i} - {start}u)") };
                     let mut inside = self.inside();
                     let id = inside.at(*operand, &source, false);
-                    let (body, x) = single(inside, id);
+                    let (body, x) = inside.single(id);
                     text += &format!("if ({i} >= {start}u && {i} < {end}u) {{\n{body}{result} = {x};\n}}\n");
                     start = end;
                 }
@@ -493,7 +529,7 @@ impl<'w, 'a> Site<'w, 'a> {
                 source[*axis] = format!("({i} - {before}u)");
                 let mut inside = self.inside();
                 let id = inside.at(x, &source, false);
-                let (body, x) = single(inside, id);
+                let (body, x) = inside.single(id);
                 // Below `before` the difference wraps around and is not below the extent either.
                 self.before += &format!(
                     "float {result} = 0.0f;\nif ({i} - {before}u < {extent}u) {{\n{body}{result} = {x};\n}}\n"
@@ -508,12 +544,12 @@ impl<'w, 'a> Site<'w, 'a> {
         let [chosen, result] = [self.w.fresh("g"), self.w.fresh("g")];
         let mut index = self.inside();
         let id = index.at(inputs[1], &at[..rank], false);
-        let (statements, number) = single(index, id);
+        let (statements, number) = index.single(id);
         let mut source = vec![chosen.clone()];
         source.extend_from_slice(&at[rank..]);
         let mut inside = self.inside();
         let id = inside.at(inputs[0], &source, false);
-        let (body, x) = single(inside, id);
+        let (body, x) = inside.single(id);
         self.before += &format!(
             "float {result};\n{{\n{statements}const u32 {chosen} = static_cast<u32>({number});\n{body}{result} = {x};\n}}\n"
         );
@@ -538,11 +574,11 @@ impl<'w, 'a> Site<'w, 'a> {
             index.domain.sample = "n".into();
         }
         let id = index.at(inputs[1], &place, false);
-        let (statements, number) = single(index, id);
+        let (statements, number) = index.single(id);
         let mut source = place.clone();
         source.extend_from_slice(&at[1..]);
         let id = inside.at(inputs[0], &source, false);
-        let (body, x) = single(inside, id);
+        let (body, x) = inside.single(id);
         let acc = self.w.fresh("g");
         let step = format!("{statements}if (static_cast<u32>({number}) == {}) {{\n{body}{acc} += {x};\n}}\n", at[0]);
         self.before += &format!("float {acc} = 0.0f;\n{}", nest(&loops, &step));
@@ -564,13 +600,8 @@ fn nest(loops: &[Loop], body: &str) -> String {
     if loops.is_empty() { format!("{{\n{text}}}\n") } else { text }
 }
 
-fn guarded(guards: &[String], step: String) -> String {
+pub fn guarded(guards: &[String], step: String) -> String {
     if guards.is_empty() { step } else { format!("if ({}) {{\n{step}}}\n", guards.join(" && ")) }
-}
-
-fn single(site: Site, id: Id) -> (String, String) {
-    let (statements, mut results) = site.finish(&[id]);
-    (statements, results.remove(0))
 }
 
 /// Channel `inner` of the group that `index` belongs to.
@@ -604,19 +635,28 @@ fn axes(g: &ConvGeometry) -> [Axis; 2] {
     })
 }
 
+fn times(i: &str, factor: usize) -> String {
+    if factor == 1 { i.to_string() } else { format!("{i} * {factor}u") }
+}
+
+fn plus(sign: &str, number: usize) -> String {
+    if number == 0 { String::new() } else { format!("{sign}{number}u") }
+}
+
 /// The input index that tap `tap` of output `i` meets, and when it is inside.
 fn to_input(a: &Axis, i: &str, tap: &str) -> (String, Vec<String>) {
     // Before the first element the unsigned difference wraps around and is beyond the last one too.
-    let index = format!("({i} * {}u + {tap} * {}u - {}u)", a.stride, a.dilation, a.padding);
+    let index = format!("({} + {}{})", times(i, a.stride), times(tap, a.dilation), plus(" - ", a.padding));
     let guard = format!("{index} < {}u", a.input);
     (index, vec![guard])
 }
 
 /// The output index whose tap `tap` meets input `i`, and when there is one.
 fn from_output(a: &Axis, i: &str, tap: &str) -> (String, Vec<String>) {
-    let reach = format!("({i} + {}u - {tap} * {}u)", a.padding, a.dilation);
+    let (from, step) = (format!("{i}{}", plus(" + ", a.padding)), times(tap, a.dilation));
+    let reach = format!("({from} - {step})");
     let index = if a.stride == 1 { reach.clone() } else { format!("({reach} / {}u)", a.stride) };
-    let mut guards = vec![format!("{i} + {}u >= {tap} * {}u", a.padding, a.dilation)];
+    let mut guards = vec![format!("{from} >= {step}")];
     if a.stride > 1 {
         guards.push(format!("{reach} % {}u == 0u", a.stride));
     }
@@ -624,7 +664,7 @@ fn from_output(a: &Axis, i: &str, tap: &str) -> (String, Vec<String>) {
     (index, guards)
 }
 
-fn input_position(g: &ConvGeometry, at: [&str; 2], taps: [&str; 2]) -> (String, String, Vec<String>) {
+pub fn input_position(g: &ConvGeometry, at: [&str; 2], taps: [&str; 2]) -> (String, String, Vec<String>) {
     let [ay, ax] = axes(g);
     let (y, mut guards) = to_input(&ay, at[0], taps[0]);
     let (x, mut more) = to_input(&ax, at[1], taps[1]);
@@ -632,7 +672,7 @@ fn input_position(g: &ConvGeometry, at: [&str; 2], taps: [&str; 2]) -> (String, 
     (y, x, guards)
 }
 
-fn output_position(g: &ConvGeometry, at: [&str; 2], taps: [&str; 2]) -> (String, String, Vec<String>) {
+pub fn output_position(g: &ConvGeometry, at: [&str; 2], taps: [&str; 2]) -> (String, String, Vec<String>) {
     let [ay, ax] = axes(g);
     let (y, mut guards) = from_output(&ay, at[0], taps[0]);
     let (x, mut more) = from_output(&ax, at[1], taps[1]);

@@ -4,6 +4,7 @@
 //! addresses, only numbers of pointers, and its name is a hash of it: kernels with equal text are one, across programs,
 //! layers and networks.
 
+mod block;
 mod contraction;
 mod element;
 pub mod expr;
@@ -219,6 +220,7 @@ fn write(w: &Writer, phase: usize) -> Phase {
         Form::Row { iter, per_pixel } => loops::row(w, *iter, *per_pixel),
         Form::Column { iter, reduced } => loops::column(w, *iter, *reduced, phase),
         Form::Dense(_) | Form::Conv { .. } | Form::ConvWeight { .. } => contraction::contraction(w, phase),
+        Form::Block(stages) => block::block(w, stages),
         Form::DenseTransposed(_) | Form::ConvFlipped { .. } | Form::Window { .. } | Form::Scalar => {
             unreachable!("{} is the CPU's", w.kernel.form.name())
         }

@@ -5,6 +5,7 @@ use crate::graph::Value;
 use crate::schedule::{Kernel, Schedule, Storage};
 use proc_macro2::TokenStream;
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 
 /// What a pointer of a launch stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -61,6 +62,10 @@ pub struct Writer<'a> {
     pub updates: bool,
     /// By parameter: whether weight decay applies.
     pub decays: &'a [bool],
+    /// Values that lie in shared memory, and the names of their arrays.
+    pub resident: HashMap<Value, String>,
+    /// In a stage of a block: what the whole block stores.
+    kept: Option<&'a [Value]>,
     args: &'a RefCell<Args>,
     count: Cell<usize>,
 }
@@ -89,7 +94,27 @@ impl<'a> Writer<'a> {
         let kernel = &s.kernels[number];
         let updates =
             kernel.stores.iter().any(|v| matches!(s.storage(*v), Some(Storage::Grad(p)) if updated.contains(&p)));
-        Writer { s, kernel, number, chunks, precision, updated, updates, decays, args, count: Cell::new(0) }
+        let (resident, kept, count) = (HashMap::new(), None, Cell::new(0));
+        Writer { s, kernel, number, chunks, precision, updated, updates, decays, resident, kept, args, count }
+    }
+
+    /// The writer of a stage of this block.
+    pub fn stage<'b>(&'b self, kernel: &'b Kernel, resident: &HashMap<Value, String>) -> Writer<'b> {
+        Writer {
+            kernel,
+            resident: resident.clone(),
+            kept: Some(&self.kernel.stores),
+            count: Cell::new(0),
+            updated: self.updated,
+            decays: self.decays,
+            args: self.args,
+            ..*self
+        }
+    }
+
+    /// Whether a value goes to the device's memory.
+    pub fn keeps(&self, value: Value) -> bool {
+        self.kept.is_none_or(|kept| kept.contains(&value))
     }
 
     pub fn dims(&self, value: Value) -> Vec<usize> {
