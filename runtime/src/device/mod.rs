@@ -149,8 +149,9 @@ mod tests {
 
     #[test]
     fn cuda_is_an_ordinary_error() {
-        let text = Device::Cuda(0).open().err().unwrap().to_string();
-        assert!(text.starts_with("cuda:0: CUDA is not in this version"), "{text}");
+        // No machine has so many.
+        let text = Device::Cuda(1000).open().err().unwrap().to_string();
+        assert!(text.starts_with("cuda:1000: "), "{text}");
     }
 
     #[test]

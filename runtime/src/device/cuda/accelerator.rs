@@ -112,6 +112,15 @@ pub trait Accelerator: Send + Sync + Debug {
     /// All addresses in its nodes are still valid.
     unsafe fn launch(&self, graph: GraphId) -> Result<()>;
 
+    /// Milliseconds by the device's clock for so many launches of a graph, one behind the other. `None` where there is no
+    /// such clock.
+    ///
+    /// # Safety
+    /// As for [`Accelerator::launch`].
+    unsafe fn time(&self, _graph: GraphId, _launches: usize) -> Result<Option<f64>> {
+        Ok(None)
+    }
+
     /// Drops a graph; a launch of it under way is completed.
     fn forget(&self, graph: GraphId);
 }

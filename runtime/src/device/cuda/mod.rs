@@ -2,6 +2,7 @@
 
 mod accelerator;
 mod cache;
+mod gpu;
 mod library;
 mod nvrtc;
 #[cfg(test)]
@@ -11,7 +12,7 @@ pub use accelerator::*;
 pub use cache::Cache;
 pub use nvrtc::{Nvrtc, Resources, compile_all};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// What every kernel's text stands on, behind the device's prelude: templates without any `#include`.
 pub const TEMPLATES: &str = concat!(
@@ -27,8 +28,7 @@ pub const PRELUDE: &str = include_str!("prelude.cuh");
 
 /// The device of that number, or what was missing.
 pub fn open(number: usize) -> Result<&'static dyn Accelerator> {
-    let problem = "CUDA is not in this version of kiln; help: Device::best() or Device::cpu()".to_owned();
-    Err(Error::Device { device: format!("cuda:{number}"), problem })
+    Ok(gpu::open(number)?)
 }
 
 /// Whether both are one device.

@@ -140,9 +140,14 @@ impl Nvrtc {
         self.functions.version
     }
 
-    /// Whether it can compile for a compute capability.
-    pub fn supports(&self, major: i32, minor: i32) -> bool {
-        self.functions.architectures.contains(&(major * 10 + minor))
+    /// The architecture to compile for on a device of this compute capability, `sm_90a`: its own, else the newest before it
+    /// of the same major version, whose machine code it runs too.
+    pub fn architecture(&self, major: i32, minor: i32) -> Option<String> {
+        let known = self.functions.architectures.iter().copied();
+        let best = known.filter(|known| known / 10 == major && known % 10 <= minor).max()?;
+        // Only here do later devices lack what the variant has.
+        let variant = if (major, minor) == (9, 0) { "a" } else { "" };
+        Some(format!("sm_{best}{variant}"))
     }
 
     /// The machine code of a unit for an architecture, `sm_90a`.

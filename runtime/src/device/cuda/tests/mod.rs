@@ -1,5 +1,6 @@
 //! Tests that need NVRTC say so and skip where it is not found.
 
+mod driver;
 mod nvrtc;
 #[path = "../../../../../tests/common/skip.rs"]
 mod skip;

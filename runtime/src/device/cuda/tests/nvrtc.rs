@@ -1,5 +1,5 @@
 use super::skip::skip;
-use crate::device::cuda::{Cache, Nvrtc, Unit, compile_all};
+use crate::device::cuda::{Cache, Nvrtc, TEMPLATES, Unit, compile_all};
 use std::process::Command;
 
 const ARCHITECTURES: [&str; 3] = ["sm_80", "sm_90", "sm_90a"];
@@ -22,13 +22,38 @@ fn compiler() -> Option<&'static Nvrtc> {
 fn machine_code_for_each_architecture() {
     let Some(nvrtc) = compiler() else { return };
     assert!(nvrtc.version() >= (12, 0));
-    assert!(nvrtc.supports(8, 0) && nvrtc.supports(9, 0) && !nvrtc.supports(3, 0));
+    let architecture = |major, minor| nvrtc.architecture(major, minor).unwrap_or_default();
+    assert_eq!(architecture(8, 0), "sm_80");
+    assert_eq!(architecture(9, 0), "sm_90a");
+    // Unknown ones run what is made for the nearest before them, but not for another major version.
+    assert_eq!(architecture(8, 11), architecture(8, 9));
+    assert_eq!(architecture(3, 0), "");
     for architecture in ARCHITECTURES {
         let (cubin, resources) = nvrtc.report(&unit("twice", "2.0f"), architecture).unwrap();
         assert_eq!(cubin[..4], *b"\x7fELF", "{architecture}");
         assert!((2..32).contains(&resources.registers), "{architecture}: {resources:?}");
         assert_eq!((resources.spill_stores, resources.spill_loads, resources.stack, resources.shared), (0, 0, 0, 0));
         assert_eq!(nvrtc.compile(&unit("twice", "2.0f"), architecture).unwrap()[..4], *b"\x7fELF");
+    }
+}
+
+#[test]
+fn a_kernel_over_all_templates() {
+    let Some(nvrtc) = compiler() else { return };
+    let text = "
+        namespace ones_f00d {
+        KILN_DEV void phase(const KilnLaunch<1, 1>& launch, u32 cta, u32 ctas, KilnShared shared) {
+            for (u32 i = cta * KILN_THREADS + kiln_thread(); i < launch.batch * 5; i += ctas * KILN_THREADS)
+                launch.arg[0][i] = 1.0f;
+        }
+        }
+        KILN_KERNEL(ones_f00d, 1, 1)";
+    let ones = Unit { name: "ones_f00d".to_owned(), templates: TEMPLATES, text: text.to_owned(), ..unit("", "") };
+    for architecture in ARCHITECTURES {
+        let (cubin, resources) = nvrtc.report(&ones, architecture).unwrap();
+        // The function is found by this very name.
+        assert!(cubin.windows(11).any(|window| window == b"\0ones_f00d\0"), "{architecture}");
+        assert!(resources.registers <= 32 && resources.spill_stores == 0, "{architecture}: {resources:?}");
     }
 }
 
