@@ -10,27 +10,18 @@ pub use parameters::{Gradients, ParameterInfo};
 
 use crate::data::{Confusion, Dataset, Feed, Receive};
 use crate::device::Device;
-use crate::engine::{Engine, Finished, Work};
+use crate::engine::{Engine, Finished, Role, Scores};
 use crate::error::{Error, Result};
 use crate::network::Network;
 use crate::optim::{Bound, Optimizer};
-use crate::plan::{PortKind, Program};
+use crate::plan::PortKind;
 use crate::train::Evaluation;
 use std::marker::PhantomData;
 
 /// A network with its weights on a device.
 pub struct Model<N: Network> {
     pub(crate) engine: Engine,
-    /// Gradients of `accumulate`, until `apply`.
-    accumulated: Accumulated,
     network: PhantomData<fn() -> N>,
-}
-
-/// The mean gradient over the samples seen since the last `apply`.
-#[derive(Default)]
-struct Accumulated {
-    mean: Vec<f32>,
-    samples: usize,
 }
 
 /// What one training step saw, before its update.
@@ -45,8 +36,7 @@ pub struct StepReport {
 impl<N: Network> Model<N> {
     /// A model with initial weights. Same seed, same bits.
     pub fn new(device: &Device, seed: u64) -> Result<Self> {
-        let engine = Engine::new(N::plan(), device, seed)?;
-        Ok(Model { engine, accumulated: Accumulated::default(), network: PhantomData })
+        Ok(Model { engine: Engine::new(N::plan(), device, seed)?, network: PhantomData })
     }
 
     /// The seed of the initial weights, of dropout and, unless told otherwise, of shuffling.
@@ -57,12 +47,9 @@ impl<N: Network> Model<N> {
     /// Outputs in evaluation mode. Large inputs are taken in chunks.
     pub fn forward(&self, inputs: &N::Inputs) -> Result<N::Outputs> {
         inputs.check()?;
-        let program = &N::plan().infer;
         let mut buffers: Vec<Vec<f32>> = N::plan().outputs.iter().map(|_| Vec::new()).collect();
-        self.in_chunks(program, inputs, &<() as Feed>::empty(), |finished, _, _| {
-            for (index, buffer) in buffers.iter_mut().enumerate() {
-                finished.output(index, buffer);
-            }
+        self.in_chunks(Role::Infer, inputs, &<() as Feed>::empty(), |finished, _, _| {
+            buffers.iter_mut().enumerate().try_for_each(|(index, buffer)| finished.output(index, buffer))
         })?;
         Ok(N::Outputs::from_buffers(inputs.len(), buffers))
     }
@@ -70,10 +57,9 @@ impl<N: Network> Model<N> {
     /// Loss, accuracy and confusion over a data set, in evaluation mode.
     pub fn evaluate(&self, data: &Dataset<N::Inputs, N::Targets>) -> Result<Evaluation> {
         let plan = N::plan();
-        let program = plan.evaluate.as_ref().ok_or(Error::NoLoss { network: plan.name, action: "evaluated" })?;
         let (inputs, targets) = (data.inputs(), data.targets());
         self.check_batch(inputs, targets)?;
-        if inputs.len() == 0 {
+        if inputs.len() == 0 && plan.evaluate.is_some() {
             return Err(Error::empty("the data set to evaluate"));
         }
         let truth = plan.targets.iter().enumerate().find_map(|(index, port)| match port.kind {
@@ -86,14 +72,15 @@ impl<N: Network> Model<N> {
         let (mut loss, mut correct) = (0.0, None);
         let mut confusion = Confusion::new(truth.and(scores).and(truth).map_or(0, |(_, classes)| classes));
         let mut values = Vec::new();
-        self.in_chunks(program, inputs, targets, |finished, samples, targets| {
-            loss += f64::from(finished.loss().unwrap_or(f32::NAN)) * samples as f64;
-            if let Some(right) = finished.correct() {
+        self.in_chunks(Role::Evaluate, inputs, targets, |finished, samples, targets| {
+            let found = finished.scores()?;
+            loss += f64::from(found.loss.unwrap_or(f32::NAN)) * samples as f64;
+            if let Some(right) = found.correct {
                 *correct.get_or_insert(0) += right;
             }
             if let (Some((target, classes)), Some(output)) = (truth, scores) {
                 values.clear();
-                finished.output(output, &mut values);
+                finished.output(output, &mut values)?;
                 let mut at = 0;
                 targets.each_port(&mut |port| {
                     if at == target {
@@ -106,6 +93,7 @@ impl<N: Network> Model<N> {
                     at += 1;
                 });
             }
+            Ok(())
         })?;
         let samples = inputs.len();
         let accuracy = correct.map_or(f64::NAN, |right| right as f64 / samples as f64);
@@ -121,52 +109,47 @@ impl<N: Network> Model<N> {
         self.train_on(batch.inputs(), batch.targets(), optimizer)
     }
 
+    /// As [`Model::train_step`], but returns as soon as the step is under way where the device works on its own: for
+    /// benches, which end with [`Model::wait`].
+    #[doc(hidden)]
+    pub fn train_step_without_report<O: Optimizer>(
+        &mut self,
+        batch: &Dataset<N::Inputs, N::Targets>,
+        optimizer: &mut Bound<O>,
+    ) -> Result<()> {
+        self.step(batch.inputs(), batch.targets(), optimizer, false).map(drop)
+    }
+
+    /// Returns when all steps are done.
+    #[doc(hidden)]
+    pub fn wait(&self) -> Result<()> {
+        self.engine.wait()
+    }
+
     /// Forward and backward in training mode, without an update. [`Model::apply`] then uses the mean gradient of all
     /// samples seen since the last one, so that four batches of 16 do what one of 64 does.
     pub fn accumulate(&mut self, batch: &Dataset<N::Inputs, N::Targets>) -> Result<StepReport> {
         let (inputs, targets) = (batch.inputs(), batch.targets());
-        let report = self.step(inputs, targets)?;
-        let samples = inputs.len();
-        let grads = &self.engine.parts().0.grads[..N::plan().trainable_floats];
-        let sum = &mut self.accumulated;
-        sum.samples += samples;
-        if sum.samples == samples {
-            sum.mean.clear();
-            sum.mean.extend_from_slice(grads);
-        } else {
-            let share = samples as f32 / sum.samples as f32;
-            for (mean, grad) in sum.mean.iter_mut().zip(grads) {
-                *mean += (grad - *mean) * share;
-            }
-        }
-        Ok(report)
+        self.check_batch(inputs, targets)?;
+        // SAFETY: `Feed` gives each port's samples, and `check_batch` has compared their numbers.
+        let scores = unsafe { self.engine.accumulate(inputs.len(), &feeding(inputs, targets))? };
+        Ok(scores.into())
     }
 
     /// The optimizer's update with what [`Model::accumulate`] has gathered.
     pub fn apply<O: Optimizer>(&mut self, optimizer: &mut Bound<O>) -> Result<()> {
-        if self.accumulated.samples == 0 {
-            return Err(Error::NothingAccumulated);
-        }
         optimizer.check::<N>(&self.engine)?;
-        let (work, params, pool, level) = self.engine.parts();
-        work.grads[..self.accumulated.mean.len()].copy_from_slice(&self.accumulated.mean);
-        self.accumulated.samples = 0;
-        optimizer.update(params, &work.grads, pool, level)
+        self.engine.apply(optimizer)
     }
 
     /// Gradients of the loss in training mode, by parameter name. Changes nothing.
     pub fn gradients(&self, batch: &Dataset<N::Inputs, N::Targets>) -> Result<Gradients> {
-        let plan = N::plan();
-        let program = plan.gradients.as_ref().ok_or(Error::NoLoss { network: plan.name, action: "differentiated" })?;
         let (inputs, targets) = (batch.inputs(), batch.targets());
         self.check_batch(inputs, targets)?;
-        let mut work = self.engine.work();
-        fill_ports(&mut work, inputs, targets);
-        // SAFETY: `Feed` gives each port's samples, and `check_batch` has compared their numbers; `gradients` changes no
-        // states.
-        let finished = unsafe { self.engine.run(program, inputs.len(), &mut work)? };
-        let (loss, correct) = (finished.loss().unwrap_or(f32::NAN), finished.correct().unwrap_or(0));
-        Ok(Gradients::collect(plan, StepReport { loss, correct }, &work.grads))
+        // SAFETY: `Feed` gives each port's samples, and `check_batch` has compared their numbers.
+        let finished = unsafe { self.engine.run(Role::Gradients, inputs.len(), &feeding(inputs, targets))? };
+        let step = finished.scores()?.into();
+        Ok(Gradients::collect(N::plan(), &self.engine.weights(), step, &finished.grads()?))
     }
 
     /// A step on host values that are not bound to a data set.
@@ -176,46 +159,38 @@ impl<N: Network> Model<N> {
         targets: &N::Targets,
         optimizer: &mut Bound<O>,
     ) -> Result<StepReport> {
-        optimizer.check::<N>(&self.engine)?;
-        let report = self.step(inputs, targets)?;
-        let (work, params, pool, level) = self.engine.parts();
-        optimizer.update(params, &work.grads, pool, level)?;
-        Ok(report)
+        self.step(inputs, targets, optimizer, true).map(StepReport::from)
     }
 
-    /// Forward and backward in training mode: gradients and states are new afterwards.
-    fn step(&mut self, inputs: &N::Inputs, targets: &N::Targets) -> Result<StepReport> {
-        let plan = N::plan();
-        let program = plan.step.as_ref().ok_or(Error::NoLoss { network: plan.name, action: "trained" })?;
+    fn step<O: Optimizer>(
+        &mut self,
+        inputs: &N::Inputs,
+        targets: &N::Targets,
+        optimizer: &mut Bound<O>,
+        report: bool,
+    ) -> Result<Scores> {
+        optimizer.check::<N>(&self.engine)?;
         self.check_batch(inputs, targets)?;
-        // SAFETY: as in `gradients`.
-        let (loss, correct) = unsafe {
-            self.engine.train(program, inputs.len(), |ports| {
-                inputs.each_port(&mut |port| ports.push(port));
-                targets.each_port(&mut |port| ports.push(port));
-            })?
-        };
-        Ok(StepReport { loss: loss.unwrap_or(f32::NAN), correct: correct.unwrap_or(0) })
+        // SAFETY: as in `accumulate`.
+        unsafe { self.engine.train(inputs.len(), &feeding(inputs, targets), optimizer, report) }
     }
 
     /// Runs an evaluation program over all samples; `each` sees every chunk's results, size and targets.
     fn in_chunks<T: Feed>(
         &self,
-        program: &Program,
+        role: Role,
         inputs: &N::Inputs,
         targets: &T,
-        mut each: impl FnMut(&Finished<'_>, usize, &T),
+        mut each: impl FnMut(&Finished<'_>, usize, &T) -> Result<()>,
     ) -> Result<()> {
-        let (samples, chunk) = (inputs.len(), self.engine.chunk(program));
-        let mut work = self.engine.work();
+        let (samples, chunk) = (inputs.len(), self.engine.chunk(role));
         if samples <= chunk {
-            if samples > 0 {
-                fill_ports(&mut work, inputs, targets);
-                // SAFETY: `Feed` gives each port's samples, the caller has compared their numbers; evaluation changes no
-                // states.
-                each(&unsafe { self.engine.run(program, samples, &mut work)? }, samples, targets);
+            if samples == 0 && role == Role::Infer {
+                return Ok(());
             }
-            return Ok(());
+            // SAFETY: `Feed` gives each port's samples, the caller has compared their numbers.
+            let finished = unsafe { self.engine.run(role, samples, &feeding(inputs, targets))? };
+            return each(&finished, samples, targets);
         }
         let (mut some_inputs, mut some_targets) = (N::Inputs::empty(), T::empty());
         let mut rows = Vec::with_capacity(chunk);
@@ -224,9 +199,9 @@ impl<N: Network> Model<N> {
             rows.extend(start..samples.min(start + chunk));
             inputs.gather_into(&rows, &mut some_inputs);
             targets.gather_into(&rows, &mut some_targets);
-            fill_ports(&mut work, &some_inputs, &some_targets);
             // SAFETY: as above.
-            each(&unsafe { self.engine.run(program, rows.len(), &mut work)? }, rows.len(), &some_targets);
+            let finished = unsafe { self.engine.run(role, rows.len(), &feeding(&some_inputs, &some_targets))? };
+            each(&finished, rows.len(), &some_targets)?;
         }
         Ok(())
     }
@@ -250,15 +225,22 @@ impl<N: Network> Model<N> {
     /// Test switch: scratch memory is NaN before each run.
     #[doc(hidden)]
     pub fn poison_scratch(&mut self, on: bool) {
-        self.engine.parts().0.poison = on;
+        self.engine.poison(on);
     }
 }
 
-fn fill_ports(work: &mut Work, inputs: &impl Feed, targets: &impl Feed) {
-    let ports = &mut work.ports;
-    ports.clear();
-    inputs.each_port(&mut |port| ports.push(port));
-    targets.each_port(&mut |port| ports.push(port));
+impl From<Scores> for StepReport {
+    fn from(scores: Scores) -> Self {
+        StepReport { loss: scores.loss.unwrap_or(f32::NAN), correct: scores.correct.unwrap_or(0) }
+    }
+}
+
+/// First elements of all ports, inputs before targets.
+fn feeding<'a>(inputs: &'a impl Feed, targets: &'a impl Feed) -> impl Fn(&mut dyn FnMut(*const u8)) + 'a {
+    |push| {
+        inputs.each_port(push);
+        targets.each_port(push);
+    }
 }
 
 /// Position of the first maximum.

@@ -4,7 +4,6 @@
 //! fits, and one error lists all that does not.
 
 use super::Model;
-use super::parameters::array;
 use crate::error::{Error, Result};
 use crate::network::Network;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
@@ -18,16 +17,14 @@ impl<N: Network> Model<N> {
     /// so that a crash leaves the old or the new one, never half of it.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
-        let plan = N::plan();
-        let params = plan.params.iter().map(|t| (t, &self.engine.params));
-        let states = plan.states.iter().map(|t| (t, &self.engine.states));
-        let tensors: Vec<(&str, Vec<usize>, Vec<u8>)> = params
-            .chain(states)
-            .map(|(t, arena)| {
-                let bytes = array(t, arena).iter().flat_map(|v| v.to_le_bytes()).collect();
-                (t.name, t.dims.to_vec(), bytes)
-            })
-            .collect();
+        let weights = self.engine.weights();
+        let params = weights.params.iter().map(|t| (t, false));
+        let states = weights.states.iter().map(|t| (t, true));
+        let mut tensors: Vec<(&str, Vec<usize>, Vec<u8>)> = Vec::new();
+        for (tensor, state) in params.chain(states) {
+            let bytes = self.engine.read(tensor, state)?.iter().flat_map(|v| v.to_le_bytes()).collect();
+            tensors.push((tensor.name, tensor.dims.to_vec(), bytes));
+        }
         let mut views = Vec::with_capacity(tensors.len());
         for (name, dims, bytes) in &tensors {
             let view =
@@ -42,13 +39,13 @@ impl<N: Network> Model<N> {
     /// model stays as it was. `num_batches_tracked` is ignored.
     pub fn load(&mut self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
-        let plan = N::plan();
+        let (plan, weights) = (N::plan(), self.engine.weights());
         let bytes = fs::read(path).map_err(|e| Error::io(path, e))?;
         let file = SafeTensors::deserialize(&bytes)
             .map_err(|e| Error::file(path, format!("this is no complete safetensors file ({e})")))?;
         let mut unused: BTreeSet<&str> = file.names().into_iter().filter(|name| !is_ignored(name)).collect();
         let (mut missing, mut misshapen, mut found) = (Vec::new(), Vec::new(), Vec::new());
-        let tensors = plan.params.iter().map(|t| (t, false)).chain(plan.states.iter().map(|t| (t, true)));
+        let tensors = weights.params.iter().map(|t| (t, false)).chain(weights.states.iter().map(|t| (t, true)));
         for (tensor, state) in tensors {
             let Ok(view) = file.tensor(tensor.name) else {
                 missing.push(format!("{} {:?}", tensor.name, tensor.dims));
@@ -69,8 +66,8 @@ impl<N: Network> Model<N> {
             return Err(Error::Mismatch { path: path.to_path_buf(), network: plan.name, missing, surplus, misshapen });
         }
         for (tensor, state, view) in found {
-            let values = view.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b));
-            self.write(tensor, state, values);
+            let mut values = view.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b));
+            self.engine.write(tensor, state, &mut values)?;
         }
         Ok(())
     }

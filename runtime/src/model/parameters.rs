@@ -4,7 +4,7 @@ use super::{Model, StepReport};
 use crate::error::{Error, Result, nearest};
 use crate::network::Network;
 use crate::params;
-use crate::plan::{Plan, Tensor};
+use crate::plan::{Plan, Tensor, Weights};
 use ndarray::{ArrayD, ArrayViewD, IxDyn};
 
 /// Name and shape of a parameter or a running statistic.
@@ -29,15 +29,14 @@ impl<N: Network> Model<N> {
 
     /// An owned copy in PyTorch's order.
     pub fn parameter(&self, name: &str) -> Result<ArrayD<f32>> {
-        let (tensor, state) = find(N::plan(), name)?;
-        let arena = if state { &self.engine.states } else { &self.engine.params };
-        Ok(array(tensor, arena))
+        let (tensor, state) = find(N::plan(), &self.engine.weights(), name)?;
+        Ok(array(tensor, self.engine.read(tensor, state)?))
     }
 
     /// Overwrites a parameter or a running statistic.
     pub fn set_parameter<'a>(&mut self, name: &str, values: impl Into<ArrayViewD<'a, f32>>) -> Result<()> {
         let values = values.into();
-        let (tensor, state) = find(N::plan(), name)?;
+        let (tensor, state) = find(N::plan(), &self.engine.weights(), name)?;
         if values.shape() != tensor.dims {
             return Err(Error::ParameterShape {
                 name: name.to_owned(),
@@ -45,15 +44,7 @@ impl<N: Network> Model<N> {
                 found: values.shape().to_vec(),
             });
         }
-        self.write(tensor, state, values.iter().copied());
-        Ok(())
-    }
-
-    /// Canonical values into their places.
-    pub(super) fn write(&mut self, tensor: &Tensor, state: bool, values: impl IntoIterator<Item = f32>) {
-        let arena = if state { &mut self.engine.states } else { &mut self.engine.params };
-        let physical = &mut arena[tensor.offset..tensor.offset + tensor.layout.size];
-        params::pack(&tensor.layout, values, physical);
+        self.engine.write(tensor, state, &mut values.iter().copied())
     }
 }
 
@@ -67,8 +58,15 @@ pub struct Gradients {
 }
 
 impl Gradients {
-    pub(super) fn collect(plan: &'static Plan, step: StepReport, grads: &[f32]) -> Self {
-        let list = plan.params.iter().filter(|t| t.trainable).map(|t| (t.name, array(t, grads))).collect();
+    /// `grads` is the gradient arena in the order of `weights`.
+    pub(super) fn collect(plan: &'static Plan, weights: &Weights, step: StepReport, grads: &[f32]) -> Self {
+        let gradient = |t: &'static Tensor| {
+            let place = weights.params.iter().find(|other| other.name == t.name).unwrap_or(t);
+            let mut values = Vec::with_capacity(params::numel(&place.layout));
+            params::unpack(&place.layout, &grads[place.offset..place.offset + place.layout.size], &mut values);
+            (t.name, array(place, values))
+        };
+        let list = plan.params.iter().filter(|t| t.trainable).map(gradient).collect();
         Gradients { step, network: plan.name, list }
     }
 
@@ -89,10 +87,10 @@ impl Gradients {
     }
 }
 
-/// The tensor of that name, and whether it is a state.
-fn find(plan: &'static Plan, name: &str) -> Result<(&'static Tensor, bool)> {
-    let params = plan.params.iter().map(|t| (t, false));
-    let states = plan.states.iter().map(|t| (t, true));
+/// The tensor of that name as `weights` has it, and whether it is a state.
+pub(super) fn find(plan: &'static Plan, weights: &Weights, name: &str) -> Result<(&'static Tensor, bool)> {
+    let params = weights.params.iter().map(|t| (t, false));
+    let states = weights.states.iter().map(|t| (t, true));
     params.chain(states).find(|(t, _)| t.name == name).ok_or_else(|| {
         let similar = nearest_static(name, plan.params.iter().chain(plan.states).map(|t| t.name));
         Error::UnknownParameter { network: plan.name, name: name.to_owned(), similar }
@@ -104,8 +102,6 @@ fn nearest_static(name: &str, known: impl Iterator<Item = &'static str>) -> Opti
 }
 
 /// Canonical values of one tensor.
-pub(super) fn array(tensor: &Tensor, arena: &[f32]) -> ArrayD<f32> {
-    let mut values = Vec::with_capacity(params::numel(&tensor.layout));
-    params::unpack(&tensor.layout, &arena[tensor.offset..tensor.offset + tensor.layout.size], &mut values);
+fn array(tensor: &Tensor, values: Vec<f32>) -> ArrayD<f32> {
     ArrayD::from_shape_vec(IxDyn(tensor.dims), values).expect("the plan's layout has as many elements as its dims")
 }

@@ -16,12 +16,14 @@ pub use pass::{Pass, UpdateRule};
 pub use sgd::Sgd;
 
 use crate::device::cpu::{Arena, Pool};
+use crate::device::cuda::{Accelerator, Address, DeviceArena, same};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::network::Network;
 use crate::plan::Level;
-use pass::Segment;
+pub(crate) use pass::{MOST_STATES, Recorded, ranges};
+use pass::{Segment, Sweep};
 use std::fmt::Debug;
 
 /// How gradients change parameters.
@@ -32,20 +34,25 @@ pub trait Optimizer: Clone + Debug + Send + 'static {
     /// Whether all options are in range; asked before each step.
     fn check(&self) -> Result<()>;
 
-    /// The update as passes over the parameters.
+    /// The update as one pass over the parameters.
     #[doc(hidden)]
     fn update(&self, pass: &mut Pass<'_>);
 
     /// This configuration with state for the model's parameters.
     fn bind<N: Network>(self, model: &Model<N>) -> Result<Bound<Self>> {
         self.check()?;
-        let plan = N::plan();
+        let weights = model.engine.weights();
+        let memory = match model.engine.accelerator() {
+            None => Memory::Cpu { arenas: Vec::new(), segments: pass::segments(&weights) },
+            Some(device) => Memory::Device { device, arenas: Vec::new() },
+        };
         Ok(Bound {
             config: self,
-            state: State { buffers: Vec::new(), step: 0 },
-            segments: pass::segments(plan),
-            network: plan.name,
-            floats: plan.trainable_floats,
+            steps: 0,
+            used: 0,
+            memory,
+            network: N::plan().name,
+            floats: weights.trainable_floats,
             trainable: model.engine.trainable(),
         })
     }
@@ -55,47 +62,99 @@ pub trait Optimizer: Clone + Debug + Send + 'static {
 pub struct Bound<O> {
     /// What is written here takes effect on the next step.
     pub config: O,
-    state: State,
-    segments: Vec<Segment>,
+    steps: u64,
+    /// How many state values have been used so far; they are zero before.
+    used: usize,
+    memory: Memory,
     network: &'static str,
     floats: usize,
     trainable: usize,
 }
 
-/// What an optimizer remembers between steps.
-pub(crate) struct State {
-    /// Parallel to the trainable arena; made on first use.
-    buffers: Vec<Arena>,
-    /// Steps done.
-    step: u64,
+/// What an optimizer remembers between steps, in arenas parallel to the trainable one, made on first use.
+enum Memory {
+    Cpu { arenas: Vec<Arena>, segments: Vec<Segment> },
+    Device { device: &'static dyn Accelerator, arenas: Vec<DeviceArena> },
+}
+
+/// What a backend asks of an optimizer.
+pub(crate) trait Update {
+    /// One step on the CPU, over gradients that lie in memory.
+    fn sweep(&mut self, params: &mut Arena, grads: &Arena, pool: &Pool, level: Level);
+
+    /// What the next step is for kernels of a device, and where its states lie there (0 where it has none).
+    fn record(&mut self) -> Result<(Recorded, [Address; MOST_STATES])>;
+
+    /// The recorded step was started.
+    fn started(&mut self, recorded: &Recorded);
 }
 
 impl<O: Optimizer> Bound<O> {
     /// Steps done.
     pub fn steps(&self) -> u64 {
-        self.state.step
+        self.steps
     }
 
     /// Whether this optimizer can update a model of `N`.
     pub(crate) fn check<N: Network>(&self, engine: &Engine) -> Result<()> {
-        let plan = N::plan();
-        if self.network != plan.name || self.floats != plan.trainable_floats {
+        let network = N::plan().name;
+        if self.network != network || self.trainable != engine.trainable() {
             return Err(Error::ForeignOptimizer {
                 bound: self.network,
-                network: plan.name,
+                network,
                 expected: self.trainable,
                 found: engine.trainable(),
             });
         }
+        let fits = match (&self.memory, engine.accelerator()) {
+            (Memory::Cpu { .. }, None) => true,
+            (Memory::Device { device, .. }, Some(other)) => same(*device, other),
+            (Memory::Cpu { .. }, Some(_)) | (Memory::Device { .. }, None) => false,
+        };
+        if !fits {
+            let name = |device: Option<&dyn Accelerator>| device.map_or("cpu".to_owned(), Accelerator::name);
+            let bound = match &self.memory {
+                Memory::Cpu { .. } => None,
+                Memory::Device { device, .. } => Some(*device),
+            };
+            let problem =
+                format!("the optimizer was bound to a model on {}; help: `bind` it to this model", name(bound));
+            return Err(Error::Device { device: name(engine.accelerator().map(|d| d as _)), problem });
+        }
         self.config.check()
     }
+}
 
-    /// One step over gradients that lie in the gradient arena.
-    pub(crate) fn update(&mut self, params: &mut Arena, grads: &Arena, pool: &Pool, level: Level) -> Result<()> {
-        self.state.step += 1;
-        let mut pass = Pass::new(params, grads, &mut self.state, &self.segments, self.floats, pool, level);
-        self.config.update(&mut pass);
-        Ok(())
+impl<O: Optimizer> Update for Bound<O> {
+    fn sweep(&mut self, params: &mut Arena, grads: &Arena, pool: &Pool, level: Level) {
+        let Memory::Cpu { arenas, segments } = &mut self.memory else {
+            unreachable!("`check` has compared the devices")
+        };
+        self.steps += 1;
+        let sweep = Sweep { params, grads, states: arenas, segments, floats: self.floats, pool, level };
+        self.config.update(&mut Pass::sweep(self.steps, &mut self.used, sweep));
+    }
+
+    fn record(&mut self) -> Result<(Recorded, [Address; MOST_STATES])> {
+        let Memory::Device { device, arenas } = &mut self.memory else {
+            unreachable!("`check` has compared the devices")
+        };
+        let (mut recorded, mut used) = (None, self.used);
+        self.config.update(&mut Pass::record(self.steps + 1, &mut used, &mut recorded));
+        let recorded = recorded.expect("an optimizer applies one rule a step");
+        while arenas.len() < recorded.states {
+            arenas.push(DeviceArena::zeroed(*device, self.floats, &format!("optimizer state of {}", self.network))?);
+        }
+        let mut addresses = [0; MOST_STATES];
+        for (address, arena) in addresses.iter_mut().zip(&arenas[..recorded.states]) {
+            *address = arena.address();
+        }
+        Ok((recorded, addresses))
+    }
+
+    fn started(&mut self, recorded: &Recorded) {
+        self.steps += 1;
+        self.used = self.used.max(recorded.states);
     }
 }
 

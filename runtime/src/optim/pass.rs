@@ -1,19 +1,22 @@
 //! The one loop behind all optimizers: an element-wise rule over the flat trainable arena.
 //!
-//! The arena is cut into segments with and without weight decay, and these into tasks of fixed size, so the result does
-//! not depend on the number of threads.
+//! On the CPU the arena is cut into segments with and without weight decay, and these into tasks of fixed size, so the
+//! result does not depend on the number of threads. For other devices the loop is in their kernels, and a pass only writes
+//! down which rule they shall apply.
 
-use super::State;
 use crate::device::cpu::{Arena, Pool, Portable, Simd};
 #[cfg(target_arch = "x86_64")]
 use crate::device::cpu::{Avx2, Avx512};
-use crate::plan::{Level, Plan};
+use crate::plan::{Level, Range, Weights};
 
 /// Floats per task: 32 KiB of parameters.
 const TASK: usize = 8192;
 
+/// Room for the uniforms of a rule.
+const UNIFORMS: usize = 16;
+
 /// The largest number of state values that a rule may have.
-const MOST: usize = 2;
+pub(crate) const MOST_STATES: usize = 2;
 
 /// A part of the trainable arena within one task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,26 +26,31 @@ pub(crate) struct Segment {
     decay: bool,
 }
 
-/// Cuts the trainable arena into tasks. Gaps between tensors are padding and left out.
-pub(crate) fn segments(plan: &Plan) -> Vec<Segment> {
-    let mut tensors: Vec<_> = plan.params.iter().filter(|t| t.trainable).collect();
+/// The trainable arena as ranges with and without weight decay. Gaps between tensors are padding and left out.
+pub(crate) fn ranges(weights: &Weights) -> Vec<Range> {
+    let mut tensors: Vec<_> = weights.params.iter().filter(|t| t.trainable).collect();
     tensors.sort_by_key(|t| t.offset);
-    let mut ranges: Vec<Segment> = Vec::new();
+    let mut ranges: Vec<Range> = Vec::new();
     for tensor in tensors {
-        let (start, len, decay) = (tensor.offset, tensor.layout.size, tensor.decay);
+        let (offset, floats, decay) = (tensor.offset, tensor.layout.size, tensor.decay);
         match ranges.last_mut() {
-            Some(last) if last.start + last.len == start && last.decay == decay => last.len += len,
-            _ => ranges.push(Segment { start, len, decay }),
+            Some(last) if last.offset + last.floats == offset && last.decay == decay => last.floats += floats,
+            _ => ranges.push(Range { offset, floats, decay }),
         }
     }
-    let cut = |range: Segment| {
-        (0..range.len).step_by(TASK).map(move |at| Segment {
-            start: range.start + at,
-            len: TASK.min(range.len - at),
-            ..range
+    ranges
+}
+
+/// Cuts the trainable arena into tasks.
+pub(crate) fn segments(weights: &Weights) -> Vec<Segment> {
+    let cut = |range: Range| {
+        (0..range.floats).step_by(TASK).map(move |at| Segment {
+            start: range.offset + at,
+            len: TASK.min(range.floats - at),
+            decay: range.decay,
         })
     };
-    ranges.into_iter().flat_map(cut).collect()
+    ranges(weights).into_iter().flat_map(cut).collect()
 }
 
 /// An optimizer's arithmetic on one element; written through `kiln_macros::update!`.
@@ -66,13 +74,39 @@ pub trait UpdateRule: Copy + Send + Sync {
 
 /// One optimizer step under way.
 pub struct Pass<'a> {
-    params: &'a mut Arena,
-    grads: &'a Arena,
-    state: &'a mut State,
-    segments: &'a [Segment],
-    floats: usize,
-    pool: &'a Pool,
-    level: Level,
+    /// The number of this step, from 1.
+    step: u64,
+    /// How many state values rules have had so far.
+    used: &'a mut usize,
+    mode: Mode<'a>,
+}
+
+enum Mode<'a> {
+    Sweep(Sweep<'a>),
+    Record(&'a mut Option<Recorded>),
+}
+
+/// What a pass on the CPU works on.
+pub(crate) struct Sweep<'a> {
+    pub params: &'a mut Arena,
+    pub grads: &'a Arena,
+    /// Parallel to the trainable arena; made on first use.
+    pub states: &'a mut Vec<Arena>,
+    pub segments: &'a [Segment],
+    pub floats: usize,
+    pub pool: &'a Pool,
+    pub level: Level,
+}
+
+/// A step as kernels of another device see it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Recorded {
+    /// [`UpdateRule::CUDA`].
+    pub rule: &'static str,
+    /// How many state values it has.
+    pub states: usize,
+    /// Its uniforms, with weight decay and without.
+    pub hyper: [[f32; UNIFORMS]; 2],
 }
 
 /// Pointers into the arenas, for the workers.
@@ -80,52 +114,69 @@ pub struct Pass<'a> {
 struct Arenas {
     params: *mut f32,
     grads: *const f32,
-    buffers: [*mut f32; MOST],
+    buffers: [*mut f32; MOST_STATES],
 }
 
 // SAFETY: tasks work on disjoint segments.
 unsafe impl Sync for Arenas {}
 
 impl<'a> Pass<'a> {
-    pub(crate) fn new(
-        params: &'a mut Arena,
-        grads: &'a Arena,
-        state: &'a mut State,
-        segments: &'a [Segment],
-        floats: usize,
-        pool: &'a Pool,
-        level: Level,
-    ) -> Self {
-        Pass { params, grads, state, segments, floats, pool, level }
+    /// A step that is done at once.
+    pub(crate) fn sweep(step: u64, used: &'a mut usize, sweep: Sweep<'a>) -> Self {
+        Pass { step, used, mode: Mode::Sweep(sweep) }
+    }
+
+    /// A step that is only written down.
+    pub(crate) fn record(step: u64, used: &'a mut usize, recorded: &'a mut Option<Recorded>) -> Self {
+        Pass { step, used, mode: Mode::Record(recorded) }
     }
 
     /// The number of this step, from 1.
     pub fn step(&self) -> u64 {
-        self.state.step
+        self.step
     }
 
     /// Whether no rule with so many states has run yet; they are zero then.
     pub fn first_use(&self, states: usize) -> bool {
-        self.state.buffers.len() < states
+        *self.used < states
     }
 
-    /// Applies the rule, as of its `step`, to every trainable element.
+    /// Applies the rule, as of its `step`, to every trainable element. Once a step: a kernel that applies it has seen the
+    /// gradient then.
     pub fn run<R: UpdateRule>(&mut self, rule: R, step: u64) {
-        assert!(R::STATES.len() <= MOST, "{} states", R::STATES.len());
-        while self.state.buffers.len() < R::STATES.len() {
-            self.state.buffers.push(Arena::new(self.floats));
+        let states = R::STATES.len();
+        assert!(states <= MOST_STATES, "{states} states");
+        *self.used = states.max(*self.used);
+        let (with, without) = (rule.uniforms(step), rule.without_decay().uniforms(step));
+        match &mut self.mode {
+            Mode::Sweep(sweep) => sweep.run::<R>(&with, &without),
+            Mode::Record(recorded) => {
+                assert!(recorded.is_none(), "an optimizer applies one rule a step");
+                let mut hyper = [[0.0; UNIFORMS]; 2];
+                for (to, from) in hyper.iter_mut().zip([with.as_ref(), without.as_ref()]) {
+                    to[..from.len()].copy_from_slice(from);
+                }
+                **recorded = Some(Recorded { rule: R::CUDA, states, hyper });
+            }
+        }
+    }
+}
+
+impl Sweep<'_> {
+    fn run<R: UpdateRule>(&mut self, with: &R::Uniforms, without: &R::Uniforms) {
+        while self.states.len() < R::STATES.len() {
+            self.states.push(Arena::new(self.floats));
         }
         assert!(self.params.len() >= self.floats && self.grads.len() >= self.floats, "arenas of the bound network");
-        let mut buffers = [std::ptr::null_mut(); MOST];
-        for (pointer, arena) in buffers.iter_mut().zip(&mut self.state.buffers) {
+        let mut buffers = [std::ptr::null_mut(); MOST_STATES];
+        for (pointer, arena) in buffers.iter_mut().zip(&mut *self.states) {
             *pointer = arena.as_mut_ptr();
         }
         let arenas = Arenas { params: self.params.as_mut_ptr(), grads: self.grads.as_ptr(), buffers };
         let (level, segments) = (self.level, self.segments);
-        let (with, without) = (rule.uniforms(step), rule.without_decay().uniforms(step));
         self.pool.run(segments.len(), &|_, task| {
             let segment = segments[task];
-            let uniforms = if segment.decay { &with } else { &without };
+            let uniforms = if segment.decay { with } else { without };
             let arenas = &arenas;
             // SAFETY: segments lie within the trainable part (asserted above for the arenas, by construction for the
             // buffers) and are disjoint; the level was detected.
@@ -172,7 +223,7 @@ unsafe fn sweep<S: Simd, R: UpdateRule>(s: S, uniforms: &R::Uniforms, arenas: &A
         let lanes = end - at;
         // SAFETY: `at..min(at + LANES, end)` lies in the segment.
         unsafe {
-            let mut states = [s.splat(0.0); MOST];
+            let mut states = [s.splat(0.0); MOST_STATES];
             for (state, buffer) in states.iter_mut().zip(&arenas.buffers[..R::STATES.len()]) {
                 *state = load(s, buffer.add(at), lanes);
             }

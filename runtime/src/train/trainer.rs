@@ -103,8 +103,10 @@ impl<'m, N: Network, O: Optimizer> Trainer<'m, N, O> {
         self.check(train, valid)?;
         let mut best = Best::default();
         let report = self.run(train, valid, &mut best);
-        best.restore(self.model);
-        report
+        let restored = best.restore(self.model);
+        // The first error is the one to tell.
+        let report = report?;
+        restored.map(|()| report)
     }
 
     fn check(&self, train: &Dataset<N::Inputs, N::Targets>, valid: &Dataset<N::Inputs, N::Targets>) -> Result<()> {
@@ -160,7 +162,7 @@ impl<'m, N: Network, O: Optimizer> Trainer<'m, N, O> {
                 valid_accuracy: evaluation.accuracy,
                 seconds: epoch_start.elapsed().as_secs_f64(),
                 lr: optimizer.config.lr(),
-                best: best.offer(evaluation.loss, epoch, self.model),
+                best: best.offer(evaluation.loss, epoch, self.model)?,
             };
             report.epochs.push(record);
             progress.end_epoch(&record);
@@ -221,22 +223,21 @@ impl Default for Best {
 }
 
 impl Best {
-    fn offer<N: Network>(&mut self, loss: f64, epoch: usize, model: &Model<N>) -> bool {
+    fn offer<N: Network>(&mut self, loss: f64, epoch: usize, model: &Model<N>) -> Result<bool> {
         let better = loss < self.loss;
         if better {
+            // Half a copy must not be restored.
+            self.epoch = 0;
+            model.engine.snapshot(&mut self.params, &mut self.states)?;
             (self.loss, self.epoch) = (loss, epoch);
-            for (copy, arena) in [(&mut self.params, &model.engine.params), (&mut self.states, &model.engine.states)] {
-                copy.clear();
-                copy.extend_from_slice(arena);
-            }
         }
-        better
+        Ok(better)
     }
 
-    fn restore<N: Network>(&self, model: &mut Model<N>) {
-        if self.epoch > 0 {
-            model.engine.params.copy_from_slice(&self.params);
-            model.engine.states.copy_from_slice(&self.states);
+    fn restore<N: Network>(&self, model: &mut Model<N>) -> Result<()> {
+        if self.epoch == 0 {
+            return Ok(());
         }
+        model.engine.restore(&self.params, &self.states)
     }
 }

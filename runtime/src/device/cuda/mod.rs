@@ -4,13 +4,17 @@ mod accelerator;
 mod cache;
 mod gpu;
 mod library;
+mod memory;
 mod nvrtc;
+mod optimizer;
 #[cfg(test)]
 mod tests;
 
 pub use accelerator::*;
 pub use cache::Cache;
+pub use memory::DeviceArena;
 pub use nvrtc::{Nvrtc, Resources, compile_all};
+pub use optimizer::*;
 
 use crate::error::Result;
 

@@ -1,0 +1,480 @@
+//! Programs on a device that runs CUDA kernels.
+//!
+//! Parameters, running statistics, activations and gradients lie in flat arenas there. A program for a batch is a graph of
+//! launches, made when it is first needed and then started with one call: what changes from step to step (batches, seed,
+//! step, hyper-parameters) is in the device's memory. The next batch goes into the other of two upload buffers, so that it
+//! can arrive while a step runs. An arena that grows makes all graphs invalid; a warm step allocates nothing, here or there.
+
+mod graphs;
+mod table;
+
+use super::{Feeding, Role, Scores, too_large};
+use crate::device::cpu::BLOCK;
+use crate::device::cuda::{Accelerator, Address, DeviceArena, GraphId, Run};
+use crate::error::{Error, Result};
+use crate::optim::{MOST_STATES, Update, ranges};
+use crate::params;
+use crate::plan::{CudaProgram, CudaVariant, Plan, PortKind, Range, Space, Stored, Tensor};
+use graphs::{Flavour, Graphs, Kernels, Key};
+use std::mem::size_of;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use table::Places;
+
+/// Loss and number of correct predictions that lie as near as this are fetched at once.
+const SCORES_FLOATS: usize = 64;
+
+pub(super) struct Accelerated {
+    device: &'static dyn Accelerator,
+    plan: &'static Plan,
+    /// All trainable parameters.
+    trainable: Vec<Range>,
+    // Dropped before the arenas that its graphs name.
+    scratch: Mutex<Scratch>,
+    params: DeviceArena,
+    states: DeviceArena,
+}
+
+struct Scratch {
+    // Dropped first.
+    graphs: Graphs,
+    kernels: Kernels,
+    batch: DeviceArena,
+    fixed: DeviceArena,
+    grads: DeviceArena,
+    /// The mean gradient since the last `apply`.
+    mean: DeviceArena,
+    /// One arena a port, in each of two slots.
+    ports: [Vec<DeviceArena>; 2],
+    /// Their addresses.
+    port_addresses: [Vec<Address>; 2],
+    /// The slot of the next step.
+    slot: usize,
+    run: DeviceArena,
+    /// What `run` holds.
+    uploaded: Option<Run>,
+    poison: bool,
+}
+
+/// What a run leaves behind, while its scratch memory is still held.
+pub(crate) struct Finished<'a> {
+    backend: &'a Accelerated,
+    scratch: MutexGuard<'a, Scratch>,
+    done: Done,
+}
+
+/// Which run it was.
+#[derive(Clone, Copy)]
+struct Done {
+    variant: &'static CudaVariant,
+    batch: usize,
+    slot: usize,
+}
+
+impl Accelerated {
+    /// All zero: parameters and states are written by the caller.
+    pub fn new(plan: &'static Plan, device: &'static dyn Accelerator) -> Result<Self> {
+        if plan.cuda.infer.variants.is_empty() {
+            let problem = format!("{} was compiled for the CPU only; help: Device::cpu()", plan.name);
+            return Err(Error::Device { device: device.name(), problem });
+        }
+        let weights = plan.cuda.weights;
+        let arena = |what: &str, floats| DeviceArena::zeroed(device, floats, &format!("{what} of {}", plan.name));
+        let ports = || (plan.inputs.iter().chain(plan.targets)).map(|_| DeviceArena::empty(device)).collect();
+        let empty_addresses = || vec![0; plan.inputs.len() + plan.targets.len()];
+        Ok(Accelerated {
+            device,
+            plan,
+            trainable: ranges(&weights),
+            scratch: Mutex::new(Scratch {
+                graphs: Graphs::new(device),
+                kernels: Kernels::new(device),
+                batch: DeviceArena::empty(device),
+                fixed: DeviceArena::empty(device),
+                grads: DeviceArena::empty(device),
+                mean: DeviceArena::empty(device),
+                ports: [ports(), ports()],
+                port_addresses: [empty_addresses(), empty_addresses()],
+                slot: 0,
+                run: arena("numbers of a step", size_of::<Run>() / size_of::<f32>())?,
+                uploaded: None,
+                poison: false,
+            }),
+            params: arena("parameters", weights.param_floats)?,
+            states: arena("running statistics", weights.state_floats)?,
+        })
+    }
+
+    pub fn device(&self) -> &'static dyn Accelerator {
+        self.device
+    }
+
+    /// Whoever holds it is the only one who runs programs of this model.
+    fn scratch(&self) -> MutexGuard<'_, Scratch> {
+        // A panic while it was held leaves only scratch behind.
+        self.scratch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn program(&self, role: Role) -> Option<&'static CudaProgram> {
+        let cuda = &self.plan.cuda;
+        match role {
+            Role::Infer => Some(&cuda.infer),
+            Role::Evaluate => cuda.evaluate.as_ref(),
+            Role::Gradients => cuda.gradients.as_ref(),
+            Role::Step => cuda.step.as_ref(),
+        }
+    }
+
+    pub fn has(&self, role: Role) -> bool {
+        self.program(role).is_some()
+    }
+
+    /// Activations of one sample.
+    pub fn sample_floats(&self, role: Role) -> usize {
+        self.program(role).and_then(|p| p.variants.last()).map_or(0, |v| v.batch_floats)
+    }
+
+    /// # Safety
+    /// As `Engine::run`.
+    pub unsafe fn run(
+        &self,
+        role: Role,
+        (seed, step): (u64, u64),
+        batch: usize,
+        feed: Feeding<'_>,
+    ) -> Result<Finished<'_>> {
+        let mut scratch = self.scratch();
+        let run = Run { seed, step, hyper: [[0.0; 16]; 2] };
+        // SAFETY: the caller's.
+        let done = unsafe { self.launch(&mut scratch, role, Flavour::Store, run, batch, feed)? };
+        Ok(Finished { backend: self, scratch, done })
+    }
+
+    /// # Safety
+    /// As `Engine::train`.
+    pub unsafe fn train(
+        &mut self,
+        (seed, step): (u64, u64),
+        batch: usize,
+        feed: Feeding<'_>,
+        update: &mut dyn Update,
+        report: bool,
+    ) -> Result<Scores> {
+        let (recorded, at) = update.record()?;
+        let flavour = Flavour::Update { rule: recorded.rule, states: recorded.states, at };
+        let run = Run { seed, step, hyper: recorded.hyper };
+        let mut scratch = self.scratch();
+        // SAFETY: the caller's.
+        let done = unsafe { self.launch(&mut scratch, Role::Step, flavour, run, batch, feed)? };
+        update.started(&recorded);
+        if report { self.scores(&scratch, &done) } else { Ok(Scores::default()) }
+    }
+
+    /// # Safety
+    /// As `Engine::accumulate`.
+    pub unsafe fn accumulate(
+        &mut self,
+        (seed, step): (u64, u64),
+        batch: usize,
+        feed: Feeding<'_>,
+        share: f32,
+    ) -> Result<Scores> {
+        let mut run = Run { seed, step, hyper: [[0.0; 16]; 2] };
+        run.hyper[0][0] = share;
+        let mut scratch = self.scratch();
+        // SAFETY: the caller's.
+        let done = unsafe { self.launch(&mut scratch, Role::Step, Flavour::Accumulate, run, batch, feed)? };
+        self.scores(&scratch, &done)
+    }
+
+    pub fn apply(&mut self, (seed, step): (u64, u64), update: &mut dyn Update) -> Result<()> {
+        let (recorded, at) = update.record()?;
+        let flavour = Flavour::Update { rule: recorded.rule, states: recorded.states, at };
+        let mut scratch = self.scratch();
+        scratch.upload(Run { seed, step, hyper: recorded.hyper })?;
+        let key = Key { role: None, batch: 0, slot: 0, flavour };
+        let graph = match scratch.graphs.find(&key) {
+            Some(graph) => graph,
+            None => {
+                scratch.kernels.load(&self.plan.cuda, None, &flavour)?;
+                let kernel = scratch.kernels.pass(recorded.rule);
+                let places = self.places(&scratch, 0, 0, at);
+                let pass = |range: &Range| places.pass(kernel, *range, places.mean, Vec::new());
+                let nodes: Vec<_> = self.trainable.iter().map(pass).collect();
+                scratch.graphs.record(key, &nodes)?
+            }
+        };
+        // SAFETY: growing arenas drop graphs, and the key names the optimizer's arenas, which live.
+        unsafe { self.device.launch(graph)? };
+        update.started(&recorded);
+        Ok(())
+    }
+
+    /// The floats of a parameter or state.
+    pub fn tensor(&self, tensor: &Tensor, state: bool) -> Result<Vec<f32>> {
+        let mut values = vec![0.0; tensor.layout.size];
+        self.arena(state).read(tensor.offset, &mut values)?;
+        Ok(values)
+    }
+
+    pub fn set_tensor(&mut self, tensor: &Tensor, state: bool, values: &[f32]) -> Result<()> {
+        self.arena(state).write(tensor.offset, values)
+    }
+
+    pub fn snapshot(&self, params: &mut Vec<f32>, states: &mut Vec<f32>) -> Result<()> {
+        for (copy, arena) in [(params, &self.params), (states, &self.states)] {
+            copy.resize(arena.len(), 0.0);
+            arena.read(0, copy)?;
+        }
+        Ok(())
+    }
+
+    pub fn restore(&mut self, params: &[f32], states: &[f32]) -> Result<()> {
+        self.params.write(0, params)?;
+        self.states.write(0, states)
+    }
+
+    /// Returns when all that was asked for is done.
+    pub fn wait(&self) -> Result<()> {
+        self.scratch().run.read(0, &mut [0.0])
+    }
+
+    pub fn poison(&mut self, on: bool) {
+        self.scratch.get_mut().unwrap_or_else(PoisonError::into_inner).poison = on;
+    }
+
+    fn arena(&self, state: bool) -> &DeviceArena {
+        if state { &self.states } else { &self.params }
+    }
+
+    /// Sees to memory, uploads the batch and starts the program's graph.
+    ///
+    /// # Safety
+    /// As `Engine::run`.
+    unsafe fn launch(
+        &self,
+        scratch: &mut Scratch,
+        role: Role,
+        flavour: Flavour,
+        run: Run,
+        batch: usize,
+        feed: Feeding<'_>,
+    ) -> Result<Done> {
+        let plan = self.plan;
+        let program = self.program(role);
+        let variants = program.map_or(&[][..], |program| program.variants);
+        let Some(variant) = variants.iter().find(|v| batch <= v.max_batch) else { return Err(too_large(plan, batch)) };
+        // Only steps can follow each other without waiting for results.
+        let slot = if role == Role::Step { scratch.slot } else { 0 };
+        scratch.slot ^= usize::from(role == Role::Step);
+        let done = Done { variant, batch, slot };
+        scratch.reserve(plan, role, &done, &flavour)?;
+        if scratch.poison {
+            scratch.batch.fill(f32::NAN)?;
+            scratch.fixed.fill(f32::NAN)?;
+        }
+        // SAFETY: the caller's.
+        unsafe { scratch.upload_batch(plan, &done, feed)? };
+        scratch.upload(run)?;
+        let key = Key { role: Some(role), batch, slot, flavour };
+        let graph = match scratch.graphs.find(&key) {
+            Some(graph) => graph,
+            None => self.record(scratch, key, &done)?,
+        };
+        // SAFETY: growing arenas drop graphs, and the key names the optimizer's arenas, which live.
+        unsafe { self.device.launch(graph)? };
+        Ok(done)
+    }
+
+    /// The graph of a program: its launches, and what follows them in this flavour.
+    fn record(&self, scratch: &mut Scratch, key: Key, done: &Done) -> Result<GraphId> {
+        let cuda = &self.plan.cuda;
+        let Key { role, batch, slot, flavour } = key;
+        scratch.kernels.load(cuda, role.and_then(|role| self.program(role)), &flavour)?;
+        let at = match flavour {
+            Flavour::Update { at, .. } => at,
+            Flavour::Store | Flavour::Accumulate => [0; MOST_STATES],
+        };
+        let places = self.places(scratch, batch, slot, at);
+        let kernels = &scratch.kernels;
+        let launches = done.variant.launches.iter();
+        let mut nodes: Vec<_> =
+            launches.map(|l| places.node(cuda, l, kernels.planned(cuda, l.kernel, &flavour))).collect();
+        let last = table::last(&nodes);
+        match flavour {
+            Flavour::Store => {}
+            Flavour::Accumulate => {
+                nodes.push(places.accumulate(kernels.accumulate(), cuda.weights.trainable_floats, last));
+            }
+            Flavour::Update { rule, .. } => {
+                for range in cuda.rest {
+                    nodes.push(places.pass(kernels.pass(rule), *range, places.grads, last.clone()));
+                }
+            }
+        }
+        scratch.graphs.record(key, &nodes)
+    }
+
+    fn places<'a>(
+        &self,
+        scratch: &'a Scratch,
+        batch: usize,
+        slot: usize,
+        optimizer: [Address; MOST_STATES],
+    ) -> Places<'a> {
+        Places {
+            params: self.params.address(),
+            grads: scratch.grads.address(),
+            states: self.states.address(),
+            batch_arena: scratch.batch.address(),
+            fixed: scratch.fixed.address(),
+            mean: scratch.mean.address(),
+            optimizer,
+            ports: &scratch.port_addresses[slot],
+            run: scratch.run.address(),
+            batch,
+            padded: batch.next_multiple_of(BLOCK),
+        }
+    }
+
+    /// Waits for a run and fetches its loss and number of correct predictions.
+    fn scores(&self, scratch: &Scratch, done: &Done) -> Result<Scores> {
+        let places = self.places(scratch, done.batch, done.slot, [0; MOST_STATES]);
+        let address = |stored: &Stored| places.address(stored.space, stored.offset);
+        let (loss, correct) = (done.variant.loss.as_ref(), done.variant.correct.as_ref());
+        let found = |loss: Option<f32>, correct: Option<f32>| Scores { loss, correct: correct.map(|c| c as usize) };
+        if let (Some(loss), Some(correct)) = (loss, correct) {
+            let (a, b) = (address(loss), address(correct));
+            let floats = (a.abs_diff(b) / size_of::<f32>() as u64) as usize + 1;
+            if loss.space == correct.space && floats <= SCORES_FLOATS {
+                let mut values = [0.0; SCORES_FLOATS];
+                self.download(a.min(b), &mut values[..floats])?;
+                let (first, last) = (values[0], values[floats - 1]);
+                return Ok(if a <= b { found(Some(first), Some(last)) } else { found(Some(last), Some(first)) });
+            }
+        }
+        let scalar = |stored: Option<&Stored>| {
+            let Some(stored) = stored else { return Ok(None) };
+            let mut value = [0.0];
+            self.download(address(stored), &mut value)?;
+            Ok::<_, Error>(Some(value[0]))
+        };
+        Ok(found(scalar(loss)?, scalar(correct)?))
+    }
+
+    /// Copies floats from an arena of this model, found through [`Places`].
+    fn download(&self, from: Address, values: &mut [f32]) -> Result<()> {
+        // SAFETY: all bytes are floats; the plan's results lie in arenas that were sized from it.
+        unsafe {
+            let bytes = std::slice::from_raw_parts_mut(values.as_mut_ptr().cast(), size_of_val(values));
+            self.device.download(from, bytes)
+        }
+    }
+}
+
+impl Scratch {
+    /// Makes all arenas large enough for a run, and drops all graphs where one has to move.
+    fn reserve(&mut self, plan: &Plan, role: Role, done: &Done, flavour: &Flavour) -> Result<()> {
+        let (cuda, Done { variant, batch, slot }) = (&plan.cuda, *done);
+        let padded = batch.next_multiple_of(BLOCK);
+        let stores = match flavour {
+            Flavour::Store => role == Role::Gradients,
+            Flavour::Accumulate => true,
+            Flavour::Update { .. } => {
+                let stored = variant.launches.iter().filter(|launch| !cuda.kernels[launch.kernel].updates);
+                !cuda.rest.is_empty() || stored.flat_map(|launch| launch.args).any(|arg| arg.space == Space::Grads)
+            }
+        };
+        let trainable = cuda.weights.trainable_floats;
+        let graphs = &mut self.graphs;
+        let mut reserve = |arena: &mut DeviceArena, floats: usize, what: &dyn Fn() -> String| -> Result<bool> {
+            let grows = floats > arena.len();
+            if grows {
+                graphs.clear();
+                arena.replace(floats, &format!("{} of {}", what(), plan.name))?;
+            }
+            Ok(grows)
+        };
+        reserve(&mut self.batch, variant.batch_floats * padded, &|| format!("activations of a batch of {batch}"))?;
+        reserve(&mut self.fixed, variant.fixed_floats, &|| "workspace".into())?;
+        if stores && reserve(&mut self.grads, trainable, &|| "gradients".into())? {
+            // Padding has no gradient, and no kernel writes it.
+            self.grads.fill(0.0)?;
+        }
+        if *flavour == Flavour::Accumulate {
+            reserve(&mut self.mean, trainable, &|| "mean gradient".into())?;
+        }
+        let targets = if role == Role::Infer { 0 } else { plan.targets.len() };
+        let ports = plan.inputs.iter().chain(plan.targets).take(plan.inputs.len() + targets);
+        for (index, port) in ports.enumerate() {
+            let arena = &mut self.ports[slot][index];
+            reserve(arena, port_floats(&port.kind) * padded, &|| format!("`{}` of a batch of {batch}", port.name))?;
+            self.port_addresses[slot][index] = arena.address();
+        }
+        Ok(())
+    }
+
+    /// Copies what the caller has into the ports of this run's slot.
+    ///
+    /// # Safety
+    /// As `Engine::run`.
+    unsafe fn upload_batch(&self, plan: &Plan, done: &Done, feed: Feeding<'_>) -> Result<()> {
+        let mut kinds = plan.inputs.iter().chain(plan.targets);
+        let mut arenas = self.ports[done.slot].iter();
+        let mut result = Ok(());
+        feed(&mut |from| {
+            let (Some(port), Some(arena)) = (kinds.next(), arenas.next()) else { return };
+            if result.is_ok() {
+                let bytes = port_floats(&port.kind) * done.batch * size_of::<f32>();
+                // SAFETY: the caller's.
+                result = unsafe { arena.write_raw(from, bytes) };
+            }
+        });
+        result
+    }
+
+    /// Brings seed, step and hyper-parameters up to date.
+    fn upload(&mut self, run: Run) -> Result<()> {
+        if self.uploaded == Some(run) {
+            return Ok(());
+        }
+        self.uploaded = None;
+        // SAFETY: plain numbers without padding.
+        unsafe { self.run.write_raw((&raw const run).cast(), size_of::<Run>())? };
+        self.uploaded = Some(run);
+        Ok(())
+    }
+}
+
+impl Finished<'_> {
+    pub fn scores(&self) -> Result<Scores> {
+        self.backend.scores(&self.scratch, &self.done)
+    }
+
+    /// The gradient arena.
+    pub fn grads(&self) -> Result<Vec<f32>> {
+        let mut values = vec![0.0; self.scratch.grads.len()];
+        self.scratch.grads.read(0, &mut values)?;
+        Ok(values)
+    }
+
+    /// Appends output `index` of all samples, in canonical order.
+    pub fn output(&self, index: usize, out: &mut Vec<f32>) -> Result<()> {
+        let Done { variant, batch, slot } = self.done;
+        let stored = &variant.outputs[index];
+        let places = self.backend.places(&self.scratch, batch, slot, [0; MOST_STATES]);
+        let mut physical = vec![0.0; places.extent(stored)];
+        self.backend.download(places.address(stored.space, stored.offset), &mut physical)?;
+        for sample in 0..batch {
+            params::unpack(&stored.layout, &physical[sample * stored.sample..], out);
+        }
+        Ok(())
+    }
+}
+
+/// Floats (or integers of the same size) of one sample.
+fn port_floats(kind: &PortKind) -> usize {
+    match kind {
+        PortKind::Dense { dims } | PortKind::Ids { dims, .. } => dims.iter().product(),
+        PortKind::Class { .. } => 1,
+    }
+}

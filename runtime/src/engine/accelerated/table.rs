@@ -1,0 +1,139 @@
+//! From the plan's launch tables to graph nodes: addresses, regions, numbers of blocks.
+
+use crate::device::cuda::{Address, KernelId, Node, Region, Run};
+use crate::optim::MOST_STATES;
+use crate::plan::{Access, Cuda, CudaArg, CudaLaunch, Range, Space, Stored};
+use std::mem::{offset_of, size_of};
+
+/// Floats that one block of an element-wise kernel takes at once.
+const BLOCK_FLOATS: usize = 1024;
+
+/// Where all arenas of a run lie; 0 where there is none.
+#[derive(Clone, Copy)]
+pub(super) struct Places<'a> {
+    pub params: Address,
+    pub grads: Address,
+    pub states: Address,
+    pub batch_arena: Address,
+    pub fixed: Address,
+    pub mean: Address,
+    pub optimizer: [Address; MOST_STATES],
+    /// Inputs, then targets.
+    pub ports: &'a [Address],
+    pub run: Address,
+    pub batch: usize,
+    pub padded: usize,
+}
+
+impl Places<'_> {
+    /// The address of a float, or 0 where its arena has no memory: then the launch does not touch it.
+    pub fn address(&self, space: Space, offset: usize) -> Address {
+        let (base, floats) = match space {
+            Space::Batch => (self.batch_arena, offset * self.padded),
+            Space::Fixed => (self.fixed, offset),
+            Space::Port => (self.ports.get(offset).copied().unwrap_or(0), 0),
+            Space::Params => (self.params, offset),
+            Space::Grads => (self.grads, offset),
+            Space::State => (self.states, offset),
+            Space::Optimizer(number) => (self.optimizer.get(number).copied().unwrap_or(0), offset),
+        };
+        if base == 0 { 0 } else { base + bytes(floats) as Address }
+    }
+
+    /// Floats from the first sample's first to the last sample's last.
+    pub fn extent(&self, stored: &Stored) -> usize {
+        (self.batch - 1) * stored.sample + stored.layout.size
+    }
+
+    fn region(&self, arg: &CudaArg) -> Option<Region> {
+        let at = self.address(arg.space, arg.offset);
+        let floats = match arg.space {
+            Space::Batch | Space::Port => arg.floats * self.batch,
+            Space::Fixed | Space::Params | Space::Grads | Space::State | Space::Optimizer(_) => arg.floats,
+        };
+        (at != 0).then(|| region(name(arg), at, floats, arg.access))
+    }
+
+    /// A launch of the plan.
+    pub fn node(&self, cuda: &Cuda, launch: &CudaLaunch, kernel: KernelId) -> Node {
+        Node {
+            kernel,
+            name: cuda.kernels[launch.kernel].name.to_owned(),
+            parts: launch.parts.iter().map(|part| part(self.batch)).collect(),
+            args: launch.args.iter().map(|arg| self.address(arg.space, arg.offset)).collect(),
+            run: self.run,
+            batch: self.batch,
+            regions: launch.args.iter().filter_map(|arg| self.region(arg)).collect(),
+            after: launch.after.to_vec(),
+        }
+    }
+
+    /// The optimizer's own pass over a range of the trainable arena, with gradients from `grads`.
+    pub fn pass(&self, kernel: KernelId, range: Range, grads: Address, after: Vec<usize>) -> Node {
+        let Range { offset, floats, decay } = range;
+        let hyper = self.run + (offset_of!(Run, hyper) + usize::from(!decay) * size_of::<[f32; 16]>()) as Address;
+        let at = |base: Address| if base == 0 { 0 } else { base + bytes(offset) as Address };
+        let mut args = vec![at(self.params), at(grads)];
+        args.extend(self.optimizer.map(at));
+        let mut regions = vec![
+            region("params".into(), args[0], floats, Access::ReadWrite),
+            region("gradients".into(), args[1], floats, Access::Read),
+            region("uniforms".into(), hyper, 16, Access::Read),
+        ];
+        for (number, state) in args[2..].iter().enumerate().filter(|(_, state)| **state != 0) {
+            regions.push(region(format!("optimizer state {number}"), *state, floats, Access::ReadWrite));
+        }
+        args.push(hyper);
+        self.element_wise("kiln_optimizer_pass", kernel, floats, args, regions, after)
+    }
+
+    /// The mean gradient takes the new one in; its share is the first uniform.
+    pub fn accumulate(&self, kernel: KernelId, floats: usize, after: Vec<usize>) -> Node {
+        let share = self.run + offset_of!(Run, hyper) as Address;
+        let regions = vec![
+            region("mean gradient".into(), self.mean, floats, Access::ReadWrite),
+            region("gradients".into(), self.grads, floats, Access::Read),
+            region("uniforms".into(), share, 1, Access::Read),
+        ];
+        self.element_wise("kiln_accumulate", kernel, floats, vec![self.mean, self.grads, share], regions, after)
+    }
+
+    fn element_wise(
+        &self,
+        name: &str,
+        kernel: KernelId,
+        floats: usize,
+        args: Vec<Address>,
+        regions: Vec<Region>,
+        after: Vec<usize>,
+    ) -> Node {
+        let parts = vec![floats.div_ceil(BLOCK_FLOATS)];
+        Node { kernel, name: name.into(), parts, args, run: self.run, batch: floats, regions, after }
+    }
+}
+
+/// The launches that no other one follows.
+pub(super) fn last(nodes: &[Node]) -> Vec<usize> {
+    (0..nodes.len()).filter(|i| nodes.iter().all(|node| !node.after.contains(i))).collect()
+}
+
+fn region(name: String, at: Address, floats: usize, access: Access) -> Region {
+    Region { name, at, bytes: bytes(floats), access }
+}
+
+fn name(arg: &CudaArg) -> String {
+    let space = match arg.space {
+        Space::Batch => "batch",
+        Space::Fixed => "fixed",
+        Space::Port => return format!("port {}", arg.offset),
+        Space::Params => "params",
+        Space::Grads => "gradients",
+        Space::State => "states",
+        Space::Optimizer(number) => return format!("optimizer state {number}+{}", arg.offset),
+    };
+    format!("{space}+{}", arg.offset)
+}
+
+fn bytes(floats: usize) -> usize {
+    floats * size_of::<f32>()
+}

@@ -1,0 +1,319 @@
+//! Programs on the CPU.
+//!
+//! A program is a list of launches; a launch is a number of independent tasks and a barrier. The backend chooses the
+//! variant for the batch, sees to memory, and hands each launch to the pool. Activations and scratch grow with the largest
+//! batch seen and are then used again, so that a warm step allocates nothing.
+
+use super::{Feeding, Role, Scores, too_large};
+use crate::device::cpu::{Arena, BLOCK, Ctx, Pool};
+use crate::error::Result;
+use crate::optim::Update;
+use crate::params;
+use crate::plan::{Level, Plan, Program, Space, Stored, Tensor, Variant};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+pub(super) struct Cpu {
+    plan: &'static Plan,
+    pool: Arc<Pool>,
+    level: Level,
+    params: Arena,
+    states: Arena,
+    scratch: Mutex<Scratch>,
+    /// The mean gradient since the last `apply`.
+    mean: Arena,
+}
+
+/// Memory between the start and the end of a program.
+struct Scratch {
+    grads: Arena,
+    batch: Arena,
+    fixed: Arena,
+    worker: Arena,
+    /// First elements of the caller's buffers: inputs, then targets.
+    ports: Ports,
+    /// Where the arguments of all launches of a run lie.
+    args: Args,
+    poison: bool,
+}
+
+/// The caller's buffers of the current run.
+#[derive(Default)]
+struct Ports(Vec<*const u8>);
+
+/// Addresses of arguments, launch by launch.
+#[derive(Default)]
+struct Args(Vec<*mut f32>);
+
+// SAFETY: the pointers are written and read within one call that holds the lock on `Scratch`; between calls they are never
+// followed.
+unsafe impl Send for Ports {}
+// SAFETY: as above.
+unsafe impl Send for Args {}
+
+/// What a run leaves behind, while its scratch memory is still held.
+pub(crate) struct Finished<'a> {
+    scratch: MutexGuard<'a, Scratch>,
+    done: Done,
+}
+
+/// Where a run's results lie.
+struct Done {
+    cx: Ctx,
+    variant: &'static Variant,
+}
+
+impl Cpu {
+    /// All zero: parameters and states are written by the caller.
+    pub fn new(plan: &'static Plan, pool: Arc<Pool>, level: Level) -> Self {
+        Cpu {
+            plan,
+            pool,
+            level,
+            params: Arena::new(plan.param_floats),
+            states: Arena::new(plan.state_floats),
+            scratch: Mutex::new(Scratch {
+                grads: Arena::new(0),
+                batch: Arena::new(0),
+                fixed: Arena::new(0),
+                worker: Arena::new(0),
+                ports: Ports(Vec::with_capacity(plan.inputs.len() + plan.targets.len())),
+                args: Args::default(),
+                poison: false,
+            }),
+            mean: Arena::new(0),
+        }
+    }
+
+    /// Whoever holds it is the only one who runs programs of this model.
+    fn scratch(&self) -> MutexGuard<'_, Scratch> {
+        // A panic while it was held leaves only scratch behind.
+        self.scratch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn program(&self, role: Role) -> Option<&'static Program> {
+        match role {
+            Role::Infer => Some(&self.plan.infer),
+            Role::Evaluate => self.plan.evaluate.as_ref(),
+            Role::Gradients => self.plan.gradients.as_ref(),
+            Role::Step => self.plan.step.as_ref(),
+        }
+    }
+
+    pub fn has(&self, role: Role) -> bool {
+        self.program(role).is_some()
+    }
+
+    /// Activations of one sample.
+    pub fn sample_floats(&self, role: Role) -> usize {
+        self.program(role).and_then(|p| p.variants.last()).map_or(0, |v| v.batch_floats)
+    }
+
+    /// # Safety
+    /// As `Engine::run`.
+    pub unsafe fn run(&self, role: Role, counter: (u64, u64), batch: usize, feed: Feeding<'_>) -> Result<Finished<'_>> {
+        let mut scratch = self.scratch();
+        // SAFETY: the caller's; nothing is written through the pointer to the states.
+        let done = unsafe { self.launch(role, counter, batch, feed, &mut scratch, self.states.as_ptr().cast_mut())? };
+        Ok(Finished { scratch, done })
+    }
+
+    /// # Safety
+    /// As `Engine::train`.
+    pub unsafe fn train(
+        &mut self,
+        counter: (u64, u64),
+        batch: usize,
+        feed: Feeding<'_>,
+        update: &mut dyn Update,
+    ) -> Result<Scores> {
+        // SAFETY: the caller's.
+        let scores = unsafe { self.step(counter, batch, feed)? };
+        let scratch = self.scratch.get_mut().unwrap_or_else(PoisonError::into_inner);
+        update.sweep(&mut self.params, &scratch.grads, &self.pool, self.level);
+        Ok(scores)
+    }
+
+    /// # Safety
+    /// As `Engine::accumulate`.
+    pub unsafe fn accumulate(
+        &mut self,
+        counter: (u64, u64),
+        batch: usize,
+        feed: Feeding<'_>,
+        share: f32,
+    ) -> Result<Scores> {
+        // SAFETY: the caller's.
+        let scores = unsafe { self.step(counter, batch, feed)? };
+        let scratch = self.scratch.get_mut().unwrap_or_else(PoisonError::into_inner);
+        self.mean.reserve(self.plan.trainable_floats);
+        if share == 1.0 {
+            self.mean.copy_from_slice(&scratch.grads);
+        } else {
+            for (mean, grad) in self.mean.iter_mut().zip(&*scratch.grads) {
+                *mean += (grad - *mean) * share;
+            }
+        }
+        Ok(scores)
+    }
+
+    pub fn apply(&mut self, update: &mut dyn Update) {
+        update.sweep(&mut self.params, &self.mean, &self.pool, self.level);
+    }
+
+    /// Runs `step`: gradients and states are new afterwards.
+    ///
+    /// # Safety
+    /// As `Engine::train`.
+    unsafe fn step(&mut self, counter: (u64, u64), batch: usize, feed: Feeding<'_>) -> Result<Scores> {
+        let states = self.states.as_mut_ptr();
+        let mut scratch = self.scratch();
+        // SAFETY: the caller's; the pointer is the only way to the states while `self` is borrowed.
+        unsafe { self.launch(Role::Step, counter, batch, feed, &mut scratch, states).map(|done| done.scores()) }
+    }
+
+    pub fn tensor(&self, tensor: &Tensor, state: bool) -> &[f32] {
+        let arena = if state { &self.states } else { &self.params };
+        &arena[tensor.offset..tensor.offset + tensor.layout.size]
+    }
+
+    pub fn tensor_mut(&mut self, tensor: &Tensor, state: bool) -> &mut [f32] {
+        let arena = if state { &mut self.states } else { &mut self.params };
+        &mut arena[tensor.offset..tensor.offset + tensor.layout.size]
+    }
+
+    pub fn snapshot(&self, params: &mut Vec<f32>, states: &mut Vec<f32>) {
+        for (copy, arena) in [(params, &self.params), (states, &self.states)] {
+            copy.clear();
+            copy.extend_from_slice(arena);
+        }
+    }
+
+    pub fn restore(&mut self, params: &[f32], states: &[f32]) {
+        self.params.copy_from_slice(params);
+        self.states.copy_from_slice(states);
+    }
+
+    pub fn poison(&mut self, on: bool) {
+        self.scratch.get_mut().unwrap_or_else(PoisonError::into_inner).poison = on;
+    }
+
+    /// # Safety
+    /// As `Engine::run`; a program that changes states needs a pointer to them that may write.
+    unsafe fn launch(
+        &self,
+        role: Role,
+        (seed, step): (u64, u64),
+        batch: usize,
+        feed: Feeding<'_>,
+        scratch: &mut Scratch,
+        states: *mut f32,
+    ) -> Result<Done> {
+        let plan = self.plan;
+        scratch.ports.0.clear();
+        feed(&mut |port| scratch.ports.0.push(port));
+        let found = scratch.ports.0.len();
+        let all = plan.inputs.len() + plan.targets.len();
+        debug_assert!(found == plan.inputs.len() || found == all, "{}: {found} ports of {all}", plan.name);
+        let variants = self.program(role).map_or(&[][..], |program| program.variants);
+        let Some(variant) = variants.iter().find(|v| batch <= v.max_batch) else { return Err(too_large(plan, batch)) };
+        let padded = Ctx::pad(batch);
+        let worker_stride = variant.worker_floats.next_multiple_of(BLOCK);
+        // A program that only infers needs no memory for gradients.
+        let differentiates = variant.launches.iter().flat_map(|l| l.args).any(|arg| arg.space == Space::Grads);
+        if differentiates {
+            scratch.grads.reserve(plan.trainable_floats);
+        }
+        scratch.batch.reserve(variant.batch_floats * padded);
+        scratch.fixed.reserve(variant.fixed_floats);
+        scratch.worker.reserve(worker_stride * self.pool.threads());
+        if scratch.poison {
+            for arena in [&mut scratch.batch, &mut scratch.fixed, &mut scratch.worker] {
+                arena.fill_nan();
+            }
+        }
+        let cx = Ctx {
+            params: self.params.as_ptr().cast_mut(),
+            grads: scratch.grads.as_mut_ptr(),
+            states,
+            batch_arena: scratch.batch.as_mut_ptr(),
+            fixed: scratch.fixed.as_mut_ptr(),
+            worker: scratch.worker.as_mut_ptr(),
+            worker_stride,
+            ports: scratch.ports.0.as_ptr(),
+            args: std::ptr::null(),
+            batch,
+            padded,
+            seed,
+            step,
+        };
+        scratch.args.0.clear();
+        for arg in variant.launches.iter().flat_map(|launch| launch.args) {
+            // SAFETY: offsets lie within the arenas, which were sized from the same plan.
+            scratch.args.0.push(unsafe { address(&cx, arg.space, arg.offset) });
+        }
+        let mut args = scratch.args.0.as_ptr();
+        for launch in variant.launches {
+            let cx = Ctx { args, ..cx };
+            // SAFETY: the table has the arguments of all launches, one after the other.
+            args = unsafe { args.add(launch.args.len()) };
+            let entry = launch.entry[self.level as usize];
+            // SAFETY: the plan is the network's own, so offsets stay within the arenas that were sized from it; the level
+            // was detected; tasks of one launch write disjoint places; the caller vouches for the ports.
+            self.pool.run((launch.tasks)(batch), &|worker, task| unsafe { entry(&cx, worker, task) });
+        }
+        Ok(Done { cx, variant })
+    }
+}
+
+impl Finished<'_> {
+    pub fn scores(&self) -> Scores {
+        self.done.scores()
+    }
+
+    /// The gradient arena.
+    pub fn grads(&self) -> &[f32] {
+        &self.scratch.grads
+    }
+
+    /// Appends output `index` of all samples, in canonical order.
+    pub fn output(&self, index: usize, out: &mut Vec<f32>) {
+        let Done { cx, variant } = &self.done;
+        let stored = &variant.outputs[index];
+        for sample in 0..cx.batch {
+            // SAFETY: the plan keeps outputs alive until the program's end, within their arena, which is still held.
+            unsafe {
+                let first = address(cx, stored.space, stored.offset).add(sample * stored.sample);
+                params::unpack_raw(&stored.layout, first, out);
+            }
+        }
+    }
+}
+
+impl Done {
+    /// While the scratch memory of the run is held.
+    fn scores(&self) -> Scores {
+        // SAFETY: as in `Finished::output`.
+        let scalar = |stored: &Stored| unsafe { *address(&self.cx, stored.space, stored.offset) };
+        Scores {
+            loss: self.variant.loss.as_ref().map(scalar),
+            correct: self.variant.correct.as_ref().map(|stored| scalar(stored) as usize),
+        }
+    }
+}
+
+/// # Safety
+/// The offset lies within its arena, or is the number of a port of this run.
+unsafe fn address(cx: &Ctx, space: Space, offset: usize) -> *mut f32 {
+    // SAFETY: the caller's.
+    unsafe {
+        match space {
+            Space::Batch => cx.batch(offset),
+            Space::Fixed => cx.fixed(offset),
+            Space::Port => cx.port(offset).cast_mut(),
+            Space::Params => cx.params(offset),
+            Space::Grads => cx.grads(offset),
+            Space::State => cx.states(offset),
+            Space::Optimizer(_) => std::ptr::null_mut(),
+        }
+    }
+}
