@@ -161,4 +161,4 @@ KILN_DEV u32 kiln_multiply_high(u32 a, u32 b) { return __umulhi(a, b); }
 KILN_DEV u32 kiln_bits(float x) { return __float_as_uint(x); }
 KILN_DEV float kiln_float(u32 bits) { return __uint_as_float(bits); }
 KILN_DEV float kiln_infinity() { return kiln_float(0x7f800000u); }
-KILN_DEV float kiln_nan() { return kiln_float(0x7fc00000u); }
+KILN_DEV float kiln_nan() { return kiln_float(0x7fffffffu); }
