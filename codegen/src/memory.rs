@@ -7,6 +7,7 @@
 use crate::graph::Value;
 use crate::schedule::form::Form;
 use crate::schedule::launches::phases;
+use crate::schedule::moments;
 use crate::schedule::{Kernel, Launches, Order, ProgramKind, Schedule, Storage};
 use std::fmt::Write;
 
@@ -91,29 +92,35 @@ fn tenants(s: &Schedule, launches: &Launches, chunks: usize) -> Vec<Place> {
             let size = if storage == Storage::Fixed { size.div_ceil(16) * 16 } else { size };
             out.push(Place { tenant: Tenant::Value(value), storage, offset: 0, size, alive });
         }
-        if let Some(size) = partial_floats(s, kernel, chunks) {
-            out.push(Place {
-                tenant: Tenant::Partials(k),
-                storage: Storage::Fixed,
-                offset: 0,
-                size,
-                alive: launches.levels[k],
-            });
+        if let Some((storage, size)) = partials(s, kernel, chunks) {
+            // Tiles leave theirs when the values are made.
+            let first = moments::producer(s, kernel).map_or(launches.levels[k].0, |p| launches.levels[p].0);
+            let alive = (first, launches.levels[k].1);
+            out.push(Place { tenant: Tenant::Partials(k), storage, offset: 0, size, alive });
         }
     }
     out
 }
 
-/// Floats of partial results that a kernel leaves for its second launch.
-pub fn partial_floats(s: &Schedule, kernel: &Kernel, chunks: usize) -> Option<usize> {
+/// Arena and floats of partial results that a kernel leaves for its second launch, or finds where values were made.
+pub fn partials(s: &Schedule, kernel: &Kernel, chunks: usize) -> Option<(Storage, usize)> {
+    if let Form::Moments { iter, tiled: true, .. } = &kernel.form {
+        let rows = moments::tile_rows(s, kernel);
+        return Some((Storage::Batch, iter.pixels.div_ceil(rows) * 2 * iter.channels));
+    }
     if s.order == Order::ChannelsLast && phases(kernel) == 1 {
         return None;
     }
+    partial_floats(s, kernel, chunks).map(|floats| (Storage::Fixed, floats))
+}
+
+fn partial_floats(s: &Schedule, kernel: &Kernel, chunks: usize) -> Option<usize> {
     match &kernel.form {
         Form::Column { iter, reduced } if reduced.batch => {
             let result = crate::schedule::fuse::column_result(*iter, *reduced);
             Some(chunks * kernel.reduces(s).len() * result.vectors() * 16)
         }
+        Form::Moments { iter, .. } => Some(chunks * 2 * iter.channels),
         Form::ConvWeight { chunks: own, .. } if *own > 1 => Some(own * s.layout(kernel.nodes[0]).size),
         _ => None,
     }

@@ -6,7 +6,7 @@
 
 use super::form::Form;
 use super::launches::work;
-use super::{Kernel, Schedule, Target};
+use super::{Kernel, Schedule, Target, moments};
 use crate::graph::Value;
 use crate::graph::op::ConvRole;
 
@@ -76,7 +76,7 @@ fn fits(s: &Schedule, kernel: &Kernel) -> bool {
     };
     // A gradient or a state is no sample's.
     let own = kernel.stores.iter().all(|v| s.graph().shape(*v).batch && s.storage(*v).is_none());
-    right && own && work(kernel) <= STAGE_WORK
+    right && own && moments::served(s, kernel).is_none() && work(kernel) <= STAGE_WORK
 }
 
 fn stored_floats(s: &Schedule, kernel: &Kernel) -> usize {

@@ -60,6 +60,7 @@ fn describe(form: &Form) -> String {
     };
     let detail = match form {
         Form::Map(iter) | Form::Row { iter, .. } => walk(iter),
+        Form::Moments { iter, tiled, .. } => format!("{}{}", walk(iter), if *tiled { ", from tiles" } else { "" }),
         Form::Column { iter, reduced } => {
             let gone = [("batch", reduced.batch), ("channels", reduced.channels), ("pixels", reduced.pixels)];
             let gone: Vec<&str> = gone.iter().filter(|g| g.1).map(|g| g.0).collect();

@@ -144,6 +144,13 @@ pub enum Form {
     },
     /// Any primitive over any layout, one element at a time.
     Scalar,
+    /// Sum and squared distances from the mean of `x`, over batch and pixels; `tiled`: merged from what the tiles of the
+    /// convolution that makes `x` leave.
+    Moments {
+        iter: Iter,
+        x: Value,
+        tiled: bool,
+    },
     /// A chain within a sample.
     Block(Vec<super::Stage>),
 }
@@ -162,6 +169,7 @@ impl Form {
             | Form::ConvWeight { .. }
             | Form::DenseTransposed(_)
             | Form::ConvFlipped { .. }
+            | Form::Moments { .. }
             | Form::Block(_)
             | Form::Scalar => None,
         }
@@ -189,6 +197,7 @@ impl Form {
             Form::Window { op: WindowOp::Route, .. } => "window.route",
             Form::Window { op: WindowOp::Pick, .. } => "window.pick",
             Form::Scalar => "scalar",
+            Form::Moments { .. } => "moments",
             Form::Block(_) => "block",
         }
     }

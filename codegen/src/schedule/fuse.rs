@@ -347,6 +347,7 @@ impl Fuser<'_> {
             | Form::DenseTransposed(_)
             | Form::ConvFlipped { .. }
             | Form::Scalar
+            | Form::Moments { .. }
             | Form::Block(_) => false,
         }
     }

@@ -6,7 +6,7 @@
 //! last reader. On the CPU a kernel is a launch and a level of its own.
 
 use super::form::Form;
-use super::{Kernel, Schedule, Storage, Target};
+use super::{Kernel, Schedule, Storage, Target, moments};
 use crate::graph::Value;
 use crate::graph::op::ConvRole;
 
@@ -109,8 +109,11 @@ fn units(s: &Schedule, updated: &[usize]) -> Vec<Unit> {
         for phase in 0..phases {
             let mut reads: Vec<Place> = k.reads.iter().map(|v| place(*v)).collect();
             let mut writes: Vec<Place> = Vec::new();
-            if phase > 0 {
+            if phase > 0 || moments::producer(s, k).is_some() {
                 reads.push(Place::Partials(kernel));
+            }
+            if let Some((served, _)) = moments::served(s, k) {
+                writes.push(Place::Partials(served));
             }
             if phase + 1 < phases {
                 writes.push(Place::Partials(kernel));
@@ -135,6 +138,7 @@ pub fn phases(kernel: &Kernel) -> usize {
     match &kernel.form {
         Form::Column { iter, reduced } if reduced.batch && chunked(iter, reduced) => 2,
         Form::ConvWeight { chunks, .. } if *chunks > 1 => 2,
+        Form::Moments { iter, tiled: false, .. } if iter.pixels >= 64 => 2,
         _ => 1,
     }
 }
@@ -157,7 +161,7 @@ pub fn work(kernel: &Kernel) -> usize {
                 _ => 2 * g.outputs * g.output[0] * g.output[1] * taps * g.channels,
             }
         }
-        Form::Map(i) | Form::Row { iter: i, .. } | Form::Column { iter: i, .. } => {
+        Form::Map(i) | Form::Row { iter: i, .. } | Form::Column { iter: i, .. } | Form::Moments { iter: i, .. } => {
             i.channels * i.pixels * kernel.nodes.len()
         }
         // As long as its convolutions, and started once.

@@ -9,6 +9,7 @@ pub mod form;
 pub mod fuse;
 pub mod launches;
 pub mod layout;
+pub mod moments;
 pub mod params;
 pub mod place;
 pub mod prepare;
@@ -82,6 +83,7 @@ pub fn schedule(module: &Module, params: &ParamPlan, program: &Program, target: 
     let mut schedule = place::place(prepared, module, params);
     debug_assert_eq!(verify_graph(schedule.graph()), Ok(()));
     fuse::fuse(&mut schedule, target);
+    moments::moments(&mut schedule, target);
     blocks::blocks(&mut schedule, target);
     fuse::assign_storage(&mut schedule);
     debug_assert_eq!(verify::verify(&schedule), Ok(()));

@@ -21,6 +21,8 @@ pub struct Target {
     pub row_width: usize,
     /// Whether chains of small convolutions are run sample by sample, from shared memory.
     pub sample_blocks: bool,
+    /// Whether mean and variance are one pass, from a convolution's tiles where there is one.
+    pub moments: bool,
     /// How contractions multiply.
     pub precision: Precision,
     /// Guards on the batch, ascending; the last has none. One variant of each program is emitted per guard.
@@ -38,6 +40,7 @@ impl Target {
             gathers: false,
             row_width: 0,
             sample_blocks: false,
+            moments: false,
             precision: Precision::F32,
             guards: vec![usize::MAX],
         }
@@ -53,6 +56,7 @@ impl Target {
             gathers: true,
             row_width: 64,
             sample_blocks: true,
+            moments: true,
             precision,
             guards: vec![usize::MAX],
         }

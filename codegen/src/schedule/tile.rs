@@ -96,6 +96,7 @@ pub fn of(form: &Form, whole_rows: bool) -> Option<Tile> {
         | Form::ConvFlipped { .. }
         | Form::Window { .. }
         | Form::Scalar
+        | Form::Moments { .. }
         | Form::Block(_) => None,
     }
 }

@@ -1,51 +1,55 @@
-// 34 launches
-// 0: k0 after [], 62208 bytes shared: conv_forward_d5b25c7f30d74632
-// 1: k1 after [0], 1024 bytes shared: column_0bd58cd5f8887330
-// 2: k1 after [1], 1024 bytes shared: column_end_00273edc577e9d98
-// 3: k2 after [2], 1024 bytes shared: column_1e66810087c3c55a
-// 4: k2 after [3], 1024 bytes shared: column_end_28e335f6dad043fd
-// 5: k3 after [4], 4096 bytes shared: block_5b12869b4efb131f
-// 6: k4 after [5], 1024 bytes shared: column_0bd58cd5f8887330
-// 7: k4 after [6], 1024 bytes shared: column_end_00273edc577e9d98
-// 8: k5 after [7], 1024 bytes shared: column_1e66810087c3c55a
-// 9: k5 after [8], 1024 bytes shared: column_end_28e335f6dad043fd
-// 10: k6 after [9], 4096 bytes shared: block_33a15cd040edcaa6
-// 11: k7, k13 after [10], 1024 bytes shared: column_dccf4196923e09de
-// 12: k8, k14 after [11], 1024 bytes shared: column_ce1ac6946fa8b1d8
-// 13: k9 after [12], 2048 bytes shared: block_b4a1a89f52c40737
-// 14: k10 after [13], 1024 bytes shared: column_426bc465d2841d78
-// 15: k11 after [14], 1024 bytes shared: column_3875815b9f2185ff
-// 16: k12 after [15], 0 bytes shared: map_22cda657a5a1ecf6
-// 17: k15 after [16], 0 bytes shared: map_aeecbf7b13f82260
-// 18: k16 after [17], 1024 bytes shared: column_e3ccd0cc3a4f256f
-// 19: k17 after [18], 17408 bytes shared: dense_forward_8e818fc76f52f433
-// 20: k18, k19, k20 after [19], 29184 bytes shared: column_dense_input_aa54fafe17efedbc
-// 21: k21, k22 after [20], 36864 bytes shared: dense_weight_map_14646cbba8ba6132
-// 22: k23 after [21], 3072 bytes shared: column_aed1bbfa646d861b
-// 23: k24, k26, k37 after [22], 2048 bytes shared: block_map_86f76b54a8f78946
-// 24: k25, k27, k28 after [23], 43008 bytes shared: conv_weight_column_f0c95388b41971db
-// 25: k25, k27, k29 after [24], 2048 bytes shared: conv_weight_end_block_ebc7ac20fe1f6184
-// 26: k30, k31 after [25], 43008 bytes shared: conv_weight_column_108e0878053f9f1d
-// 27: k30, k31 after [26], 2048 bytes shared: conv_weight_end_column_end_3f35a6e85932aa3b
-// 28: k32 after [27], 4096 bytes shared: block_268f9eb75bf2b960
-// 29: k33, k34 after [28], 36864 bytes shared: conv_weight_column_01b3ecddd7dfff01
-// 30: k33, k34 after [29], 2048 bytes shared: conv_weight_end_column_end_17e6eea42d6ab380
-// 31: k35 after [30], 0 bytes shared: map_0f8ecb5033319bda
-// 32: k36 after [31], 36864 bytes shared: conv_weight_1d2b1df1adbb012c
-// 33: k36 after [32], 0 bytes shared: conv_weight_end_b00c063f49f8304f
+// 29 launches
+// 0: k0 after [], 62208 bytes shared: conv_forward_59d2e942c2e07e69
+// 1: k1 after [0], 3072 bytes shared: moments_c3a1758712b30c78
+// 2: k2 after [1], 0 bytes shared: map_c80e1d490e22b565
+// 3: k3 after [2], 62208 bytes shared: conv_forward_e9cd7d4e4d0053cc
+// 4: k4 after [3], 3072 bytes shared: moments_c3a1758712b30c78
+// 5: k5 after [4], 0 bytes shared: map_792c73dfc0a1a9c0
+// 6: k6, k12 after [5], 69120 bytes shared: conv_forward_d594a918f9a6de5e
+// 7: k7, k13 after [6], 3072 bytes shared: moments_317503ddfa14e46c
+// 8: k8 after [7], 0 bytes shared: map_f8985568cf18c4ce
+// 9: k9 after [8], 69120 bytes shared: conv_forward_ce000004eeb77ce4
+// 10: k10 after [9], 3072 bytes shared: moments_99c916a5bde2d1ea
+// 11: k11 after [10], 0 bytes shared: map_22cda657a5a1ecf6
+// 12: k14 after [11], 0 bytes shared: map_aeecbf7b13f82260
+// 13: k15 after [12], 1024 bytes shared: column_e3ccd0cc3a4f256f
+// 14: k16 after [13], 17408 bytes shared: dense_forward_8e818fc76f52f433
+// 15: k17, k18, k19 after [14], 29184 bytes shared: column_dense_input_aa54fafe17efedbc
+// 16: k20, k21 after [15], 36864 bytes shared: dense_weight_map_14646cbba8ba6132
+// 17: k22 after [16], 3072 bytes shared: column_aed1bbfa646d861b
+// 18: k23, k25, k36 after [17], 2048 bytes shared: block_map_86f76b54a8f78946
+// 19: k24, k26, k27 after [18], 43008 bytes shared: conv_weight_column_f0c95388b41971db
+// 20: k24, k26, k28 after [19], 2048 bytes shared: conv_weight_end_block_ebc7ac20fe1f6184
+// 21: k29, k30 after [20], 43008 bytes shared: conv_weight_column_108e0878053f9f1d
+// 22: k29, k30 after [21], 2048 bytes shared: conv_weight_end_column_end_3f35a6e85932aa3b
+// 23: k31 after [22], 4096 bytes shared: block_268f9eb75bf2b960
+// 24: k32, k33 after [23], 36864 bytes shared: conv_weight_column_01b3ecddd7dfff01
+// 25: k32, k33 after [24], 2048 bytes shared: conv_weight_end_column_end_17e6eea42d6ab380
+// 26: k34 after [25], 0 bytes shared: map_0f8ecb5033319bda
+// 27: k35 after [26], 36864 bytes shared: conv_weight_1d2b1df1adbb012c
+// 28: k35 after [27], 0 bytes shared: conv_weight_end_b00c063f49f8304f
 
 // keep.conv1: conv.forward
-namespace conv_forward_d5b25c7f30d74632 {
-  using Launch = KilnLaunch<3, 1>;
+namespace conv_forward_59d2e942c2e07e69 {
+  using Launch = KilnLaunch<4, 1>;
   struct G { enum : u32 { C = 16, O = 16, H = 8, W = 8, OH = 8, OW = 8, KH = 3, KW = 3, SH = 1, SW = 1, PH = 1, PW = 1, DH = 1, DW = 1 }; };
   struct Sink {
-    static constexpr bool WHOLE_TILE = false;
+    static constexpr bool WHOLE_TILE = true;
     const Launch& launch;
-    KILN_DEV void element(u32, u32 row, u32 col, float sum) {
+    KILN_DEV float element(u32, u32 row, u32 col, float sum) {
       const u32 n = row / 64u;
       const u32 e = row % 64u * 16u + col;
       const float e0 = sum;
       launch.arg[2][n * 1024u + e] = e0;
+      return e0;
+    }
+    KILN_DEV void tile(u32 row0, u32 rows, u32 col0, u32 cols, const float* values, u32 pitch) {
+      kiln_tile_moments<16>(values, pitch, rows, cols, [&](u32 at, const KilnMoments& found) {
+        const u32 col = col0 + at;
+        float* const part = launch.arg[3] + (row0 / 128u) * 32u + col;
+        part[0] = found.mean;
+        part[16] = found.squares;
+      });
     }
   };
   KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
@@ -55,335 +59,195 @@ namespace conv_forward_d5b25c7f30d74632 {
     kiln_gemm<KilnTile<128, 16, 32, 8, 1, 1, 3>, KilnF32>(a, b, sink, launch.batch * 64u, 16u, 144u, 1u, cta, ctas, shared);
   }
 }
-KILN_KERNEL(conv_forward_d5b25c7f30d74632, 3, 1)
+KILN_KERNEL(conv_forward_59d2e942c2e07e69, 4, 1)
 
-// keep.bn1: reduce.sum, map, map, assign
-// keep.bn2: reduce.sum, map, map, assign
-namespace column_0bd58cd5f8887330 {
-  using Launch = KilnLaunch<2, 1>;
+// keep.bn1: reduce.sum, map, map, assign, map, reduce.sum, map, map, assign
+// keep.bn2: reduce.sum, map, map, assign, map, reduce.sum, map, map, assign
+namespace moments_c3a1758712b30c78 {
+  using Launch = KilnLaunch<7, 1>;
   struct Body {
     const Launch& launch;
-    KILN_DEV static constexpr bool maximum(int i) { return i == 0 ? false : false; }
-    KILN_DEV void load(u32 row, u32 col, float (&v)[1]) const {
-      const u32 e = row % 64u * 16u + col;
-      const u32 n = row / 64u;
-      const float e0 = launch.arg[0][n * 1024u + e];
-      v[0] = e0;
+    KILN_DEV KilnMoments load(u32 row, u32 col) const {
+      const float* const part = launch.arg[0] + row * 32u + col;
+      return KilnMoments{kiln_part(row, 128u, launch.batch * 64u), part[0], part[16]};
     }
-    KILN_DEV void store(u32 chunk, u32 col, const float (&v)[1]) const {
-      launch.arg[1][(chunk * 1u + 0u) * 16u + col] = v[0];
-    }
-  };
-  KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
-    Body body{launch};
-    kiln_columns<16, 1>(body, launch.batch * 64u, 16u, 128u, cta, ctas, shared);
-  }
-}
-KILN_KERNEL(column_0bd58cd5f8887330, 2, 1)
-
-// keep.bn1: reduce.sum, map, map, assign
-// keep.bn2: reduce.sum, map, map, assign
-namespace column_end_00273edc577e9d98 {
-  using Launch = KilnLaunch<4, 1>;
-  struct Body {
-    const Launch& launch;
-    KILN_DEV static constexpr bool maximum(int i) { return i == 0 ? false : false; }
-    KILN_DEV void load(u32 row, u32 col, float (&v)[1]) const {
-      v[0] = launch.arg[0][(row * 1u + 0u) * 16u + col];
-    }
-    KILN_DEV void store(u32 chunk, u32 col, const float (&v)[1]) const {
+    KILN_DEV void store(u32 chunk, u32 col, const KilnMoments& found) const {
       const u32 e = col;
-      const float e0 = v[0];
-      const float e1 = static_cast<float>(launch.batch);
-      const float e2 = e1 * 64.0f;
-      const float e3 = e0 / e2;
-      const float e4 = launch.arg[1][e];
-      const float e5 = e4 * 0.9f;
-      const float e6 = e3 * 0.1f;
-      const float e7 = e5 + e6;
-      launch.arg[2][e] = e3;
-      launch.arg[3][e] = e7;
+      const float e0 = found.mean * found.count;
+      const float e1 = found.squares;
+      const float e2 = static_cast<float>(launch.batch);
+      const float e3 = e2 * 64.0f;
+      const float e4 = e0 / e3;
+      const float e5 = launch.arg[1][e];
+      const float e6 = e5 * 0.9f;
+      const float e7 = e4 * 0.1f;
+      const float e8 = e6 + e7;
+      const float e9 = e1 / e3;
+      const float e10 = launch.arg[2][e];
+      const float e11 = 0.9f * e10;
+      const float e12 = e3 - 1.0f;
+      const float e13 = e12 > 1.0f || e12 != e12 ? e12 : 1.0f;
+      const float e14 = e3 / e13;
+      const float e15 = e9 * e14;
+      const float e16 = 0.1f * e15;
+      const float e17 = e11 + e16;
+      launch.arg[3][e] = e4;
+      launch.arg[4][e] = e8;
+      launch.arg[5][e] = e9;
+      launch.arg[6][e] = e17;
     }
   };
   KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
-    Body body{launch};
-    kiln_columns<16, 1>(body, 128u, 16u, 1u, cta, ctas, shared);
+    const Body body{launch};
+    kiln_moments<16>(body, (launch.batch * 64u + 127u) / 128u, 16u, 1u, cta, ctas, shared);
   }
 }
-KILN_KERNEL(column_end_00273edc577e9d98, 4, 1)
+KILN_KERNEL(moments_c3a1758712b30c78, 7, 1)
 
-// keep.bn1: map, reduce.sum, map, map, assign
-// keep.bn2: map, reduce.sum, map, map, assign
-namespace column_1e66810087c3c55a {
-  using Launch = KilnLaunch<3, 1>;
-  struct Body {
-    const Launch& launch;
-    KILN_DEV static constexpr bool maximum(int i) { return i == 0 ? false : false; }
-    KILN_DEV void load(u32 row, u32 col, float (&v)[1]) const {
-      const u32 e = row % 64u * 16u + col;
-      const u32 n = row / 64u;
+// keep.bn1, keep.2: map, map
+namespace map_c80e1d490e22b565 {
+  using Launch = KilnLaunch<6, 1>;
+  KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+    for (u32 i = cta * KILN_THREADS + kiln_thread(); i < launch.batch * 1024u; i += ctas * KILN_THREADS) {
+      const u32 e = i % 1024u;
+      const u32 n = i / 1024u;
       const u32 c = e % 16u;
       const float e0 = launch.arg[0][n * 1024u + e];
       const float e1 = launch.arg[1][c];
-      const float e2 = e0 - e1;
-      const float e3 = e2 * e2;
-      v[0] = e3;
+      const float e2 = launch.arg[2][c];
+      const float e3 = kiln_read_only(launch.arg[3] + (c));
+      const float e4 = kiln_read_only(launch.arg[4] + (c));
+      const float e5 = e2 + 1e-5f;
+      const float e6 = sqrtf(e5);
+      const float e7 = e3 / e6;
+      const float e8 = e0 - e1;
+      const float e9 = e7 * e8;
+      const float e10 = e4 + e9;
+      const float e11 = e10 > 0.0f || e10 != e10 ? e10 : 0.0f;
+      launch.arg[5][n * 1024u + e] = e11;
     }
-    KILN_DEV void store(u32 chunk, u32 col, const float (&v)[1]) const {
-      launch.arg[2][(chunk * 1u + 0u) * 16u + col] = v[0];
-    }
-  };
-  KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
-    Body body{launch};
-    kiln_columns<16, 1>(body, launch.batch * 64u, 16u, 128u, cta, ctas, shared);
   }
 }
-KILN_KERNEL(column_1e66810087c3c55a, 3, 1)
+KILN_KERNEL(map_c80e1d490e22b565, 6, 1)
 
-// keep.bn1: map, reduce.sum, map, map, assign
-// keep.bn2: map, reduce.sum, map, map, assign
-namespace column_end_28e335f6dad043fd {
+// keep.conv2: conv.forward
+namespace conv_forward_e9cd7d4e4d0053cc {
   using Launch = KilnLaunch<4, 1>;
-  struct Body {
+  struct G { enum : u32 { C = 16, O = 16, H = 8, W = 8, OH = 8, OW = 8, KH = 3, KW = 3, SH = 1, SW = 1, PH = 1, PW = 1, DH = 1, DW = 1 }; };
+  struct Sink {
+    static constexpr bool WHOLE_TILE = true;
     const Launch& launch;
-    KILN_DEV static constexpr bool maximum(int i) { return i == 0 ? false : false; }
-    KILN_DEV void load(u32 row, u32 col, float (&v)[1]) const {
-      v[0] = launch.arg[0][(row * 1u + 0u) * 16u + col];
+    KILN_DEV float element(u32, u32 row, u32 col, float sum) {
+      const u32 n = row / 64u;
+      const u32 e = row % 64u * 16u + col;
+      const float e0 = sum;
+      launch.arg[2][n * 1024u + e] = e0;
+      return e0;
     }
-    KILN_DEV void store(u32 chunk, u32 col, const float (&v)[1]) const {
-      const u32 e = col;
-      const float e0 = v[0];
-      const float e1 = static_cast<float>(launch.batch);
-      const float e2 = e1 * 64.0f;
-      const float e3 = e0 / e2;
-      const float e4 = launch.arg[1][e];
-      const float e5 = e4 * 0.9f;
-      const float e6 = e2 - 1.0f;
-      const float e7 = e6 > 1.0f || e6 != e6 ? e6 : 1.0f;
-      const float e8 = e2 / e7;
-      const float e9 = e3 * e8;
-      const float e10 = e9 * 0.1f;
-      const float e11 = e5 + e10;
-      launch.arg[2][e] = e3;
-      launch.arg[3][e] = e11;
+    KILN_DEV void tile(u32 row0, u32 rows, u32 col0, u32 cols, const float* values, u32 pitch) {
+      kiln_tile_moments<16>(values, pitch, rows, cols, [&](u32 at, const KilnMoments& found) {
+        const u32 col = col0 + at;
+        float* const part = launch.arg[3] + (row0 / 128u) * 32u + col;
+        part[0] = found.mean;
+        part[16] = found.squares;
+      });
     }
   };
   KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
-    Body body{launch};
-    kiln_columns<16, 1>(body, 128u, 16u, 1u, cta, ctas, shared);
+    const KilnPatches<G, 1024, 1, 128, 16, 4> a{launch.arg[0]};
+    const KilnMatrix<144, 1, 4> b{launch.arg[1]};
+    Sink sink{launch};
+    kiln_gemm<KilnTile<128, 16, 32, 8, 1, 1, 3>, KilnF32>(a, b, sink, launch.batch * 64u, 16u, 144u, 1u, cta, ctas, shared);
   }
 }
-KILN_KERNEL(column_end_28e335f6dad043fd, 4, 1)
+KILN_KERNEL(conv_forward_e9cd7d4e4d0053cc, 4, 1)
 
-// keep.bn1, keep.2, keep.conv2: map, map, conv.forward
-namespace block_5b12869b4efb131f {
-  using Launch = KilnLaunch<8, 1>;
+// keep.bn2, keep.Residual, 1 Relu: map, map, map
+namespace map_792c73dfc0a1a9c0 {
+  using Launch = KilnLaunch<7, 1>;
   KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
-    float* const s0 = shared.take<float>(1024u);
-    for (u32 n = cta; n < launch.batch; n += ctas) {
-      // keep.bn1, keep.2: map
-      for (u32 e = kiln_thread(); e < 1024u; e += KILN_THREADS) {
-        const u32 c = e % 16u;
-        const float e0 = launch.arg[0][n * 1024u + e];
-        const float e1 = launch.arg[1][c];
-        const float e2 = launch.arg[2][c];
-        const float e3 = kiln_read_only(launch.arg[3] + (c));
-        const float e4 = kiln_read_only(launch.arg[4] + (c));
-        const float e5 = e2 + 1e-5f;
-        const float e6 = sqrtf(e5);
-        const float e7 = e3 / e6;
-        const float e8 = e0 - e1;
-        const float e9 = e7 * e8;
-        const float e10 = e4 + e9;
-        const float e11 = e10 > 0.0f || e10 != e10 ? e10 : 0.0f;
-        s0[e] = e11;
-        launch.arg[5][n * 1024u + e] = e11;
-      }
-      kiln_barrier();
-      // keep.conv2: conv.forward
-      for (u32 t = kiln_thread(); t < 256u; t += KILN_THREADS) {
-        const u32 p = t % 64u;
-        const u32 first = t / 64u * 4u;
-        float acc[4] = {};
-        for (u32 ky = 0u; ky < 3u; ++ky) {
-          for (u32 kx = 0u; kx < 3u; ++kx) {
-            if (((p / 8u) + ky - 1u) < 8u && ((p % 8u) + kx - 1u) < 8u) {
-              for (u32 i = 0u; i < 16u; ++i) {
-                const float e0 = s0[i + ((p / 8u) + ky - 1u) * 128u + ((p % 8u) + kx - 1u) * 16u];
-                const float x = e0;
-                #pragma unroll
-                for (u32 j = 0u; j < 4u; ++j) {
-                  const float e0 = kiln_read_only(launch.arg[6] + ((first + j) * 144u + i + ky * 48u + kx * 16u));
-                  acc[j] = fmaf(x, e0, acc[j]);
-                }
-              }
-            }
-          }
-        }
-        #pragma unroll
-        for (u32 j = 0u; j < 4u; ++j) {
-          const u32 c = first + j;
-          const u32 e = p * 16u + c;
-          const float e0 = acc[j];
-          launch.arg[7][n * 1024u + e] = e0;
-        }
-      }
-      kiln_barrier();
+    for (u32 i = cta * KILN_THREADS + kiln_thread(); i < launch.batch * 1024u; i += ctas * KILN_THREADS) {
+      const u32 e = i % 1024u;
+      const u32 n = i / 1024u;
+      const u32 c = e % 16u;
+      const u32 p = e / 16u;
+      const float e0 = launch.arg[0][n * 1024u + e];
+      const float e1 = launch.arg[1][c];
+      const float e2 = launch.arg[2][c];
+      const float e3 = kiln_read_only(launch.arg[3] + (c));
+      const float e4 = kiln_read_only(launch.arg[4] + (c));
+      const float e5 = e2 + 1e-5f;
+      const float e6 = sqrtf(e5);
+      const float e7 = e3 / e6;
+      const float e8 = e0 - e1;
+      const float e9 = e7 * e8;
+      const float e10 = e4 + e9;
+      const float e11 = kiln_read_only(launch.arg[5] + (n * 1024u + c * 64u + (p / 8u) * 8u + (p % 8u)));
+      const float e12 = e10 + e11;
+      const float e13 = e12 > 0.0f || e12 != e12 ? e12 : 0.0f;
+      launch.arg[6][n * 1024u + e] = e13;
     }
   }
 }
-KILN_KERNEL(block_5b12869b4efb131f, 8, 1)
+KILN_KERNEL(map_792c73dfc0a1a9c0, 7, 1)
 
-// keep.bn2, keep.Residual, 1 Relu, halve.conv1, halve.downsample.0: map, map, map, conv.forward, conv.forward
-namespace block_33a15cd040edcaa6 {
-  using Launch = KilnLaunch<11, 1>;
-  KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
-    float* const s0 = shared.take<float>(1024u);
-    for (u32 n = cta; n < launch.batch; n += ctas) {
-      // keep.bn2, keep.Residual, 1 Relu: map
-      for (u32 e = kiln_thread(); e < 1024u; e += KILN_THREADS) {
-        const u32 c = e % 16u;
-        const u32 p = e / 16u;
-        const float e0 = launch.arg[0][n * 1024u + e];
-        const float e1 = launch.arg[1][c];
-        const float e2 = launch.arg[2][c];
-        const float e3 = kiln_read_only(launch.arg[3] + (c));
-        const float e4 = kiln_read_only(launch.arg[4] + (c));
-        const float e5 = e2 + 1e-5f;
-        const float e6 = sqrtf(e5);
-        const float e7 = e3 / e6;
-        const float e8 = e0 - e1;
-        const float e9 = e7 * e8;
-        const float e10 = e4 + e9;
-        const float e11 = kiln_read_only(launch.arg[5] + (n * 1024u + c * 64u + (p / 8u) * 8u + (p % 8u)));
-        const float e12 = e10 + e11;
-        const float e13 = e12 > 0.0f || e12 != e12 ? e12 : 0.0f;
-        s0[e] = e13;
-        launch.arg[6][n * 1024u + e] = e13;
-      }
-      kiln_barrier();
-      // halve.conv1: conv.forward
-      for (u32 t = kiln_thread(); t < 256u; t += KILN_THREADS) {
-        const u32 p = t % 16u;
-        const u32 first = t / 16u * 2u;
-        float acc[2] = {};
-        for (u32 ky = 0u; ky < 3u; ++ky) {
-          for (u32 kx = 0u; kx < 3u; ++kx) {
-            if (((p / 4u) * 2u + ky - 1u) < 8u && ((p % 4u) * 2u + kx - 1u) < 8u) {
-              for (u32 i = 0u; i < 16u; ++i) {
-                const float e0 = s0[i + ((p / 4u) * 2u + ky - 1u) * 128u + ((p % 4u) * 2u + kx - 1u) * 16u];
-                const float x = e0;
-                #pragma unroll
-                for (u32 j = 0u; j < 2u; ++j) {
-                  const float e0 = kiln_read_only(launch.arg[7] + ((first + j) * 144u + i + ky * 48u + kx * 16u));
-                  acc[j] = fmaf(x, e0, acc[j]);
-                }
-              }
-            }
-          }
-        }
-        #pragma unroll
-        for (u32 j = 0u; j < 2u; ++j) {
-          const u32 c = first + j;
-          const u32 e = p * 32u + c;
-          const float e0 = acc[j];
-          launch.arg[8][n * 512u + e] = e0;
-        }
-      }
-      kiln_barrier();
-      // halve.downsample.0: conv.forward
-      for (u32 t = kiln_thread(); t < 256u; t += KILN_THREADS) {
-        const u32 p = t % 16u;
-        const u32 first = t / 16u * 2u;
-        float acc[2] = {};
-        for (u32 ky = 0u; ky < 1u; ++ky) {
-          for (u32 kx = 0u; kx < 1u; ++kx) {
-            if (((p / 4u) * 2u + ky) < 8u && ((p % 4u) * 2u + kx) < 8u) {
-              for (u32 i = 0u; i < 16u; ++i) {
-                const float e0 = s0[i + ((p / 4u) * 2u + ky) * 128u + ((p % 4u) * 2u + kx) * 16u];
-                const float x = e0;
-                #pragma unroll
-                for (u32 j = 0u; j < 2u; ++j) {
-                  const float e0 = kiln_read_only(launch.arg[9] + ((first + j) * 16u + i));
-                  acc[j] = fmaf(x, e0, acc[j]);
-                }
-              }
-            }
-          }
-        }
-        #pragma unroll
-        for (u32 j = 0u; j < 2u; ++j) {
-          const u32 c = first + j;
-          const u32 e = p * 32u + c;
-          const float e0 = acc[j];
-          launch.arg[10][n * 512u + e] = e0;
-        }
-      }
-      kiln_barrier();
-    }
-  }
-}
-KILN_KERNEL(block_33a15cd040edcaa6, 11, 1)
-
-// halve.bn1, halve.downsample.1: reduce.sum, map, map, assign, reduce.sum, map, map, assign
-namespace column_dccf4196923e09de {
-  using Launch = KilnLaunch<8, 2>;
+// halve.conv1, halve.downsample.0: conv.forward, conv.forward
+namespace conv_forward_d594a918f9a6de5e {
+  using Launch = KilnLaunch<7, 2>;
   namespace p0 {
-    struct Body {
+    struct G { enum : u32 { C = 16, O = 32, H = 8, W = 8, OH = 4, OW = 4, KH = 3, KW = 3, SH = 2, SW = 2, PH = 1, PW = 1, DH = 1, DW = 1 }; };
+    struct Sink {
+      static constexpr bool WHOLE_TILE = true;
       const Launch& launch;
-      KILN_DEV static constexpr bool maximum(int i) { return i == 0 ? false : false; }
-      KILN_DEV void load(u32 row, u32 col, float (&v)[1]) const {
-        const u32 e = row % 16u * 32u + col;
+      KILN_DEV float element(u32, u32 row, u32 col, float sum) {
         const u32 n = row / 16u;
-        const float e0 = launch.arg[0][n * 512u + e];
-        v[0] = e0;
+        const u32 e = row % 16u * 32u + col;
+        const float e0 = sum;
+        launch.arg[2][n * 512u + e] = e0;
+        return e0;
       }
-      KILN_DEV void store(u32 chunk, u32 col, const float (&v)[1]) const {
-        const u32 e = col;
-        const float e0 = v[0];
-        const float e1 = static_cast<float>(launch.batch);
-        const float e2 = e1 * 16.0f;
-        const float e3 = e0 / e2;
-        const float e4 = launch.arg[1][e];
-        const float e5 = e4 * 0.9f;
-        const float e6 = e3 * 0.1f;
-        const float e7 = e5 + e6;
-        launch.arg[2][e] = e3;
-        launch.arg[3][e] = e7;
+      KILN_DEV void tile(u32 row0, u32 rows, u32 col0, u32 cols, const float* values, u32 pitch) {
+        kiln_tile_moments<32>(values, pitch, rows, cols, [&](u32 at, const KilnMoments& found) {
+          const u32 col = col0 + at;
+          float* const part = launch.arg[3] + (row0 / 128u) * 64u + col;
+          part[0] = found.mean;
+          part[32] = found.squares;
+        });
       }
     };
     KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
-      Body body{launch};
-      kiln_columns<32, 1>(body, launch.batch * 16u, 32u, 1u, cta, ctas, shared);
+      const KilnPatches<G, 1024, 1, 128, 16, 4> a{launch.arg[0]};
+      const KilnMatrix<144, 1, 4> b{launch.arg[1]};
+      Sink sink{launch};
+      kiln_gemm<KilnTile<128, 32, 32, 8, 1, 1, 3>, KilnF32>(a, b, sink, launch.batch * 16u, 32u, 144u, 1u, cta, ctas, shared);
     }
   }
   namespace p1 {
-    struct Body {
+    struct G { enum : u32 { C = 16, O = 32, H = 8, W = 8, OH = 4, OW = 4, KH = 1, KW = 1, SH = 2, SW = 2, PH = 0, PW = 0, DH = 1, DW = 1 }; };
+    struct Sink {
+      static constexpr bool WHOLE_TILE = true;
       const Launch& launch;
-      KILN_DEV static constexpr bool maximum(int i) { return i == 0 ? false : false; }
-      KILN_DEV void load(u32 row, u32 col, float (&v)[1]) const {
-        const u32 e = row % 16u * 32u + col;
+      KILN_DEV float element(u32, u32 row, u32 col, float sum) {
         const u32 n = row / 16u;
-        const float e0 = launch.arg[4][n * 512u + e];
-        v[0] = e0;
+        const u32 e = row % 16u * 32u + col;
+        const float e0 = sum;
+        launch.arg[5][n * 512u + e] = e0;
+        return e0;
       }
-      KILN_DEV void store(u32 chunk, u32 col, const float (&v)[1]) const {
-        const u32 e = col;
-        const float e0 = v[0];
-        const float e1 = static_cast<float>(launch.batch);
-        const float e2 = e1 * 16.0f;
-        const float e3 = e0 / e2;
-        const float e4 = launch.arg[5][e];
-        const float e5 = e4 * 0.9f;
-        const float e6 = e3 * 0.1f;
-        const float e7 = e5 + e6;
-        launch.arg[6][e] = e3;
-        launch.arg[7][e] = e7;
+      KILN_DEV void tile(u32 row0, u32 rows, u32 col0, u32 cols, const float* values, u32 pitch) {
+        kiln_tile_moments<32>(values, pitch, rows, cols, [&](u32 at, const KilnMoments& found) {
+          const u32 col = col0 + at;
+          float* const part = launch.arg[6] + (row0 / 128u) * 64u + col;
+          part[0] = found.mean;
+          part[32] = found.squares;
+        });
       }
     };
     KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
-      Body body{launch};
-      kiln_columns<32, 1>(body, launch.batch * 16u, 32u, 1u, cta, ctas, shared);
+      const KilnPatches<G, 1024, 1, 128, 16, 4> a{launch.arg[0]};
+      const KilnMatrix<16, 1, 4> b{launch.arg[4]};
+      Sink sink{launch};
+      kiln_gemm<KilnTile<128, 32, 16, 8, 1, 1, 3>, KilnF32>(a, b, sink, launch.batch * 16u, 32u, 16u, 1u, cta, ctas, shared);
     }
   }
   KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
@@ -391,83 +255,85 @@ namespace column_dccf4196923e09de {
     else if (cta < launch.first[2]) p1::phase(launch, cta - launch.first[1], launch.first[2] - launch.first[1], shared);
   }
 }
-KILN_KERNEL(column_dccf4196923e09de, 8, 2)
+KILN_KERNEL(conv_forward_d594a918f9a6de5e, 7, 2)
 
-// halve.bn1, halve.downsample.1: map, reduce.sum, map, map, assign, map, reduce.sum, map, map, assign
-namespace column_ce1ac6946fa8b1d8 {
-  using Launch = KilnLaunch<10, 2>;
+// halve.bn1, halve.downsample.1: reduce.sum, map, map, assign, map, reduce.sum, map, map, assign, reduce.sum, map, map, assign, map, reduce.sum, map, map, assign
+namespace moments_317503ddfa14e46c {
+  using Launch = KilnLaunch<14, 2>;
   namespace p0 {
     struct Body {
       const Launch& launch;
-      KILN_DEV static constexpr bool maximum(int i) { return i == 0 ? false : false; }
-      KILN_DEV void load(u32 row, u32 col, float (&v)[1]) const {
-        const u32 e = row % 16u * 32u + col;
-        const u32 n = row / 16u;
-        const u32 c = e % 32u;
-        const float e0 = launch.arg[0][n * 512u + e];
-        const float e1 = launch.arg[1][c];
-        const float e2 = e0 - e1;
-        const float e3 = e2 * e2;
-        v[0] = e3;
+      KILN_DEV KilnMoments load(u32 row, u32 col) const {
+        const float* const part = launch.arg[0] + row * 64u + col;
+        return KilnMoments{kiln_part(row, 128u, launch.batch * 16u), part[0], part[32]};
       }
-      KILN_DEV void store(u32 chunk, u32 col, const float (&v)[1]) const {
+      KILN_DEV void store(u32 chunk, u32 col, const KilnMoments& found) const {
         const u32 e = col;
-        const float e0 = v[0];
-        const float e1 = static_cast<float>(launch.batch);
-        const float e2 = e1 * 16.0f;
-        const float e3 = e0 / e2;
-        const float e4 = launch.arg[2][e];
-        const float e5 = e4 * 0.9f;
-        const float e6 = e2 - 1.0f;
-        const float e7 = e6 > 1.0f || e6 != e6 ? e6 : 1.0f;
-        const float e8 = e2 / e7;
-        const float e9 = e3 * e8;
-        const float e10 = e9 * 0.1f;
-        const float e11 = e5 + e10;
-        launch.arg[3][e] = e3;
-        launch.arg[4][e] = e11;
+        const float e0 = found.mean * found.count;
+        const float e1 = found.squares;
+        const float e2 = static_cast<float>(launch.batch);
+        const float e3 = e2 * 16.0f;
+        const float e4 = e0 / e3;
+        const float e5 = launch.arg[1][e];
+        const float e6 = e5 * 0.9f;
+        const float e7 = e4 * 0.1f;
+        const float e8 = e6 + e7;
+        const float e9 = e1 / e3;
+        const float e10 = launch.arg[2][e];
+        const float e11 = 0.9f * e10;
+        const float e12 = e3 - 1.0f;
+        const float e13 = e12 > 1.0f || e12 != e12 ? e12 : 1.0f;
+        const float e14 = e3 / e13;
+        const float e15 = e9 * e14;
+        const float e16 = 0.1f * e15;
+        const float e17 = e11 + e16;
+        launch.arg[3][e] = e4;
+        launch.arg[4][e] = e8;
+        launch.arg[5][e] = e9;
+        launch.arg[6][e] = e17;
       }
     };
     KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
-      Body body{launch};
-      kiln_columns<32, 1>(body, launch.batch * 16u, 32u, 1u, cta, ctas, shared);
+      const Body body{launch};
+      kiln_moments<32>(body, (launch.batch * 16u + 127u) / 128u, 32u, 1u, cta, ctas, shared);
     }
   }
   namespace p1 {
     struct Body {
       const Launch& launch;
-      KILN_DEV static constexpr bool maximum(int i) { return i == 0 ? false : false; }
-      KILN_DEV void load(u32 row, u32 col, float (&v)[1]) const {
-        const u32 e = row % 16u * 32u + col;
-        const u32 n = row / 16u;
-        const u32 c = e % 32u;
-        const float e0 = launch.arg[5][n * 512u + e];
-        const float e1 = launch.arg[6][c];
-        const float e2 = e0 - e1;
-        const float e3 = e2 * e2;
-        v[0] = e3;
+      KILN_DEV KilnMoments load(u32 row, u32 col) const {
+        const float* const part = launch.arg[7] + row * 64u + col;
+        return KilnMoments{kiln_part(row, 128u, launch.batch * 16u), part[0], part[32]};
       }
-      KILN_DEV void store(u32 chunk, u32 col, const float (&v)[1]) const {
+      KILN_DEV void store(u32 chunk, u32 col, const KilnMoments& found) const {
         const u32 e = col;
-        const float e0 = v[0];
-        const float e1 = static_cast<float>(launch.batch);
-        const float e2 = e1 * 16.0f;
-        const float e3 = e0 / e2;
-        const float e4 = launch.arg[7][e];
-        const float e5 = e4 * 0.9f;
-        const float e6 = e2 - 1.0f;
-        const float e7 = e6 > 1.0f || e6 != e6 ? e6 : 1.0f;
-        const float e8 = e2 / e7;
-        const float e9 = e3 * e8;
-        const float e10 = e9 * 0.1f;
-        const float e11 = e5 + e10;
-        launch.arg[8][e] = e3;
-        launch.arg[9][e] = e11;
+        const float e0 = found.mean * found.count;
+        const float e1 = found.squares;
+        const float e2 = static_cast<float>(launch.batch);
+        const float e3 = e2 * 16.0f;
+        const float e4 = e0 / e3;
+        const float e5 = launch.arg[8][e];
+        const float e6 = e5 * 0.9f;
+        const float e7 = e4 * 0.1f;
+        const float e8 = e6 + e7;
+        const float e9 = e1 / e3;
+        const float e10 = launch.arg[9][e];
+        const float e11 = 0.9f * e10;
+        const float e12 = e3 - 1.0f;
+        const float e13 = e12 > 1.0f || e12 != e12 ? e12 : 1.0f;
+        const float e14 = e3 / e13;
+        const float e15 = e9 * e14;
+        const float e16 = 0.1f * e15;
+        const float e17 = e11 + e16;
+        launch.arg[10][e] = e4;
+        launch.arg[11][e] = e8;
+        launch.arg[12][e] = e9;
+        launch.arg[13][e] = e17;
       }
     };
     KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
-      Body body{launch};
-      kiln_columns<32, 1>(body, launch.batch * 16u, 32u, 1u, cta, ctas, shared);
+      const Body body{launch};
+      kiln_moments<32>(body, (launch.batch * 16u + 127u) / 128u, 32u, 1u, cta, ctas, shared);
     }
   }
   KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
@@ -475,140 +341,107 @@ namespace column_ce1ac6946fa8b1d8 {
     else if (cta < launch.first[2]) p1::phase(launch, cta - launch.first[1], launch.first[2] - launch.first[1], shared);
   }
 }
-KILN_KERNEL(column_ce1ac6946fa8b1d8, 10, 2)
+KILN_KERNEL(moments_317503ddfa14e46c, 14, 2)
 
-// halve.bn1, halve.2, halve.conv2: map, map, conv.forward
-namespace block_b4a1a89f52c40737 {
-  using Launch = KilnLaunch<8, 1>;
+// halve.bn1, halve.2: map, map
+namespace map_f8985568cf18c4ce {
+  using Launch = KilnLaunch<6, 1>;
   KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
-    float* const s0 = shared.take<float>(512u);
-    for (u32 n = cta; n < launch.batch; n += ctas) {
-      // halve.bn1, halve.2: map
-      for (u32 e = kiln_thread(); e < 512u; e += KILN_THREADS) {
-        const u32 c = e % 32u;
-        const float e0 = launch.arg[0][n * 512u + e];
-        const float e1 = launch.arg[1][c];
-        const float e2 = launch.arg[2][c];
-        const float e3 = kiln_read_only(launch.arg[3] + (c));
-        const float e4 = kiln_read_only(launch.arg[4] + (c));
-        const float e5 = e2 + 1e-5f;
-        const float e6 = sqrtf(e5);
-        const float e7 = e3 / e6;
-        const float e8 = e0 - e1;
-        const float e9 = e7 * e8;
-        const float e10 = e4 + e9;
-        const float e11 = e10 > 0.0f || e10 != e10 ? e10 : 0.0f;
-        s0[e] = e11;
-        launch.arg[5][n * 512u + e] = e11;
-      }
-      kiln_barrier();
-      // halve.conv2: conv.forward
-      for (u32 t = kiln_thread(); t < 256u; t += KILN_THREADS) {
-        const u32 p = t % 16u;
-        const u32 first = t / 16u * 2u;
-        float acc[2] = {};
-        for (u32 ky = 0u; ky < 3u; ++ky) {
-          for (u32 kx = 0u; kx < 3u; ++kx) {
-            if (((p / 4u) + ky - 1u) < 4u && ((p % 4u) + kx - 1u) < 4u) {
-              for (u32 i = 0u; i < 32u; ++i) {
-                const float e0 = s0[i + ((p / 4u) + ky - 1u) * 128u + ((p % 4u) + kx - 1u) * 32u];
-                const float x = e0;
-                #pragma unroll
-                for (u32 j = 0u; j < 2u; ++j) {
-                  const float e0 = kiln_read_only(launch.arg[6] + ((first + j) * 288u + i + ky * 96u + kx * 32u));
-                  acc[j] = fmaf(x, e0, acc[j]);
-                }
-              }
-            }
-          }
-        }
-        #pragma unroll
-        for (u32 j = 0u; j < 2u; ++j) {
-          const u32 c = first + j;
-          const u32 e = p * 32u + c;
-          const float e0 = acc[j];
-          launch.arg[7][n * 512u + e] = e0;
-        }
-      }
-      kiln_barrier();
-    }
-  }
-}
-KILN_KERNEL(block_b4a1a89f52c40737, 8, 1)
-
-// halve.bn2: reduce.sum, map, map, assign
-namespace column_426bc465d2841d78 {
-  using Launch = KilnLaunch<4, 1>;
-  struct Body {
-    const Launch& launch;
-    KILN_DEV static constexpr bool maximum(int i) { return i == 0 ? false : false; }
-    KILN_DEV void load(u32 row, u32 col, float (&v)[1]) const {
-      const u32 e = row % 16u * 32u + col;
-      const u32 n = row / 16u;
-      const float e0 = launch.arg[0][n * 512u + e];
-      v[0] = e0;
-    }
-    KILN_DEV void store(u32 chunk, u32 col, const float (&v)[1]) const {
-      const u32 e = col;
-      const float e0 = v[0];
-      const float e1 = static_cast<float>(launch.batch);
-      const float e2 = e1 * 16.0f;
-      const float e3 = e0 / e2;
-      const float e4 = launch.arg[1][e];
-      const float e5 = e4 * 0.9f;
-      const float e6 = e3 * 0.1f;
-      const float e7 = e5 + e6;
-      launch.arg[2][e] = e3;
-      launch.arg[3][e] = e7;
-    }
-  };
-  KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
-    Body body{launch};
-    kiln_columns<32, 1>(body, launch.batch * 16u, 32u, 1u, cta, ctas, shared);
-  }
-}
-KILN_KERNEL(column_426bc465d2841d78, 4, 1)
-
-// halve.bn2: map, reduce.sum, map, map, assign
-namespace column_3875815b9f2185ff {
-  using Launch = KilnLaunch<5, 1>;
-  struct Body {
-    const Launch& launch;
-    KILN_DEV static constexpr bool maximum(int i) { return i == 0 ? false : false; }
-    KILN_DEV void load(u32 row, u32 col, float (&v)[1]) const {
-      const u32 e = row % 16u * 32u + col;
-      const u32 n = row / 16u;
+    for (u32 i = cta * KILN_THREADS + kiln_thread(); i < launch.batch * 512u; i += ctas * KILN_THREADS) {
+      const u32 e = i % 512u;
+      const u32 n = i / 512u;
       const u32 c = e % 32u;
       const float e0 = launch.arg[0][n * 512u + e];
       const float e1 = launch.arg[1][c];
-      const float e2 = e0 - e1;
-      const float e3 = e2 * e2;
-      v[0] = e3;
+      const float e2 = launch.arg[2][c];
+      const float e3 = kiln_read_only(launch.arg[3] + (c));
+      const float e4 = kiln_read_only(launch.arg[4] + (c));
+      const float e5 = e2 + 1e-5f;
+      const float e6 = sqrtf(e5);
+      const float e7 = e3 / e6;
+      const float e8 = e0 - e1;
+      const float e9 = e7 * e8;
+      const float e10 = e4 + e9;
+      const float e11 = e10 > 0.0f || e10 != e10 ? e10 : 0.0f;
+      launch.arg[5][n * 512u + e] = e11;
     }
-    KILN_DEV void store(u32 chunk, u32 col, const float (&v)[1]) const {
-      const u32 e = col;
-      const float e0 = v[0];
-      const float e1 = static_cast<float>(launch.batch);
-      const float e2 = e1 * 16.0f;
-      const float e3 = e0 / e2;
-      const float e4 = launch.arg[2][e];
-      const float e5 = e4 * 0.9f;
-      const float e6 = e2 - 1.0f;
-      const float e7 = e6 > 1.0f || e6 != e6 ? e6 : 1.0f;
-      const float e8 = e2 / e7;
-      const float e9 = e3 * e8;
-      const float e10 = e9 * 0.1f;
-      const float e11 = e5 + e10;
-      launch.arg[3][e] = e3;
-      launch.arg[4][e] = e11;
+  }
+}
+KILN_KERNEL(map_f8985568cf18c4ce, 6, 1)
+
+// halve.conv2: conv.forward
+namespace conv_forward_ce000004eeb77ce4 {
+  using Launch = KilnLaunch<4, 1>;
+  struct G { enum : u32 { C = 32, O = 32, H = 4, W = 4, OH = 4, OW = 4, KH = 3, KW = 3, SH = 1, SW = 1, PH = 1, PW = 1, DH = 1, DW = 1 }; };
+  struct Sink {
+    static constexpr bool WHOLE_TILE = true;
+    const Launch& launch;
+    KILN_DEV float element(u32, u32 row, u32 col, float sum) {
+      const u32 n = row / 16u;
+      const u32 e = row % 16u * 32u + col;
+      const float e0 = sum;
+      launch.arg[2][n * 512u + e] = e0;
+      return e0;
+    }
+    KILN_DEV void tile(u32 row0, u32 rows, u32 col0, u32 cols, const float* values, u32 pitch) {
+      kiln_tile_moments<32>(values, pitch, rows, cols, [&](u32 at, const KilnMoments& found) {
+        const u32 col = col0 + at;
+        float* const part = launch.arg[3] + (row0 / 128u) * 64u + col;
+        part[0] = found.mean;
+        part[32] = found.squares;
+      });
     }
   };
   KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
-    Body body{launch};
-    kiln_columns<32, 1>(body, launch.batch * 16u, 32u, 1u, cta, ctas, shared);
+    const KilnPatches<G, 512, 1, 128, 32, 4> a{launch.arg[0]};
+    const KilnMatrix<288, 1, 4> b{launch.arg[1]};
+    Sink sink{launch};
+    kiln_gemm<KilnTile<128, 32, 32, 8, 1, 1, 3>, KilnF32>(a, b, sink, launch.batch * 16u, 32u, 288u, 1u, cta, ctas, shared);
   }
 }
-KILN_KERNEL(column_3875815b9f2185ff, 5, 1)
+KILN_KERNEL(conv_forward_ce000004eeb77ce4, 4, 1)
+
+// halve.bn2: reduce.sum, map, map, assign, map, reduce.sum, map, map, assign
+namespace moments_99c916a5bde2d1ea {
+  using Launch = KilnLaunch<7, 1>;
+  struct Body {
+    const Launch& launch;
+    KILN_DEV KilnMoments load(u32 row, u32 col) const {
+      const float* const part = launch.arg[0] + row * 64u + col;
+      return KilnMoments{kiln_part(row, 128u, launch.batch * 16u), part[0], part[32]};
+    }
+    KILN_DEV void store(u32 chunk, u32 col, const KilnMoments& found) const {
+      const u32 e = col;
+      const float e0 = found.mean * found.count;
+      const float e1 = found.squares;
+      const float e2 = static_cast<float>(launch.batch);
+      const float e3 = e2 * 16.0f;
+      const float e4 = e0 / e3;
+      const float e5 = launch.arg[1][e];
+      const float e6 = e5 * 0.9f;
+      const float e7 = e4 * 0.1f;
+      const float e8 = e6 + e7;
+      const float e9 = e1 / e3;
+      const float e10 = launch.arg[2][e];
+      const float e11 = 0.9f * e10;
+      const float e12 = e3 - 1.0f;
+      const float e13 = e12 > 1.0f || e12 != e12 ? e12 : 1.0f;
+      const float e14 = e3 / e13;
+      const float e15 = e9 * e14;
+      const float e16 = 0.1f * e15;
+      const float e17 = e11 + e16;
+      launch.arg[3][e] = e4;
+      launch.arg[4][e] = e8;
+      launch.arg[5][e] = e9;
+      launch.arg[6][e] = e17;
+    }
+  };
+  KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+    const Body body{launch};
+    kiln_moments<32>(body, (launch.batch * 16u + 127u) / 128u, 32u, 1u, cta, ctas, shared);
+  }
+}
+KILN_KERNEL(moments_99c916a5bde2d1ea, 7, 1)
 
 // halve.bn2: map
 namespace map_22cda657a5a1ecf6 {

@@ -71,7 +71,7 @@ impl Writer<'_> {
             }
             Form::Window { op, axes, iter } => templates::window(self, *op, axes, *iter),
             Form::Scalar => scalar::scalar(self),
-            Form::Block(_) => unreachable!("blocks are CUDA's"),
+            Form::Moments { .. } | Form::Block(_) => unreachable!("{} is CUDA's", self.kernel.form.name()),
         }
     }
 }

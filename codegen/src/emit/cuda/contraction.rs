@@ -1,12 +1,14 @@
 //! Phases that call `kiln_gemm`: dense layers and convolutions in their three roles, with what is fused into them as sink.
 
 use super::element::{Domain, Site};
-use super::loops::{place, row_text, stores};
+use super::loops::{place, row_text, stores_and};
+use super::moments::tile_members;
 use super::writer::{Access, Arg, Phase, Writer};
 use crate::declaration::Precision;
 use crate::graph::Value;
 use crate::graph::op::{ConvGeometry, ConvRole, Op};
 use crate::schedule::form::{Dense, Form, Iter};
+use crate::schedule::moments;
 use crate::schedule::tile::{self, Tile};
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -108,7 +110,7 @@ fn dense(w: &Writer, d: Dense, value: Value, tile: Tile, whole: bool) -> Phase {
     }
     let members = match d.role {
         ConvRole::Weight => weight_sink(w, value, inputs, 1),
-        ConvRole::Forward | ConvRole::Input => element_sink(w, value, 1, d.pixels),
+        ConvRole::Forward | ConvRole::Input => element_sink(w, value, 1, d.pixels, None),
     };
     gemm(w, product, tile, &members, false)
 }
@@ -119,12 +121,14 @@ fn outputs(count: usize) -> TokenStream {
 
 /// A sink for elements of samples: row = sample × pixels, column = channel; or, `inner` > 1, row = sample and column =
 /// pixel × channels + channel.
-fn element_sink(w: &Writer, value: Value, pixels: usize, inner: usize) -> String {
+///
+/// With `kept`, that value of each element stays for the tile.
+fn element_sink(w: &Writer, value: Value, pixels: usize, inner: usize, kept: Option<Value>) -> String {
     let shape = w.s.graph().shape(value);
     let iter = Iter::channelwise(shape);
     let mut site = Site::new(w, Domain::of(iter));
     site.define(value, "sum");
-    let text = stores(site, &w.kernel.stores);
+    let text = stores_and(site, &w.kernel.stores, kept);
     let channels = iter.channels;
     let (sample, flat) = match (pixels, inner) {
         (1, _) => ("row".to_string(), "col".to_string()),
@@ -147,9 +151,10 @@ fn element_sink(w: &Writer, value: Value, pixels: usize, inner: usize) -> String
     } else {
         place(iter, &text, &sample, &flat)
     };
+    let (whole, result) = if kept.is_some() { ("true", "float") } else { ("false", "void") };
     format!(
-        "static constexpr bool WHOLE_TILE = false;\nconst Launch& launch;\n\
-         KILN_DEV void element(u32, u32 row, u32 col, float sum) {{\n{place}{text}}}\n"
+        "static constexpr bool WHOLE_TILE = {whole};\nconst Launch& launch;\n\
+         KILN_DEV {result} element(u32, u32 row, u32 col, float sum) {{\n{place}{text}}}\n"
     )
 }
 
@@ -271,8 +276,12 @@ fn conv_forward(w: &Writer, g: &ConvGeometry, value: Value, tile: Tile) -> Phase
     let b = matrix(read(w, node.inputs[1]), depth, 1, vector(&[depth]));
     let rows = (format!("launch.batch * {pixels}u"), quote!(batch * #pixels));
     let product = Product { a, b, rows, cols: g.outputs, depth: format!("{depth}u"), splits: 1 };
-    let sink = element_sink(w, value, pixels, 1);
-    let mut phase = gemm(w, product, tile, &sink, false);
+    let served = moments::served(w.s, w.kernel);
+    let mut sink = element_sink(w, value, pixels, 1, served.map(|(_, x)| x));
+    if let Some((kernel, x)) = served {
+        sink += &tile_members(w, kernel, x, tile.cols, tile.rows);
+    }
+    let mut phase = gemm(w, product, tile, &sink, served.is_some());
     phase.items.insert_str(0, &geometry(g));
     phase
 }
@@ -283,7 +292,7 @@ fn conv_input(w: &Writer, g: &ConvGeometry, value: Value, tile: Tile) -> Phase {
     let sample = w.s.sample_stride(node.inputs[0]);
     let (v_dy, v_weight) = (vector(&[g.outputs, sample]), vector(&[g.channels]));
     let pixels = g.input[0] * g.input[1];
-    let sink = element_sink(w, value, pixels, 1);
+    let sink = element_sink(w, value, pixels, 1, None);
     let items = format!("{}struct Sink {{\n{sink}}};\n", geometry(g));
     let body = format!(
         "Sink sink{{launch}};\nkiln_conv_input<{}, {}, G, {sample}, {v_dy}, {v_weight}>({dy}, {weight}, sink, launch.batch, \

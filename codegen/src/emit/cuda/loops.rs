@@ -31,12 +31,18 @@ pub fn place(iter: Iter, text: &str, sample: &str, flat: &str) -> String {
 }
 
 /// Statements that compute and store all that this kernel stores, at the site's element.
-pub fn stores(mut site: Site, values: &[Value]) -> String {
-    let ids: Vec<_> = values.iter().map(|v| site.value(*v)).collect();
+pub fn stores(site: Site, values: &[Value]) -> String {
+    stores_and(site, values, None)
+}
+
+/// As `stores`, and the element of one more value is returned.
+pub fn stores_and(mut site: Site, values: &[Value], returned: Option<Value>) -> String {
+    let ids: Vec<_> = values.iter().chain(&returned).map(|v| site.value(*v)).collect();
     let plain = site.same_place();
     let (statements, results) = site.finish(&ids);
     let stores: String = values.iter().zip(&results).map(|(v, r)| plain.store(*v, r)).collect();
-    statements + &stores
+    let back = returned.map_or_else(String::new, |_| format!("return {};\n", results[values.len()]));
+    statements + &stores + &back
 }
 
 pub fn map(w: &Writer, iter: Iter) -> Phase {

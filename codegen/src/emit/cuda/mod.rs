@@ -9,13 +9,14 @@ mod contraction;
 mod element;
 pub mod expr;
 mod loops;
+mod moments;
 mod writer;
 
 use super::tables;
 use crate::declaration::Precision;
 use crate::graph::Module;
-use crate::memory::{Planned, Tenant};
-use crate::schedule::{Form, Launch, ParamPlan, ProgramKind, Target};
+use crate::memory::{Planned, Tenant, partials};
+use crate::schedule::{Form, Launch, ParamPlan, ProgramKind, Storage, Target};
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use std::cell::RefCell;
@@ -220,6 +221,7 @@ fn write(w: &Writer, phase: usize) -> Phase {
         Form::Row { iter, per_pixel } => loops::row(w, *iter, *per_pixel),
         Form::Column { iter, reduced } => loops::column(w, *iter, *reduced, phase),
         Form::Dense(_) | Form::Conv { .. } | Form::ConvWeight { .. } => contraction::contraction(w, phase),
+        Form::Moments { iter, tiled, .. } => moments::moments(w, *iter, *tiled, phase),
         Form::Block(stages) => block::block(w, stages),
         Form::DenseTransposed(_) | Form::ConvFlipped { .. } | Form::Window { .. } | Form::Scalar => {
             unreachable!("{} is the CPU's", w.kernel.form.name())
@@ -240,8 +242,9 @@ fn region(p: &Planned, params: &ParamPlan, target: &Target, arg: Arg, access: Ac
             (space, offset, s.layout(s.base(value)).size)
         }
         Arg::Partials(kernel) => {
-            let floats = crate::memory::partial_floats(s, &s.kernels[kernel], target.chunks).expect("a split kernel");
-            (quote!(Space::Fixed), p.memory.offset(Tenant::Partials(kernel)), floats)
+            let (storage, floats) = partials(s, &s.kernels[kernel], target.chunks).expect("a kernel in parts");
+            let space = if storage == Storage::Batch { quote!(Space::Batch) } else { quote!(Space::Fixed) };
+            (space, p.memory.offset(Tenant::Partials(kernel)), floats)
         }
         Arg::Updated(param) => (quote!(Space::Params), params.params[param].offset, params.params[param].layout.size),
         Arg::Remembered(param, i) => {

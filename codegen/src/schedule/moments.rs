@@ -1,0 +1,126 @@
+//! Mean and variance of the same values are one pass: the sum of squared distances from a mean needs no second look at
+//! values whose partial means are merged. Where a contraction makes the values, its tiles give the partial moments, so
+//! that nothing is read again at all.
+
+use super::form::Form;
+use super::{Kernel, Schedule, Target, tile};
+use crate::graph::Value;
+use crate::graph::expr::{Expr, Uniform};
+use crate::graph::op::{ConvRole, Op, ReduceOp};
+
+/// Joins neighbouring column kernels that compute a sum and the squared distances from its mean.
+pub fn moments(s: &mut Schedule, target: &Target) {
+    if !target.fusion || !target.moments {
+        return;
+    }
+    let mut k = 0;
+    while k < s.kernels.len() {
+        let pair = s.kernels[k + 1..].iter().position(|b| belongs(s, &s.kernels[k], b)).map(|i| k + 1 + i);
+        if let Some(second) = pair
+            && can_move(s, k, second)
+        {
+            join(s, k, second);
+        }
+        k += 1;
+    }
+}
+
+/// The sum and the squared distances of a moments kernel.
+pub fn reductions(s: &Schedule, kernel: &Kernel) -> [Value; 2] {
+    let list = kernel.reduces(s);
+    [list[0], list[1]]
+}
+
+/// The kernel whose tiles give the partial moments that this moments kernel merges.
+pub fn producer(s: &Schedule, kernel: &Kernel) -> Option<usize> {
+    let Form::Moments { x, tiled: true, .. } = kernel.form else { return None };
+    s.kernels.iter().position(|k| k.stores.contains(&x))
+}
+
+/// The moments kernel that this kernel's tiles serve, and the value they are of.
+pub fn served(s: &Schedule, kernel: &Kernel) -> Option<(usize, Value)> {
+    s.kernels.iter().enumerate().find_map(|(k, other)| match other.form {
+        Form::Moments { x, tiled: true, .. } if kernel.stores.contains(&x) => Some((k, x)),
+        _ => None,
+    })
+}
+
+fn belongs(s: &Schedule, a: &Kernel, b: &Kernel) -> bool {
+    found(s, a, b).is_some()
+}
+
+/// The values, if `b` sums squared distances from the mean that `a` computes of them.
+fn found(s: &Schedule, a: &Kernel, b: &Kernel) -> Option<Value> {
+    let (Form::Column { iter, reduced }, true) = (&a.form, a.form == b.form) else { return None };
+    let whole = reduced.batch && !reduced.channels && (reduced.pixels || iter.pixels == 1) && iter.batch;
+    let ([sum], [squares]) = (&a.reduces(s)[..], &b.reduces(s)[..]) else { return None };
+    let graph = s.graph();
+    let operand = |v: Value| match graph.node(v).op {
+        Op::Reduce { op: ReduceOp::Sum, .. } => Some(s.base(graph.node(v).inputs[0])),
+        _ => None,
+    };
+    let (x, distance) = (operand(*sum)?, operand(*squares)?);
+    let node = graph.node(distance);
+    let (Op::Map(expr), [value, mean]) = (&node.op, &node.inputs[..]) else { return None };
+    let mean = s.base(*mean);
+    let squared = Expr::build(2, |p, v| {
+        let apart = p.sub(v[0], v[1]);
+        p.mul(apart, apart)
+    });
+    let average = Expr::build(1, |p, v| {
+        let batch = p.uniform(Uniform::Batch);
+        let count = p.scale(iter.pixels as f64, batch);
+        p.div(v[0], count)
+    });
+    let is_mean = matches!(&graph.node(mean).op, Op::Map(e) if *e == average)
+        && graph.node(mean).inputs.first().map(|v| s.base(*v)) == Some(*sum);
+    (whole && s.base(*value) == x && *expr == squared && is_mean && a.nodes.contains(&mean)).then_some(x)
+}
+
+/// Whether `second` can run where `first` does: it needs nothing that is made in between.
+fn can_move(s: &Schedule, first: usize, second: usize) -> bool {
+    s.kernels[second].reads.iter().all(|read| {
+        let made = s.kernels.iter().position(|k| k.stores.contains(read));
+        made.is_none_or(|k| k <= first)
+    })
+}
+
+fn join(s: &mut Schedule, first: usize, second: usize) {
+    let (a, b) = (s.kernels[first].clone(), s.kernels[second].clone());
+    let x = found(s, &a, &b).expect("a pair");
+    let Form::Column { iter, .. } = a.form else { unreachable!("a column kernel") };
+    let tiled = s.kernels[..first].iter().any(|k| k.stores.contains(&x) && gives_tiles(s, k, x));
+    let mut nodes = a.nodes.clone();
+    nodes.extend(b.nodes.iter().filter(|v| !a.nodes.contains(v)));
+    let mut reads: Vec<Value> = a.reads.iter().chain(&b.reads).copied().filter(|v| !a.stores.contains(v)).collect();
+    reads.sort_unstable();
+    reads.dedup();
+    let stores = a.stores.iter().chain(&b.stores).copied().collect();
+    s.kernels[first] = Kernel { form: Form::Moments { iter, x, tiled }, nodes, reads, stores };
+    s.kernels.remove(second);
+    drop_unread(s, first);
+}
+
+/// A mean that only the second kernel read need not be stored any more.
+fn drop_unread(s: &mut Schedule, kernel: usize) {
+    let roots = s.program.roots.all();
+    let stores = s.kernels[kernel].stores.clone();
+    let needed = |v: &Value| {
+        let read = s.kernels.iter().enumerate().any(|(k, other)| k != kernel && other.reads.contains(v));
+        read || roots.iter().any(|r| s.base(*r) == *v)
+    };
+    s.kernels[kernel].stores = stores.into_iter().filter(needed).collect();
+}
+
+/// Whether this kernel hands the values over tile by tile: many pixels, all of whose channels it has.
+fn gives_tiles(s: &Schedule, kernel: &Kernel, x: Value) -> bool {
+    let Form::Conv { role: ConvRole::Forward, .. } = kernel.form else { return false };
+    // One value leaves a tile: the one that the moments are of.
+    s.graph().shape(x).batch && kernel.stores.iter().filter(|v| s.graph().shape(**v).batch).count() == 1
+}
+
+/// Rows of the tiles that leave partial moments.
+pub fn tile_rows(s: &Schedule, kernel: &Kernel) -> usize {
+    let producer = producer(s, kernel).expect("tiled moments have a producer");
+    tile::of(&s.kernels[producer].form, false).expect("a convolution has tiles").rows
+}
