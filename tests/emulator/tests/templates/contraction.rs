@@ -133,9 +133,13 @@ fn forms(tiles: &[Tile]) -> Vec<Form> {
     forms
 }
 
-fn bench(forms: &[Form], checked: bool) -> Bench {
-    let units: Vec<Unit> = forms.iter().enumerate().map(|(i, form)| form.unit(&format!("gemm_{i}"))).collect();
-    Bench::new(checked, &units)
+fn units_of(forms: &[Form]) -> Vec<Unit> {
+    forms.iter().enumerate().map(|(i, form)| form.unit(&format!("gemm_{i}"))).collect()
+}
+
+/// Every tile in every form.
+pub fn units() -> Vec<Unit> {
+    units_of(&forms(&[SMALL, LARGE].concat()))
 }
 
 /// (rows, columns, depth) and splits, around the tile's edges.
@@ -168,7 +172,7 @@ fn every_form(tiles: &[Tile]) {
         return;
     }
     let forms = forms(tiles);
-    let bench = bench(&forms, false);
+    let bench = Bench::new(false, &units_of(&forms));
     let mut orders = orders();
     for (i, form) in forms.iter().enumerate() {
         for (size, splits) in sizes(form.tile) {
@@ -183,7 +187,7 @@ fn checked() {
         return;
     }
     let forms = forms(&[SMALL[0], SMALL[2], LARGE[0]]);
-    let bench = bench(&forms, true);
+    let bench = Bench::new(true, &units_of(&forms));
     let mut orders = orders();
     for (i, form) in forms.iter().enumerate() {
         for (size, splits) in [([37, 17, 131], 2), ([17, 65, 33], 1)] {
@@ -199,7 +203,7 @@ fn blocks_and_schedules() {
         return;
     }
     let forms = forms(&[SMALL[1]]);
-    let bench = bench(&forms, false);
+    let bench = Bench::new(false, &units_of(&forms));
     let extents = [68u32, 36, 132, 1];
     for (i, form) in forms.iter().enumerate() {
         let (a_strides, a) = form.operand(0, 68, 132);

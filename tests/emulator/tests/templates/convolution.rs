@@ -1,5 +1,6 @@
 //! `conv.cuh`: forward, input gradient and weight gradient against loops over the definition.
 
+use crate::bench::Precision::{Bf16, F32, Tf32};
 use crate::bench::{Bench, Order, Precision, Tile, bits, numbers, orders, skipped, unit};
 use kiln::__private::cuda::Unit;
 
@@ -193,12 +194,20 @@ impl Case {
     }
 }
 
+fn units_of(cases: &[Case]) -> Vec<Unit> {
+    cases.iter().enumerate().flat_map(|(i, case)| case.units(i)).collect()
+}
+
+/// Every geometry in its three roles.
+pub fn units() -> Vec<Unit> {
+    units_of(&[PADDED, DILATED].concat())
+}
+
 fn run(cases: &[Case], checked: bool) {
     if skipped() {
         return;
     }
-    let units: Vec<Unit> = cases.iter().enumerate().flat_map(|(i, case)| case.units(i)).collect();
-    let bench = Bench::new(checked, &units);
+    let bench = Bench::new(checked, &units_of(cases));
     let mut orders = orders();
     for (i, case) in cases.iter().enumerate() {
         for batch in if checked { &[2][..] } else { &[1, 3] } {
@@ -207,53 +216,47 @@ fn run(cases: &[Case], checked: bool) {
     }
 }
 
+const PADDED: &[Case] = &[
+    Case::new(3, 5, [7, 6], [3, 3]).padding([1, 1]).planes().by(SLICED, F32),
+    Case::new(1, 6, [9, 9], [5, 5]).padding([2, 2]).planes().by(SLICED, Tf32),
+    Case::new(8, 12, [9, 7], [3, 3]).padding([1, 1]),
+    Case::new(8, 12, [9, 7], [3, 3]).stride([2, 2]).padding([1, 1]).by(LARGE, Tf32),
+    Case::new(8, 12, [8, 10], [3, 3]).stride([2, 2]).padding([1, 1]).by(SMALL, Bf16),
+    Case::new(4, 8, [11, 10], [3, 2]).stride([3, 2]).padding([1, 0]).by(SLICED, Bf16),
+    Case::new(3, 8, [17, 15], [7, 7]).stride([2, 2]).padding([3, 3]).planes().by(SMALL, Tf32),
+    // No window covers the last rows and columns.
+    Case::new(4, 4, [12, 11], [2, 2]).stride([5, 4]).by(SMALL, F32),
+];
+
 #[test]
 fn strides_and_padding() {
-    use Precision::{Bf16, F32, Tf32};
-    run(
-        &[
-            Case::new(3, 5, [7, 6], [3, 3]).padding([1, 1]).planes().by(SLICED, F32),
-            Case::new(1, 6, [9, 9], [5, 5]).padding([2, 2]).planes().by(SLICED, Tf32),
-            Case::new(8, 12, [9, 7], [3, 3]).padding([1, 1]),
-            Case::new(8, 12, [9, 7], [3, 3]).stride([2, 2]).padding([1, 1]).by(LARGE, Tf32),
-            Case::new(8, 12, [8, 10], [3, 3]).stride([2, 2]).padding([1, 1]).by(SMALL, Bf16),
-            Case::new(4, 8, [11, 10], [3, 2]).stride([3, 2]).padding([1, 0]).by(SLICED, Bf16),
-            Case::new(3, 8, [17, 15], [7, 7]).stride([2, 2]).padding([3, 3]).planes().by(SMALL, Tf32),
-            // No window covers the last rows and columns.
-            Case::new(4, 4, [12, 11], [2, 2]).stride([5, 4]).by(SMALL, F32),
-        ],
-        false,
-    );
+    run(PADDED, false);
 }
+
+const DILATED: &[Case] = &[
+    Case::new(5, 4, [12, 13], [3, 3]).stride([2, 2]).padding([0, 1]).dilation([2, 2]),
+    Case::new(5, 4, [17, 13], [3, 3]).stride([3, 3]).padding([2, 4]).dilation([2, 3]).by(SLICED, F32),
+    Case::new(4, 8, [21, 19], [3, 4]).stride([4, 6]).padding([1, 2]).dilation([6, 4]).by(SMALL, Tf32),
+    Case::new(4, 8, [10, 10], [1, 1]).by(LARGE, Tf32),
+    Case::new(4, 8, [10, 9], [1, 1]).stride([2, 3]).by(LARGE, Bf16),
+    // The kernel is as large as the image.
+    Case::new(4, 8, [5, 6], [5, 6]).by(SLICED, Tf32),
+    Case::new(4, 8, [5, 6], [5, 6]).stride([4, 5]).by(SLICED, F32),
+    Case::new(4, 4, [1, 3], [1, 1]).stride([2, 2]),
+];
 
 #[test]
 fn dilation_and_edges() {
-    use Precision::{Bf16, F32, Tf32};
-    run(
-        &[
-            Case::new(5, 4, [12, 13], [3, 3]).stride([2, 2]).padding([0, 1]).dilation([2, 2]),
-            Case::new(5, 4, [17, 13], [3, 3]).stride([3, 3]).padding([2, 4]).dilation([2, 3]).by(SLICED, F32),
-            Case::new(4, 8, [21, 19], [3, 4]).stride([4, 6]).padding([1, 2]).dilation([6, 4]).by(SMALL, Tf32),
-            Case::new(4, 8, [10, 10], [1, 1]).by(LARGE, Tf32),
-            Case::new(4, 8, [10, 9], [1, 1]).stride([2, 3]).by(LARGE, Bf16),
-            // The kernel is as large as the image.
-            Case::new(4, 8, [5, 6], [5, 6]).by(SLICED, Tf32),
-            Case::new(4, 8, [5, 6], [5, 6]).stride([4, 5]).by(SLICED, F32),
-            Case::new(4, 4, [1, 3], [1, 1]).stride([2, 2]),
-        ],
-        false,
-    );
+    run(DILATED, false);
 }
+
+const CHECKED: &[Case] = &[
+    Case::new(1, 6, [9, 9], [5, 5]).padding([2, 2]).planes().by(SLICED, F32),
+    Case::new(8, 12, [9, 7], [3, 3]).stride([2, 2]).padding([1, 1]).by(LARGE, Tf32),
+    Case::new(4, 8, [9, 8], [3, 2]).stride([3, 2]).padding([1, 0]).dilation([1, 2]).by(SMALL, Bf16),
+];
 
 #[test]
 fn checked() {
-    use Precision::{Bf16, F32, Tf32};
-    run(
-        &[
-            Case::new(1, 6, [9, 9], [5, 5]).padding([2, 2]).planes().by(SLICED, F32),
-            Case::new(8, 12, [9, 7], [3, 3]).stride([2, 2]).padding([1, 1]).by(LARGE, Tf32),
-            Case::new(4, 8, [9, 8], [3, 2]).stride([3, 2]).padding([1, 0]).dilation([1, 2]).by(SMALL, Bf16),
-        ],
-        true,
-    );
+    run(CHECKED, true);
 }

@@ -6,6 +6,21 @@ use kiln::__private::cuda::Unit;
 
 const IN_ORDER: Order = Order { blocks: 1, schedule: 0 };
 
+/// All kernels of these tests.
+pub fn units() -> Vec<Unit> {
+    [vec![random_unit(), warps_unit()], columns_units()].concat()
+}
+
+fn random_unit() -> Unit {
+    let phase = "const u32* n = reinterpret_cast<const u32*>(launch.arg[0]);
+        if (cta == 0 && kiln_thread() < launch.batch) {
+          n += 7 * kiln_thread();
+          u64 seed = static_cast<u64>(n[1]) << 32 | n[0], step = static_cast<u64>(n[3]) << 32 | n[2];
+          launch.arg[1][kiln_thread()] = kiln_random(seed, step, n[4], n[5], n[6]);
+        }";
+    unit("random_numbers", 2, 0, "", phase)
+}
+
 /// The numbers that dropout draws are the CPU's.
 #[test]
 fn random() {
@@ -19,13 +34,7 @@ fn random() {
         [42, 0, 7, 1, 3, 63, 511],
         [u32::MAX; 7],
     ];
-    let phase = "const u32* n = reinterpret_cast<const u32*>(launch.arg[0]);
-        if (cta == 0 && kiln_thread() < launch.batch) {
-          n += 7 * kiln_thread();
-          u64 seed = static_cast<u64>(n[1]) << 32 | n[0], step = static_cast<u64>(n[3]) << 32 | n[2];
-          launch.arg[1][kiln_thread()] = kiln_random(seed, step, n[4], n[5], n[6]);
-        }";
-    let bench = Bench::new(true, &[unit("random_numbers", 2, 0, "", phase)]);
+    let bench = Bench::new(true, &[random_unit()]);
     let found = bench.run(0, &[&counters.concat()], counters.len(), counters.len(), IN_ORDER);
     // SAFETY: it has no conditions.
     let one = unsafe { One::new() };
@@ -41,11 +50,7 @@ fn random() {
     );
 }
 
-#[test]
-fn warps() {
-    if skipped() {
-        return;
-    }
+fn warps_unit() -> Unit {
     let phase = "if (cta == 0) {
           u32 t = kiln_thread();
           float v = launch.arg[0][t], best = v;
@@ -56,7 +61,15 @@ fn warps() {
           launch.arg[1][512 + t] = best;
           launch.arg[1][768 + t] = static_cast<float>(index);
         }";
-    let bench = Bench::new(true, &[unit("warps", 2, 0, "", phase)]);
+    unit("warps", 2, 0, "", phase)
+}
+
+#[test]
+fn warps() {
+    if skipped() {
+        return;
+    }
+    let bench = Bench::new(true, &[warps_unit()]);
     let mut x = numbers(256, 3);
     x[32..64].fill(0.5); // all equal: the first
     x[64..96].fill(-2.0);
@@ -104,13 +117,10 @@ struct Body {
   }
 };";
 
-#[test]
-fn columns() {
-    if skipped() {
-        return;
-    }
-    let widths = [1usize, 2, 4, 8, 16, 32];
-    let units: Vec<Unit> = widths
+const WIDTHS: [usize; 6] = [1, 2, 4, 8, 16, 32];
+
+fn columns_units() -> Vec<Unit> {
+    WIDTHS
         .iter()
         .map(|width| {
             let phase = format!(
@@ -120,11 +130,18 @@ fn columns() {
             );
             unit(&format!("columns_{width}"), 3, 2 * 256 * 4, BODY, &phase)
         })
-        .collect();
-    let bench = Bench::new(true, &units);
+        .collect()
+}
+
+#[test]
+fn columns() {
+    if skipped() {
+        return;
+    }
+    let bench = Bench::new(true, &columns_units());
     // (rows, columns, chunks)
     let sizes = [(1, 1, 1), (1, 33, 1), (255, 3, 1), (257, 17, 2), (37, 31, 5), (1100, 5, 3), (3, 65, 4), (16, 32, 1)];
-    for (kernel, width) in widths.into_iter().enumerate() {
+    for (kernel, width) in WIDTHS.into_iter().enumerate() {
         for (rows, cols, chunks) in sizes {
             let mut x = numbers(rows * cols, (rows + cols) as u32);
             if rows > 30 {
