@@ -52,7 +52,7 @@ u32 block_of(const Machine& m, u32 phase) {
          wrote ? "write" : "read", static_cast<u32>(other.thread), block);
 }
 
-bool conflict(const Machine& m, const Place& place, const Access& other, const Access& own) {
+__attribute__((always_inline)) inline bool conflict(const Machine& m, const Place& place, const Access& other, const Access& own) {
   if (other.phase < place.since || !(other.bytes & own.bytes)) return false;
   if (other.phase < m.block_phase) return true;
   if (other.phase != m.phase || (other.thread == own.thread && !other.many)) return false;
@@ -60,7 +60,7 @@ bool conflict(const Machine& m, const Place& place, const Access& other, const A
 }
 
 /// One access to the bytes `own.bytes` of the word of `cell`.
-inline void touch(Machine& m, const Place& place, KilnCell& cell, u8* written, const u8* p, Access own, Kind kind,
+__attribute__((always_inline)) inline void touch(Machine& m, const Place& place, KilnCell& cell, u8* written, const u8* p, Access own, Kind kind,
                   const void* at) {
   u32 now;
   memcpy(&now, written, 4);
@@ -129,7 +129,7 @@ __attribute__((noinline, cold)) void outside(Machine& m, const u8* p, size_t byt
 }
 
 /// Where an access lies; fails if it may not be there. False: memory of one thread, or a constant.
-inline bool locate(Machine& m, const u8* p, size_t bytes, Kind kind, const void* at, Place& place) {
+__attribute__((always_inline)) inline bool locate(Machine& m, const u8* p, size_t bytes, Kind kind, const void* at, Place& place) {
   if (m.on_stack(p)) return false;
   if (m.in_arena(p)) {
     const u32 number = m.carve_out_at[static_cast<size_t>(p - m.arena) / GRAIN];
@@ -184,13 +184,43 @@ Access own_access(const Machine& m, u32 bytes) {
   const u32 thread = m.self->id;
   return {m.phase, thread, bytes, 0, m.warps[thread / LANES].epoch & 0x7ffffu};
 }
+
+/// Whether this is an aligned read of a word that the same thread was the last to read, since its last barrier. Then all
+/// is well: it was well then, and a write by another thread would have met that read. In loops most reads are like this.
+inline bool repeated(const Machine& m, const u8* p, const void* at) {
+  const KilnCell* cell;
+  if (m.in_arena(p)) {
+    const u32 number = m.carve_out_at[static_cast<size_t>(p - m.arena) / GRAIN];
+    if (number == 0xff) return false;
+    const CarveOut& c = m.carve_outs[number];
+    const size_t byte = p - c.at;
+    if (byte + 4 > c.bytes || c.gone) return false;
+    cell = m.shared_cells.data() + (c.offset + byte) / 4;
+  } else {
+    const u64 key = reinterpret_cast<u64>(at);
+    const KilnRegion* found = m.found[(key ^ key >> 8) % 256];
+    if (!found || !found->readable) return false;
+    const u64 byte = p - found->at;
+    if (byte + 4 > found->bytes || byte > found->bytes) return false;
+    cell = found->cells + byte / 4;
+  }
+  const Access own = own_access(m, 15);
+  return memcmp(&cell->read, &own, sizeof own) == 0;
+}
+
+template <size_t BYTES> inline void reads(const void* p, bool aligned, const void* at) {
+  Machine& m = *machine;
+  if (BYTES == 4 && reinterpret_cast<u64>(p) % 4 == 0 && repeated(m, static_cast<const u8*>(p), at)) return;
+  check(m, p, BYTES, Kind::READ, aligned, at);
+}
 }  // namespace
 
 void check(Machine& m, const void* pointer, size_t bytes, Kind kind, bool aligned, const void* at) {
   const u8* p = static_cast<const u8*>(pointer);
   Place place;
   if (!locate(m, p, bytes, kind, at, place)) return;
-  if (aligned && reinterpret_cast<u64>(p) % bytes)
+  // Aligned accesses have a power of two of bytes.
+  if (aligned && reinterpret_cast<u64>(p) & (bytes - 1))
     m.fail(at, "misaligned %zu-byte %s of %s", bytes, word(kind), Spot(place, p).text);
   Access own = own_access(m, 15);
   for (size_t byte = p - place.begin, end = byte + bytes; byte < end;) {
@@ -203,7 +233,11 @@ void check(Machine& m, const void* pointer, size_t bytes, Kind kind, bool aligne
 
 void copy_begins(Machine& m, u8* shared, u32 bytes) {
   Place place;
-  if (locate(m, shared, bytes, Kind::WRITE, nullptr, place)) memset(place.written + (shared - place.begin), 0, bytes);
+  if (!locate(m, shared, bytes, Kind::WRITE, nullptr, place)) return;
+  const size_t byte = shared - place.begin;
+  memset(place.written + byte, 0, bytes);
+  // A read after this is not like one before.
+  for (u32 i = 0; i < bytes; i += 4) place.cells[(byte + i) / 4].read = {};
 }
 
 void check_arrival(Machine& m, const Copy& copy, const void* at) {
@@ -228,13 +262,13 @@ KILN_EMULATOR_VISIBLE void __tsan_func_exit() {}
 
 #define HOOKS(bytes)                                                                                   \
   KILN_EMULATOR_VISIBLE void __tsan_read##bytes(void* p) {                                             \
-    check(*machine, p, bytes, Kind::READ, true, __builtin_return_address(0));                          \
+    reads<bytes>(p, true, __builtin_return_address(0));                                                \
   }                                                                                                    \
   KILN_EMULATOR_VISIBLE void __tsan_write##bytes(void* p) {                                            \
     check(*machine, p, bytes, Kind::WRITE, true, __builtin_return_address(0));                         \
   }                                                                                                    \
   KILN_EMULATOR_VISIBLE void __tsan_unaligned_read##bytes(void* p) {                                   \
-    check(*machine, p, bytes, Kind::READ, false, __builtin_return_address(0));                         \
+    reads<bytes>(p, false, __builtin_return_address(0));                                               \
   }                                                                                                    \
   KILN_EMULATOR_VISIBLE void __tsan_unaligned_write##bytes(void* p) {                                  \
     check(*machine, p, bytes, Kind::WRITE, false, __builtin_return_address(0));                        \

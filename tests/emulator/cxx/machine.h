@@ -9,7 +9,7 @@
 #include "interface.h"
 
 constexpr u32 THREADS = 256, LANES = 32, WARPS = THREADS / LANES;
-constexpr size_t STACK = 64 << 10;
+constexpr size_t STACK = 128 << 10;
 /// Below the stacks: the kernel's parameter, which is nobody's business like the stacks.
 constexpr size_t PARAMETERS = 64 << 10;
 /// Shared memory as it lies here, with a gap behind each carve-out in which nothing may be touched.

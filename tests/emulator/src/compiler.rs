@@ -12,7 +12,8 @@ use std::sync::OnceLock;
 
 /// A compiler that answered.
 pub struct Compiler {
-    program: String,
+    /// `$CXX` may be several words: `ccache g++`.
+    words: Vec<String>,
     version: String,
 }
 
@@ -20,23 +21,23 @@ impl Compiler {
     /// `$CXX`, or the first of g++ and clang++ that can be run.
     pub fn find() -> Result<&'static Compiler, String> {
         static FOUND: OnceLock<Result<Compiler, String>> = OnceLock::new();
-        FOUND.get_or_init(Compiler::search).as_ref().map_err(Clone::clone)
+        FOUND.get_or_init(|| Compiler::search(std::env::var("CXX").ok())).as_ref().map_err(Clone::clone)
     }
 
-    fn search() -> Result<Compiler, String> {
+    fn search(variable: Option<String>) -> Result<Compiler, String> {
         if !cfg!(all(target_arch = "x86_64", target_os = "linux")) {
             return Err("the CUDA emulator switches threads on x86-64 Linux only".into());
         }
-        let named = std::env::var("CXX").ok().filter(|name| !name.trim().is_empty());
+        let named = variable.filter(|name| !name.trim().is_empty());
         let candidates = match &named {
             Some(name) => vec![name.as_str()],
             None => vec!["g++", "clang++"],
         };
         for program in &candidates {
-            let Ok(output) = Command::new(program).arg("--version").output() else { continue };
+            let words: Vec<String> = program.split_whitespace().map(str::to_string).collect();
+            let Ok(output) = command(&words).arg("--version").output() else { continue };
             if output.status.success() {
-                let version = String::from_utf8_lossy(&output.stdout).into_owned();
-                return Ok(Compiler { program: program.to_string(), version });
+                return Ok(Compiler { words, version: String::from_utf8_lossy(&output.stdout).into_owned() });
             }
         }
         Err(match named {
@@ -82,10 +83,10 @@ impl Compiler {
     pub fn runtime(&self, sources: &[(&str, &str)]) -> Result<PathBuf, String> {
         let mut options = self.common();
         options.push("-O2");
-        let key = hash(&(&self.program, &self.version, &options, sources));
+        let key = hash(&(&self.words, &self.version, &options, sources));
         let soname = format!("-Wl,-soname,libkiln-emulator-{key}.so");
-        cached(&key, |folder| {
-            let mut compile = Command::new(&self.program);
+        cached(&cache(), &key, |folder| {
+            let mut compile = command(&self.words);
             compile.current_dir(folder).args(&options).args(["-shared", "-Wl,-z,defs", &soname, "-o", "made.so"]);
             for (name, text) in sources {
                 write(&folder.join(name), text)?;
@@ -100,14 +101,14 @@ impl Compiler {
     /// Kernels as a shared object that calls the runtime.
     pub fn kernels(&self, text: &str, checked: bool, runtime: &Path, what: &str) -> Result<PathBuf, String> {
         let options = self.kernel_options(checked);
-        let key = hash(&(&self.program, &self.version, &options, runtime.file_name(), text));
-        cached(&key, |folder| {
+        let key = hash(&(&self.words, &self.version, &options, runtime.file_name(), text));
+        cached(&cache(), &key, |folder| {
             write(&folder.join("kernels.cpp"), text)?;
-            let mut compile = Command::new(&self.program);
+            let mut compile = command(&self.words);
             compile.current_dir(folder).args(&options).args(["-c", "kernels.cpp", "-o", "kernels.o"]);
             run(&mut compile, what)?;
             // A step of its own: with the sanitizer's option it would bring the sanitizer's library.
-            let mut link = Command::new(&self.program);
+            let mut link = command(&self.words);
             link.current_dir(folder).args(["-shared", "-Wl,-z,defs", "kernels.o"]).arg(runtime);
             link.args(["-lm", "-o", "made.so"]);
             run(&mut link, what)
@@ -124,6 +125,12 @@ pub fn place(object: &Path, address: u64) -> Option<String> {
     let number: u32 = number.parse().ok().filter(|number| *number > 0)?;
     let file = Path::new(file).file_name()?.to_str()?;
     Some(format!("{file}:{number}"))
+}
+
+fn command(words: &[String]) -> Command {
+    let mut command = Command::new(&words[0]);
+    command.args(&words[1..]);
+    command
 }
 
 fn run(command: &mut Command, what: &str) -> Result<(), String> {
@@ -158,15 +165,14 @@ fn cache() -> PathBuf {
 }
 
 /// The object of this key; `make` makes it as `made.so` in an empty folder, if it is not there yet.
-fn cached(key: &str, make: impl FnOnce(&Path) -> Result<(), String>) -> Result<PathBuf, String> {
-    let cache = cache();
+fn cached(cache: &Path, key: &str, make: impl FnOnce(&Path) -> Result<(), String>) -> Result<PathBuf, String> {
     let object = cache.join(format!("libkiln-emulator-{key}.so"));
     if object.exists() {
         return Ok(object);
     }
     let failed = |e: std::io::Error| format!("{}: {e}", cache.display());
     let folder = cache.join(key);
-    fs::create_dir_all(&cache).map_err(failed)?;
+    fs::create_dir_all(cache).map_err(failed)?;
     let lock = fs::File::create(cache.join(format!("{key}.lock"))).map_err(failed)?;
     lock.lock().map_err(failed)?;
     if object.exists() {
@@ -178,4 +184,36 @@ fn cached(key: &str, make: impl FnOnce(&Path) -> Result<(), String>) -> Result<P
     let made = make(&folder).and_then(|()| fs::rename(folder.join("made.so"), &object).map_err(failed));
     let _ = fs::remove_dir_all(&folder);
     made.map(|()| object)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    #[test]
+    fn an_unknown_compiler_is_named() {
+        let error = Compiler::search(Some("no-such-compiler --fast".into())).err().unwrap();
+        assert_eq!(error, "no C++ compiler: `no-such-compiler --fast` (from $CXX) cannot be run");
+    }
+
+    #[test]
+    fn an_object_is_made_once_and_whole() {
+        let cache = cache().join(format!("test-{}", std::process::id()));
+        let makes = AtomicUsize::new(0);
+        let make = |folder: &Path| {
+            makes.fetch_add(1, Ordering::Relaxed);
+            write(&folder.join("made.so"), "whole")
+        };
+        // A failure leaves nothing.
+        assert_eq!(cached(&cache, "k", |_| Err("no".into())).unwrap_err(), "no");
+        let objects: Vec<_> = std::thread::scope(|scope| {
+            let started: Vec<_> = (0..4).map(|_| scope.spawn(|| cached(&cache, "k", make).unwrap())).collect();
+            started.into_iter().map(|one| one.join().unwrap()).collect()
+        });
+        assert_eq!(makes.load(Ordering::Relaxed), 1);
+        assert!(objects.iter().all(|object| fs::read_to_string(object).unwrap() == "whole"));
+        assert_ne!(cached(&cache, "other", make).unwrap(), objects[0]);
+        fs::remove_dir_all(&cache).unwrap();
+    }
 }

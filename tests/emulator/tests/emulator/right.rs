@@ -1,6 +1,9 @@
 //! Kernels without mistakes: the same right results under every schedule, for any number of blocks, checked or not.
 
 use crate::support::*;
+use kiln::__private::cuda::{Accelerator, Node, Region, Run};
+use kiln::__private::plan::Access;
+use kiln_emulator::{Emulator, Settings};
 
 /// To so many bits of mantissa.
 fn rounded(values: &[f32], bits: u32, ties_to_even: bool) -> Vec<f32> {
@@ -77,10 +80,62 @@ fn map_of_a_vector() {
     everywhere(&map(""), |results| assert_eq!(results[1], expected));
     // Reads and writes the same memory, each thread its own.
     let mut case = map("#define IN_PLACE 0");
-    case.args[0].access = kiln::__private::plan::Access::ReadWrite;
+    case.args[0].access = Access::ReadWrite;
     everywhere(&case, |results| assert_eq!(results[0], expected));
     // Two carve-outs that all threads take alike, the first again from a copy of the cursor.
     let takes = "#define TAKES KilnShared again = shared; float* s = shared.take<float>(8); shared.take<u8>(5); \
                  again.take<float>(8); if (kiln_thread() < 8) s[kiln_thread()] = 1.0f;";
     everywhere(&map(takes), |results| assert_eq!(results[1], expected));
+}
+
+#[test]
+fn merged_phases_find_their_blocks() {
+    if !can_run() {
+        return;
+    }
+    for checked in [false, true] {
+        let emulator = Emulator::new(Settings { checked, ..Settings::default() });
+        let case =
+            Case { kernel: "merged", text: MERGED, defines: String::new(), shared: 0, work: 0, batch: 3, args: vec![] };
+        let kernel = emulator.load(&[unit(&case)]).unwrap()[0];
+        let x = place(&emulator, &Values::Given(whole(1000, 1, 7))).0;
+        let outputs = [700, 1000].map(|floats| (place(&emulator, &Values::Unwritten(floats)).0, floats));
+        let mut values = Run { seed: (7 << 32) | 5, step: 11, hyper: [[0.0; 16]; 2] };
+        values.hyper[1][15] = 0.5;
+        let run = run_values(&emulator);
+        let words = [values.seed, values.step].into_iter().flat_map(u64::to_le_bytes);
+        let run_bytes: Vec<u8> = words.chain(bytes(values.hyper.as_flattened())).collect();
+        // SAFETY: allocated with as many bytes.
+        unsafe { emulator.upload(run, &run_bytes) }.unwrap();
+        let region =
+            |name: &str, at, floats: usize, access| Region { name: name.into(), at, bytes: floats * 4, access };
+        let node = Node {
+            kernel,
+            name: "merged".into(),
+            parts: vec![2, 1000],
+            args: vec![x, outputs[0].0, outputs[1].0],
+            run,
+            batch: 3,
+            regions: vec![
+                region("x", x, 1000, Access::Read),
+                region("one", outputs[0].0, 700, Access::Write),
+                region("other", outputs[1].0, 1000, Access::Write),
+            ],
+            after: vec![],
+        };
+        let graph = emulator.record(&[node]).unwrap();
+        for (schedule, blocks) in [(0, None), (1, Some(1)), (2, Some(3)), (3, Some(5))] {
+            emulator.set_schedule(schedule);
+            emulator.set_blocks(blocks);
+            // SAFETY: nothing was freed, and the outputs have so many words.
+            unsafe {
+                outputs.iter().for_each(|&(at, floats)| emulator.fill(at, floats, 0x7FC0_0000).unwrap());
+                emulator.launch(graph).unwrap();
+            }
+            let expected: Vec<f32> = whole(1000, 1, 7).iter().map(|x| x + 3.0).collect();
+            assert_eq!(fetch(&emulator, outputs[0].0, 700), expected[..700]);
+            let expected: Vec<f32> = whole(1000, 1, 7).iter().map(|x| x * 0.5 + 7.0 + 11.0).collect();
+            assert_eq!(fetch(&emulator, outputs[1].0, 1000), expected);
+        }
+    }
 }

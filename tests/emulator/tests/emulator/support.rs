@@ -8,6 +8,7 @@ pub const SGEMM: &str = include_str!("kernels/sgemm.cu");
 pub const TENSOR_GEMM: &str = include_str!("kernels/tensor_gemm.cu");
 pub const SOFTMAX: &str = include_str!("kernels/softmax.cu");
 pub const LDMATRIX: &str = include_str!("kernels/ldmatrix.cu");
+pub const MERGED: &str = include_str!("kernels/merged.cu");
 pub const MAP: &str = include_str!("kernels/map.cu");
 
 /// An argument: its values, or so many floats that nobody has written.
