@@ -1,5 +1,7 @@
-//! One network, declared once for `network!` and once as text for the interpreter, run both ways.
+//! One network, declared once for `network!` and once as text for the interpreter, run both ways: on the CPU at each SIMD
+//! level, and from its CUDA kernels on the emulator, which looks at every access. `KILN_TEST_DEVICE=cuda` adds a real GPU.
 
+use crate::skip::skip;
 use kiln::data::{Classes, Dataset, Feed, Images, Receive, Rows, Sequences};
 use kiln::{Device, Level, Model, Network};
 use kiln_codegen::graph::op::{Leaf, Op};
@@ -7,12 +9,18 @@ use kiln_codegen::graph::{Module, PortKind, Shape, Value};
 use kiln_codegen::interpret::{Env, Tensor, run};
 use kiln_codegen::schedule::ProgramKind;
 use kiln_codegen::schedule::program::{Program, program};
+use kiln_emulator::{Emulator, Settings};
 use std::collections::HashMap;
+use std::marker::PhantomData;
 
 const SEED: u64 = 7;
 
 /// Around one vector, one tile, two, and a prime.
 const BATCHES: [usize; 6] = [1, 2, 15, 16, 17, 37];
+
+/// Batch, schedule and blocks of each part of a launch on the emulator.
+const EMULATED: [(usize, u64, Option<usize>); 5] =
+    [(1, 0, None), (2, 1, Some(1)), (3, 2, Some(3)), (5, 3, Some(5)), (17, 4, None)];
 
 /// Declares a network (and its unfused twin) and checks both against the interpreter.
 macro_rules! parity {
@@ -125,33 +133,79 @@ where
     N::Targets: Host,
     N::Outputs: Readable,
 {
-    let module = lower(source);
-    let infer = program(&module, ProgramKind::Infer).unwrap();
-    let gradients = program(&module, ProgramKind::Gradients);
+    let network: Declared<N> = Declared::new(source);
     for level in levels() {
-        let device = Device::cpu().threads(2).simd(level);
-        let mut model: Model<N> = Model::new(&device, SEED).unwrap();
-        model.poison_scratch(true);
-        fill_parameters(&mut model, &module);
+        let mut model = network.model(&Device::cpu().threads(2).simd(level));
         for batch in BATCHES {
-            let at = format!("{} at {level:?}, batch {batch}", N::NAME);
-            let inputs = N::Inputs::fill(batch, 1);
-            let targets = N::Targets::fill(batch, 2);
-            let leaves = leaves(&model, &module, &inputs, &targets, batch);
-            let expected = interpret(&infer, &leaves, batch, &infer.roots.outputs);
-            close(&model.forward(&inputs).unwrap().all(), &expected[0], &format!("{at}, output"));
-            let Some(program) = &gradients else { continue };
-            let data = Dataset::new(inputs, targets).unwrap();
-            let found = model.gradients(&data).unwrap();
-            let mut wanted = vec![program.roots.loss.unwrap()];
-            wanted.extend(program.roots.gradients.iter().map(|g| g.1));
-            let expected = interpret(program, &leaves, batch, &wanted);
-            close(&[f64::from(found.step.loss)], &expected[0], &format!("{at}, loss"));
-            for ((param, _), expected) in program.roots.gradients.iter().zip(&expected[1..]) {
-                let name = &module.params[*param].name;
-                let found: Vec<f64> = found.get(name).unwrap().iter().map(|x| f64::from(*x)).collect();
-                close(&found, expected, &format!("{at}, gradient of {name}"));
-            }
+            network.compare(&mut model, batch, &format!("{level:?}"));
+        }
+    }
+    if std::env::var("KILN_TEST_DEVICE").is_ok_and(|device| device == "cuda") {
+        let mut model = network.model(&Device::Cuda(0));
+        for batch in BATCHES {
+            network.compare(&mut model, batch, "CUDA");
+        }
+    }
+    if let Err(why) = Emulator::available() {
+        return skip(&format!("{} on the CUDA emulator: {why}", N::NAME));
+    }
+    let emulator = Emulator::leak(Settings { checked: true, ..Settings::default() });
+    let mut model = network.model(&Device::Other(emulator));
+    for (batch, schedule, blocks) in EMULATED {
+        emulator.set_schedule(schedule);
+        emulator.set_blocks(blocks);
+        network.compare(&mut model, batch, &format!("the emulator (schedule {schedule}, blocks {blocks:?})"));
+    }
+}
+
+/// A network for the interpreter.
+struct Declared<N> {
+    module: Module,
+    infer: Program,
+    gradients: Option<Program>,
+    network: PhantomData<N>,
+}
+
+impl<N: Network> Declared<N>
+where
+    N::Inputs: Host,
+    N::Targets: Host,
+    N::Outputs: Readable,
+{
+    fn new(source: &str) -> Self {
+        let module = lower(source);
+        let infer = program(&module, ProgramKind::Infer).unwrap();
+        let gradients = program(&module, ProgramKind::Gradients);
+        Declared { module, infer, gradients, network: PhantomData }
+    }
+
+    /// A model that finds NaN wherever it reads what no kernel wrote.
+    fn model(&self, device: &Device) -> Model<N> {
+        let mut model: Model<N> = Model::new(device, SEED).unwrap();
+        model.poison_scratch(true);
+        fill_parameters(&mut model, &self.module);
+        model
+    }
+
+    fn compare(&self, model: &mut Model<N>, batch: usize, device: &str) {
+        let at = format!("{} on {device}, batch {batch}", N::NAME);
+        let inputs = N::Inputs::fill(batch, 1);
+        let targets = N::Targets::fill(batch, 2);
+        let leaves = leaves(model, &self.module, &inputs, &targets, batch);
+        let expected = interpret(&self.infer, &leaves, batch, &self.infer.roots.outputs);
+        let found = model.forward(&inputs).unwrap_or_else(|why| panic!("{at}: {why}"));
+        close(&found.all(), &expected[0], &format!("{at}, output"));
+        let Some(program) = &self.gradients else { return };
+        let data = Dataset::new(inputs, targets).unwrap();
+        let found = model.gradients(&data).unwrap_or_else(|why| panic!("{at}: {why}"));
+        let mut wanted = vec![program.roots.loss.unwrap()];
+        wanted.extend(program.roots.gradients.iter().map(|g| g.1));
+        let expected = interpret(program, &leaves, batch, &wanted);
+        close(&[f64::from(found.step.loss)], &expected[0], &format!("{at}, loss"));
+        for ((param, _), expected) in program.roots.gradients.iter().zip(&expected[1..]) {
+            let name = &self.module.params[*param].name;
+            let found: Vec<f64> = found.get(name).unwrap().iter().map(|x| f64::from(*x)).collect();
+            close(&found, expected, &format!("{at}, gradient of {name}"));
         }
     }
 }

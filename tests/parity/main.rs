@@ -6,3 +6,5 @@ mod dense;
 mod images;
 mod losses;
 mod rare;
+#[path = "../common/skip.rs"]
+mod skip;

@@ -3,6 +3,8 @@
 
 #[path = "../parity/check.rs"]
 mod check;
+#[path = "../common/skip.rs"]
+mod skip;
 
 use check::parity;
 

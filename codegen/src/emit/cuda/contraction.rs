@@ -98,7 +98,8 @@ fn dense(w: &Writer, d: Dense, value: Value, tile: Tile, whole: bool) -> Phase {
     };
     if whole {
         let iter = Iter { batch: true, channels: d.outputs, pixels: 1, flat: false };
-        let row = row_text(w, iter, false, &[(value, "values[r * pitch + c]".into())]);
+        let kept = if d.outputs == 1 { "values[r * pitch]" } else { "values[r * pitch + c]" };
+        let row = row_text(w, iter, false, &[(value, kept.into())]);
         let members = format!(
             "static constexpr bool WHOLE_TILE = true;\nconst Launch& launch;\n\
              KILN_DEV float element(u32, u32, u32, float sum) {{ return sum; }}\n\
