@@ -11,6 +11,7 @@
 namespace {
 /// Memory that an access was found in: its bytes in the memory of the checker, and how to speak of it.
 struct Place {
+  /// Of a region of global memory.
   const char* name;
   u64 bytes;
   const u8* begin;
@@ -19,6 +20,8 @@ struct Place {
   /// The first phase that may conflict: of the block for shared memory, of the launch for global.
   u32 since;
   bool shared;
+  /// Of a carve-out of shared memory.
+  u32 offset;
 };
 
 const char* word(Kind kind) {
@@ -30,8 +33,11 @@ struct Spot {
   char text[200];
   Spot(const Place& place, const u8* p) {
     const int64_t byte = p - place.begin;
-    snprintf(text, sizeof text, "byte %" PRId64 " (float %" PRId64 ") of `%s`", byte, byte >= 0 ? byte / 4 : -1,
-             place.name);
+    const int n = snprintf(text, sizeof text, "byte %" PRId64 " (float %" PRId64 ") of ", byte, byte / 4);
+    if (place.shared)
+      snprintf(text + n, sizeof text - n, "the shared memory taken at offset %u", place.offset);
+    else
+      snprintf(text + n, sizeof text - n, "`%s`", place.name);
   }
 };
 
@@ -113,14 +119,14 @@ __attribute__((noinline, cold)) void outside(Machine& m, const u8* p, size_t byt
   for (u64 i = 0; i < m.order->region_count; i++) {
     const KilnRegion& region = regions[i];
     const bool inside = p >= region.at && p + bytes <= region.at + region.bytes;
-    const Place place{region.name, region.bytes, region.at, nullptr, nullptr, 0, false};
+    const Place place{region.name, region.bytes, region.at, nullptr, nullptr, 0, false, 0};
     if (inside && kind == Kind::WRITE)
       m.fail(at, "write of %s, which the launch declares as only read", Spot(place, p).text);
     if (inside) m.fail(at, "%s of %s, which the launch declares as only written", word(kind), Spot(place, p).text);
     if (p >= region.at && (!nearest || region.at + region.bytes > nearest->at + nearest->bytes)) nearest = &region;
   }
   if (nearest) {
-    const Place place{nearest->name, nearest->bytes, nearest->at, nullptr, nullptr, 0, false};
+    const Place place{nearest->name, nearest->bytes, nearest->at, nullptr, nullptr, 0, false, 0};
     m.fail(at, "out of bounds: %zu-byte %s at %s, which has %llu bytes", bytes, word(kind), Spot(place, p).text,
            nearest->bytes);
   }
@@ -146,16 +152,17 @@ __attribute__((always_inline)) inline bool locate(Machine& m, const u8* p, size_
       m.fail(at, "out of bounds: %zu-byte %s at byte %td of the shared memory taken at offset %u, which has %u bytes",
              bytes, word(kind), p - c.at, c.offset, c.bytes);
     if (c.gone)
-      m.fail(at, "%s of shared memory at offset %u, %u bytes, which has been taken in another shape since", word(kind),
+      m.fail(at, "%s of the shared memory taken at offset %u, %u bytes, which was taken in another shape since", word(kind),
              c.offset, c.bytes);
     if (kind == Kind::READ_ONLY) m.fail(at, "read-only load of shared memory");
-    place = {"shared memory",
+    place = {nullptr,
              c.bytes,
              c.at,
              m.shared_written.data() + c.offset,
              m.shared_cells.data() + c.offset / 4,
              m.block_phase,
-             true};
+             true,
+             c.offset};
     return true;
   }
   // An instruction usually stays in its region.
@@ -176,7 +183,7 @@ __attribute__((always_inline)) inline bool locate(Machine& m, const u8* p, size_
     }
     found = region;
   }
-  place = {found->name, found->bytes, found->at, found->written, found->cells, m.launch_phase, false};
+  place = {found->name, found->bytes, found->at, found->written, found->cells, m.launch_phase, false, 0};
   return true;
 }
 

@@ -139,7 +139,7 @@ fn an_asynchronous_copy_is_misused() {
     // Complete for the thread that waited, not yet for others.
     let early = "if (kiln_thread() == 0) kiln_copy_async<4>(s, x, true); kiln_copy_commit(); kiln_barrier(); \
                  kiln_copy_wait<0>(); if (kiln_thread() == 255 && s[0] > 100.0f) y[0] = 1.0f;";
-    found(&takes(early), &["of byte 0 (float 0) of `shared memory`"]);
+    found(&takes(early), &["of byte 0 (float 0) of the shared memory taken at offset 0"]);
     // What is not valid is zero, and is not read.
     let zeros = "if (kiln_thread() == 0) { kiln_copy_async<16>(s, nullptr, false); kiln_copy_async<16>(s + 4, x, true); } \
                  kiln_copy_commit(); kiln_copy_wait<0>(); kiln_barrier(); if (s[0] + s[3] != 0.0f || s[4] != x[0]) return;";

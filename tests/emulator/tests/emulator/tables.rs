@@ -1,9 +1,10 @@
 //! Launch tables, memory and settings.
 
 use crate::support::*;
-use kiln::__private::cuda::{Accelerator, Address, GraphId, KernelId, Node, Region};
+use kiln::__private::cuda::{Accelerator, Address, GraphId, KernelId, Node, PRELUDE, Region};
 use kiln::__private::plan::Access;
 use kiln_emulator::{Emulator, Settings};
+use std::collections::BTreeSet;
 
 const WIDTH: usize = 101;
 const FLOATS: usize = 13 * WIDTH;
@@ -196,6 +197,22 @@ fn kernels_load_once_and_say_what_is_wrong_with_their_text() {
     let mut wrong = one;
     wrong.threads = 128;
     assert!(emulator.load(&[wrong]).unwrap_err().to_string().contains("has 128 threads, expected 256"));
+}
+
+#[test]
+fn both_preludes_provide_the_same_names() {
+    // Of what is defined: `KILN_DEV u32 kiln_tf32(float value)`.
+    let names = |text: &'static str| -> BTreeSet<&'static str> {
+        let heads = text.lines().filter_map(|line| line.split_once("KILN_DEV ")).map(|(_, rest)| rest);
+        let names = heads.filter_map(|rest| rest.split_once('(')?.0.split(['*', ' ']).next_back());
+        names.filter(|name| name.starts_with("kiln_") && !name.starts_with("kiln_emulator_")).collect()
+    };
+    let own = names(include_str!("../../cxx/prelude.h"));
+    let mut other = names(PRELUDE);
+    // What the GPU's needs for itself.
+    other.retain(|name| !["kiln_follow", "kiln_shared_address"].contains(name));
+    assert_eq!(own, other);
+    assert!(own.len() > 18, "{own:?}");
 }
 
 #[test]
