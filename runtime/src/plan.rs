@@ -307,6 +307,23 @@ pub struct CudaArg {
     pub access: Access,
 }
 
+/// Pieces of work of a phase: rows in groups of `height`, and `more` groups, each `width` times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Work {
+    /// Rows of each sample, and of none.
+    pub per_sample: usize,
+    pub fixed: usize,
+    pub height: usize,
+    pub more: usize,
+    pub width: usize,
+}
+
+impl Work {
+    pub fn pieces(&self, batch: usize) -> usize {
+        ((batch * self.per_sample + self.fixed).div_ceil(self.height) + self.more) * self.width
+    }
+}
+
 /// One graph node.
 #[derive(Clone, Copy)]
 pub struct CudaLaunch {
@@ -318,7 +335,7 @@ pub struct CudaLaunch {
     pub ops: &'static str,
     pub args: &'static [CudaArg],
     /// For each phase merged into the kernel, how many pieces of work a batch has. A phase takes any number of blocks.
-    pub parts: &'static [fn(batch: usize) -> usize],
+    pub parts: &'static [Work],
     /// Earlier launches that must be complete before this one starts.
     pub after: &'static [usize],
 }

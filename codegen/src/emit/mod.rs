@@ -3,4 +3,4 @@
 pub mod cpu;
 pub mod cuda;
 pub mod host;
-mod tables;
+pub mod tables;

@@ -5,7 +5,33 @@ use crate::memory::{Memory, Tenant};
 use crate::schedule::params::Slot;
 use crate::schedule::{Layout, ParamPlan, Schedule, Storage};
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{ToTokens, quote};
+
+/// `kiln::plan::Space`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Space {
+    Batch,
+    Fixed,
+    Port,
+    Params,
+    Grads,
+    State,
+    Optimizer(usize),
+}
+
+impl ToTokens for Space {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        tokens.extend(match self {
+            Space::Batch => quote!(Space::Batch),
+            Space::Fixed => quote!(Space::Fixed),
+            Space::Port => quote!(Space::Port),
+            Space::Params => quote!(Space::Params),
+            Space::Grads => quote!(Space::Grads),
+            Space::State => quote!(Space::State),
+            Space::Optimizer(i) => quote!(Space::Optimizer(#i)),
+        });
+    }
+}
 
 /// The fields that `Plan` and `Weights` have in common.
 pub fn weights(module: &Module, params: &ParamPlan) -> TokenStream {
@@ -48,15 +74,15 @@ pub fn results(s: &Schedule, memory: &Memory, params: &ParamPlan) -> TokenStream
 }
 
 /// The space and offset of a stored value.
-pub fn place(s: &Schedule, memory: &Memory, params: &ParamPlan, value: Value) -> (TokenStream, usize) {
+pub fn place(s: &Schedule, memory: &Memory, params: &ParamPlan, value: Value) -> (Space, usize) {
     let base = s.base(value);
     match s.storage(value).expect("a stored value") {
-        Storage::Port(i) => (quote!(Space::Port), i),
-        Storage::Param(p) => (quote!(Space::Params), params.params[p].offset),
-        Storage::State(i) => (quote!(Space::State), params.states[i].offset),
-        Storage::Grad(p) => (quote!(Space::Grads), params.params[p].offset),
-        Storage::Batch => (quote!(Space::Batch), memory.offset(Tenant::Value(base))),
-        Storage::Fixed => (quote!(Space::Fixed), memory.offset(Tenant::Value(base))),
+        Storage::Port(i) => (Space::Port, i),
+        Storage::Param(p) => (Space::Params, params.params[p].offset),
+        Storage::State(i) => (Space::State, params.states[i].offset),
+        Storage::Grad(p) => (Space::Grads, params.params[p].offset),
+        Storage::Batch => (Space::Batch, memory.offset(Tenant::Value(base))),
+        Storage::Fixed => (Space::Fixed, memory.offset(Tenant::Value(base))),
     }
 }
 

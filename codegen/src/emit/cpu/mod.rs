@@ -200,7 +200,7 @@ fn program(p: &Planned, params: &ParamPlan, target: &Target, kernels: &mut Kerne
             let args = launch.args.iter().map(|arg| {
                 let (space, offset) = match arg {
                     Arg::Value(v) => tables::place(s, &p.memory, params, *v),
-                    Arg::Partials => (quote!(Space::Fixed), p.memory.offset(Tenant::Partials(index))),
+                    Arg::Partials => (tables::Space::Fixed, p.memory.offset(Tenant::Partials(index))),
                 };
                 quote!(Arg { space: #space, offset: #offset })
             });

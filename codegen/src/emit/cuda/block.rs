@@ -2,12 +2,11 @@
 
 use super::element::{Domain, Site, guarded, input_position, output_position};
 use super::loops::{place, stores};
-use super::writer::{Phase, Writer};
+use super::writer::{Phase, Work, Writer};
 use crate::graph::Value;
 use crate::graph::op::{ConvGeometry, ConvRole, Op};
 use crate::schedule::form::{Form, Iter};
 use crate::schedule::{Kernel, Stage, blocks};
-use quote::quote;
 use std::collections::HashMap;
 
 pub fn block(w: &Writer, stages: &[Stage]) -> Phase {
@@ -35,7 +34,7 @@ pub fn block(w: &Writer, stages: &[Stage]) -> Phase {
         "{head}for (u32 n = cta; n < launch.batch; n += ctas) {{\n{}kiln_barrier();\n}}\n",
         steps.join("kiln_barrier();\n")
     );
-    Phase { items: String::new(), body, tasks: quote!(batch), shared }
+    Phase { items: String::new(), body, work: Work::samples(1, 1), shared }
 }
 
 fn map(w: &Writer, iter: Iter) -> String {

@@ -3,15 +3,13 @@
 use super::element::{Domain, Site};
 use super::loops::{place, row_text, stores_and};
 use super::moments::tile_members;
-use super::writer::{Access, Arg, Phase, Writer};
+use super::writer::{Access, Arg, Phase, Work, Writer};
 use crate::declaration::Precision;
 use crate::graph::Value;
 use crate::graph::op::{ConvGeometry, ConvRole, Op};
 use crate::schedule::form::{Dense, Form, Iter};
 use crate::schedule::moments;
 use crate::schedule::tile::{self, Tile};
-use proc_macro2::TokenStream;
-use quote::quote;
 
 /// An operand of the product: its type, the expression that makes it, and whether it is contiguous along the depth.
 struct Operand {
@@ -24,8 +22,8 @@ struct Operand {
 struct Product {
     a: Operand,
     b: Operand,
-    /// In C++ and, for the number of tasks, in Rust.
-    rows: (String, TokenStream),
+    /// In C++, and as work without columns.
+    rows: (String, Work),
     cols: usize,
     depth: String,
     splits: usize,
@@ -69,7 +67,7 @@ pub fn contraction(w: &Writer, phase: usize) -> Phase {
 fn dense(w: &Writer, d: Dense, value: Value, tile: Tile, whole: bool) -> Phase {
     let node = w.s.graph().node(value);
     let inputs = d.channels * d.pixels;
-    let batch = || ("launch.batch".to_string(), quote!(batch));
+    let batch = || ("launch.batch".to_string(), Work::samples(1, tile.rows));
     let product = match d.role {
         ConvRole::Forward => {
             let (x, weight) = (read(w, node.inputs[0]), read(w, node.inputs[1]));
@@ -92,7 +90,7 @@ fn dense(w: &Writer, d: Dense, value: Value, tile: Tile, whole: bool) -> Phase {
             let (x, dy) = (read(w, x), read(w, dy));
             let a = matrix(dy, 1, d.outputs, vector(&[d.outputs]));
             let b = matrix(x, 1, inputs, vector(&[inputs]));
-            let rows = (format!("{}u", d.outputs), outputs(d.outputs));
+            let rows = (format!("{}u", d.outputs), weight_rows(d.outputs, tile));
             Product { a, b, rows, cols: inputs, depth: "launch.batch".into(), splits: 1 }
         }
     };
@@ -116,8 +114,8 @@ fn dense(w: &Writer, d: Dense, value: Value, tile: Tile, whole: bool) -> Phase {
     gemm(w, product, tile, &members, false)
 }
 
-fn outputs(count: usize) -> TokenStream {
-    quote!({ let _ = batch; #count })
+fn weight_rows(outputs: usize, tile: Tile) -> Work {
+    Work { height: tile.rows, ..Work::fixed(outputs) }
 }
 
 /// A sink for elements of samples: row = sample × pixels, column = channel; or, `inner` > 1, row = sample and column =
@@ -196,8 +194,7 @@ fn add_splits(w: &Writer, value: Value) -> Phase {
         "for (u32 e = cta * KILN_THREADS + kiln_thread(); e < {size}u; e += ctas * KILN_THREADS) {{\n\
          float sum = 0.0f;\nfor (u32 split = 0u; split < {chunks}u; ++split) sum += {partials}[split * {size}u + e];\n{store}}}\n"
     );
-    let tasks = size.div_ceil(256);
-    Phase { items: String::new(), body, tasks: outputs(tasks), shared: 0 }
+    Phase { items: String::new(), body, work: Work::fixed(size.div_ceil(256)), shared: 0 }
 }
 
 fn precision(w: &Writer) -> &'static str {
@@ -215,7 +212,7 @@ fn tile_text(t: Tile) -> String {
 
 fn gemm(w: &Writer, p: Product, tile: Tile, sink: &str, whole: bool) -> Phase {
     let items = format!("struct Sink {{\n{sink}}};\n");
-    let (rows, count) = &p.rows;
+    let (rows, work) = &p.rows;
     let body = format!(
         "const {} a{{{}}};\nconst {} b{{{}}};\nSink sink{{launch}};\n\
          kiln_gemm<{}, {}>(a, b, sink, {rows}, {}u, {}, {}u, cta, ctas, shared);\n",
@@ -229,13 +226,8 @@ fn gemm(w: &Writer, p: Product, tile: Tile, sink: &str, whole: bool) -> Phase {
         p.depth,
         p.splits,
     );
-    let (height, others) = (tile.rows, p.cols.div_ceil(tile.cols) * p.splits);
-    Phase {
-        items,
-        body,
-        tasks: quote!((#count).div_ceil(#height) * #others),
-        shared: tile.shared([p.a.along, p.b.along], whole),
-    }
+    let width = p.cols.div_ceil(tile.cols) * p.splits;
+    Phase { items, body, work: Work { width, ..*work }, shared: tile.shared([p.a.along, p.b.along], whole) }
 }
 
 fn geometry(g: &ConvGeometry) -> String {
@@ -275,7 +267,7 @@ fn conv_forward(w: &Writer, g: &ConvGeometry, value: Value, tile: Tile) -> Phase
     let x = read(w, node.inputs[0]);
     let a = Operand { ty: format!("KilnPatches<G, {}>", patches(w, node.inputs[0], g)), pointer: x, along: true };
     let b = matrix(read(w, node.inputs[1]), depth, 1, vector(&[depth]));
-    let rows = (format!("launch.batch * {pixels}u"), quote!(batch * #pixels));
+    let rows = (format!("launch.batch * {pixels}u"), Work::samples(pixels, tile.rows));
     let product = Product { a, b, rows, cols: g.outputs, depth: format!("{depth}u"), splits: 1 };
     let served = moments::served(w.s, w.kernel);
     let mut sink = element_sink(w, value, pixels, 1, served.map(|(_, x)| x));
@@ -301,11 +293,10 @@ fn conv_input(w: &Writer, g: &ConvGeometry, value: Value, tile: Tile) -> Phase {
         tile_text(tile),
         precision(w),
     );
-    let (height, columns) = (tile.rows, g.channels.div_ceil(tile.cols));
     // One tile more for each class of pixels that the strides make.
-    let classes = g.stride[0] * g.stride[1];
-    let tasks = quote!(((batch * #pixels).div_ceil(#height) + #classes - 1) * #columns);
-    Phase { items, body, tasks, shared: tile.shared([true, false], false) }
+    let more = g.stride[0] * g.stride[1] - 1;
+    let work = Work { more, width: g.channels.div_ceil(tile.cols), ..Work::samples(pixels, tile.rows) };
+    Phase { items, body, work, shared: tile.shared([true, false], false) }
 }
 
 fn conv_weight(w: &Writer, g: &ConvGeometry, value: Value, tile: Tile, splits: usize) -> Phase {
@@ -315,7 +306,7 @@ fn conv_weight(w: &Writer, g: &ConvGeometry, value: Value, tile: Tile, splits: u
     let x = read(w, node.inputs[0]);
     let a = matrix(read(w, node.inputs[1]), 1, g.outputs, vector(&[g.outputs]));
     let b = Operand { ty: format!("KilnPatchColumns<G, {}>", patches(w, node.inputs[0], g)), pointer: x, along: false };
-    let rows = (format!("{}u", g.outputs), outputs(g.outputs));
+    let rows = (format!("{}u", g.outputs), weight_rows(g.outputs, tile));
     let product = Product { a, b, rows, cols, depth: format!("launch.batch * {pixels}u"), splits };
     let sink = weight_sink(w, value, cols, splits);
     let mut phase = gemm(w, product, tile, &sink, false);

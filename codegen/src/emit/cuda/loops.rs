@@ -1,14 +1,12 @@
 //! Phases that are loops: element by element, row by row (a warp each), and columns over the batch.
 
 use super::element::{Domain, Site};
-use super::writer::{Access, Arg, Phase, Writer};
+use super::writer::{Access, Arg, Phase, Work, Writer};
 use crate::graph::Value;
 use crate::graph::op::{Op, ReduceOp};
 use crate::schedule::form::{Iter, Reduced};
 use crate::schedule::fuse::column_result;
 use crate::schedule::launches::phases;
-use proc_macro2::TokenStream;
-use quote::quote;
 
 /// `const u32 c = …;` for the variables of a walk that the text names. `e` says where in the sample, physically.
 pub fn place(iter: Iter, text: &str, sample: &str, flat: &str) -> String {
@@ -60,9 +58,8 @@ pub fn map(w: &Writer, iter: Iter) -> Phase {
     let body = format!(
         "for (u32 i = cta * KILN_THREADS + kiln_thread(); i < {total}; i += ctas * KILN_THREADS) {{\n{flat}{inner}{text}}}\n"
     );
-    let tasks =
-        if iter.batch { quote!((batch * #per_sample).div_ceil(256)) } else { quote!(#per_sample.div_ceil(256)) };
-    Phase { items: String::new(), body, tasks, shared: 0 }
+    let rows = if iter.batch { Work::samples(per_sample, 256) } else { Work::fixed(per_sample.div_ceil(256)) };
+    Phase { items: String::new(), body, work: rows, shared: 0 }
 }
 
 /// Reductions within a row, in rounds: those of one round depend on earlier rounds only.
@@ -191,7 +188,7 @@ pub fn row(w: &Writer, iter: Iter, per_pixel: bool) -> Phase {
         "const u32 lane = kiln_thread() % 32u;\n\
          for (u32 row = cta * 8u + kiln_thread() / 32u; row < {rows}; row += ctas * 8u) {{\n{head}{text}}}\n"
     );
-    Phase { items: String::new(), body, tasks: quote!((batch * #per_sample).div_ceil(8)), shared: 0 }
+    Phase { items: String::new(), body, work: Work::samples(per_sample, 8), shared: 0 }
 }
 
 /// Rows and columns of a column reduction.
@@ -246,15 +243,12 @@ pub fn column(w: &Writer, iter: Iter, reduced: Reduced, phase: usize) -> Phase {
         "Body body{{launch}};\nkiln_columns<{width}, {values}>(body, {rows}, {cols}u, {chunks}, cta, ctas, shared);\n"
     );
     let tiles = cols.div_ceil(width);
-    let tasks: TokenStream = match (phase, two, k.per_sample) {
-        (0, true, _) => {
-            let pieces = tiles * w.chunks;
-            quote!({ let _ = batch; #pieces })
-        }
-        (_, _, true) => quote!(batch * #tiles),
-        _ => quote!({ let _ = batch; #tiles }),
+    let work = match (phase, two, k.per_sample) {
+        (0, true, _) => Work::fixed(tiles * w.chunks),
+        (_, _, true) => Work::samples(tiles, 1),
+        _ => Work::fixed(tiles),
     };
-    Phase { items, body, tasks, shared: values * 256 * 4 }
+    Phase { items, body, work, shared: values * 256 * 4 }
 }
 
 /// The operands of all reductions at element (row, col).

@@ -12,7 +12,7 @@ mod loops;
 mod moments;
 mod writer;
 
-use super::tables;
+use super::tables::{self, Space};
 use crate::declaration::Precision;
 use crate::graph::Module;
 use crate::memory::{Planned, Tenant, partials};
@@ -21,33 +21,35 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use std::cell::RefCell;
 use std::collections::HashMap;
-use writer::{Access, Arg, Args, Phase, Writer};
+pub use writer::{Access, Work};
+use writer::{Arg, Args, Phase, Writer};
 
 /// A kernel of a network.
-struct Kernel {
-    name: String,
+#[derive(Clone, Debug)]
+pub struct Kernel {
+    pub name: String,
     /// `fc1, 1 Relu: contract, map, map`, of every launch.
     titles: Vec<String>,
-    text: String,
-    shared: usize,
-    updates: bool,
+    pub text: String,
+    /// Bytes.
+    pub shared: usize,
+    pub updates: bool,
 }
 
 /// Distinct kernels, by their text.
 #[derive(Default)]
-struct Kernels {
-    list: Vec<Kernel>,
+pub struct Kernels {
+    pub list: Vec<Kernel>,
     seen: HashMap<String, usize>,
 }
 
 /// A pointer of a launch, placed.
-struct Region {
-    /// An expression of type `Space`, and its text.
-    tokens: TokenStream,
-    space: String,
-    offset: usize,
-    floats: usize,
-    access: Access,
+pub struct Region {
+    pub space: Space,
+    pub offset: usize,
+    /// Per sample in the spaces `Batch` and `Port`.
+    pub floats: usize,
+    pub access: Access,
 }
 
 /// An expression of type `Cuda`.
@@ -126,13 +128,16 @@ fn rest(module: &Module, params: &ParamPlan, step: &Planned) -> Vec<TokenStream>
 }
 
 /// One entry of the launch table.
-struct Entry {
-    kernel: usize,
+#[derive(Clone, Debug)]
+pub struct Entry {
+    pub kernel: usize,
     layers: String,
     ops: String,
-    regions: Vec<Region>,
-    tasks: Vec<TokenStream>,
-    after: Vec<usize>,
+    /// In the order of its pointers.
+    pub regions: Vec<Region>,
+    /// Of each merged phase.
+    pub work: Vec<Work>,
+    pub after: Vec<usize>,
 }
 
 fn program_table(
@@ -146,16 +151,22 @@ fn program_table(
     let launches: Vec<TokenStream> = launches
         .iter()
         .map(|l| {
-            let Entry { kernel, layers, ops, regions, tasks, after } = l;
+            let Entry { kernel, layers, ops, regions, work, after } = l;
+            let work = work.iter().map(|w| {
+                let Work { per_sample, fixed, height, more, width } = w;
+                quote! {
+                    Work { per_sample: #per_sample, fixed: #fixed, height: #height, more: #more, width: #width }
+                }
+            });
             let args = regions.iter().map(|r| {
-                let (space, offset, floats) = (&r.tokens, r.offset, r.floats);
+                let (space, offset, floats) = (r.space, r.offset, r.floats);
                 let access = format_ident!("{}", format!("{:?}", r.access));
                 quote!(CudaArg { space: #space, offset: #offset, floats: #floats, access: Access::#access })
             });
             quote! {
                 CudaLaunch {
                     kernel: #kernel, layers: #layers, ops: #ops, args: &[#(#args),*],
-                    parts: &[#(|batch: usize| -> usize { #tasks }),*], after: &[#(#after),*],
+                    parts: &[#(#work),*], after: &[#(#after),*],
                 }
             }
         })
@@ -211,8 +222,8 @@ fn launch_entry(
     let list = args.into_inner().list;
     let kernel = kernels.add(&names, &phases, list.len(), updates, format!("{layers}: {ops}"));
     let regions = list.iter().map(|(arg, access)| region(p, params, target, *arg, *access)).collect();
-    let tasks = phases.into_iter().map(|phase| phase.tasks).collect();
-    Entry { kernel, layers, ops, regions, tasks, after: Vec::new() }
+    let work = phases.into_iter().map(|phase| phase.work).collect();
+    Entry { kernel, layers, ops, regions, work, after: Vec::new() }
 }
 
 fn write(w: &Writer, phase: usize) -> Phase {
@@ -236,22 +247,22 @@ fn form_name(form: &Form, phase: usize) -> String {
 
 fn region(p: &Planned, params: &ParamPlan, target: &Target, arg: Arg, access: Access) -> Region {
     let s = &p.schedule;
-    let (tokens, offset, floats) = match arg {
+    let (space, offset, floats) = match arg {
         Arg::Value(value) => {
             let (space, offset) = tables::place(s, &p.memory, params, value);
             (space, offset, s.layout(s.base(value)).size)
         }
         Arg::Partials(kernel) => {
             let (storage, floats) = partials(s, &s.kernels[kernel], target.chunks).expect("a kernel in parts");
-            let space = if storage == Storage::Batch { quote!(Space::Batch) } else { quote!(Space::Fixed) };
+            let space = if storage == Storage::Batch { Space::Batch } else { Space::Fixed };
             (space, p.memory.offset(Tenant::Partials(kernel)), floats)
         }
-        Arg::Updated(param) => (quote!(Space::Params), params.params[param].offset, params.params[param].layout.size),
+        Arg::Updated(param) => (Space::Params, params.params[param].offset, params.params[param].layout.size),
         Arg::Remembered(param, i) => {
-            (quote!(Space::Optimizer(#i)), params.params[param].offset, params.params[param].layout.size)
+            (Space::Optimizer(i), params.params[param].offset, params.params[param].layout.size)
         }
     };
-    Region { space: tokens.to_string(), tokens, offset, floats, access }
+    Region { space, offset, floats, access }
 }
 
 /// Earlier launches that touch the same memory, one of them writing; not those that others among them wait for anyway.
@@ -259,7 +270,7 @@ fn dependencies(entry: &Entry, earlier: &[Entry]) -> Vec<usize> {
     let conflict = |a: &Region, b: &Region| {
         let writes = a.access != Access::Read || b.access != Access::Read;
         // Ports are numbered, everything else has offsets in one space.
-        let meets = if a.space.contains("Port") {
+        let meets = if a.space == Space::Port {
             a.offset == b.offset
         } else {
             a.offset < b.offset + b.floats && b.offset < a.offset + a.floats

@@ -2,12 +2,11 @@
 
 use super::element::{Domain, Site};
 use super::loops::{place, stores};
-use super::writer::{Access, Arg, Phase, Writer};
+use super::writer::{Access, Arg, Phase, Work, Writer};
 use crate::graph::Value;
 use crate::schedule::form::{Form, Iter};
 use crate::schedule::launches::phases;
 use crate::schedule::moments::{reductions, tile_rows};
-use quote::quote;
 
 pub fn moments(w: &Writer, iter: Iter, tiled: bool, phase: usize) -> Phase {
     let Iter { channels, pixels, .. } = iter;
@@ -35,7 +34,7 @@ pub fn moments(w: &Writer, iter: Iter, tiled: bool, phase: usize) -> Phase {
         "const Body body{{launch}};\nkiln_moments<{width}>(body, {rows}, {channels}u, {chunks}, cta, ctas, shared);\n"
     );
     let pieces = channels.div_ceil(width) * if two && phase == 0 { w.chunks } else { 1 };
-    Phase { items, body, tasks: quote!({ let _ = batch; #pieces }), shared: 3 * 256 * 4 }
+    Phase { items, body, work: Work::fixed(pieces), shared: 3 * 256 * 4 }
 }
 
 fn load_element(w: &Writer, iter: Iter) -> String {

@@ -3,7 +3,6 @@
 use crate::declaration::Precision;
 use crate::graph::Value;
 use crate::schedule::{Kernel, Schedule, Storage};
-use proc_macro2::TokenStream;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
@@ -70,13 +69,37 @@ pub struct Writer<'a> {
     count: Cell<usize>,
 }
 
+/// Pieces of work of a phase, as `kiln::plan` has them: rows in groups of `height`, and `more` groups, each `width` times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Work {
+    pub per_sample: usize,
+    pub fixed: usize,
+    pub height: usize,
+    pub more: usize,
+    pub width: usize,
+}
+
+impl Work {
+    pub fn fixed(pieces: usize) -> Self {
+        Work { per_sample: 0, fixed: pieces, height: 1, more: 0, width: 1 }
+    }
+
+    /// So many rows a sample, in groups of `height`.
+    pub fn samples(rows: usize, height: usize) -> Self {
+        Work { per_sample: rows, fixed: 0, height, more: 0, width: 1 }
+    }
+
+    pub fn pieces(&self, batch: usize) -> usize {
+        ((batch * self.per_sample + self.fixed).div_ceil(self.height) + self.more) * self.width
+    }
+}
+
 /// A phase as text.
 pub struct Phase {
     /// Structs before the function.
     pub items: String,
     pub body: String,
-    /// Pieces of work, from `batch`.
-    pub tasks: TokenStream,
+    pub work: Work,
     /// Bytes of shared memory.
     pub shared: usize,
 }

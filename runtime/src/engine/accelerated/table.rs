@@ -59,7 +59,7 @@ impl Places<'_> {
         Node {
             kernel,
             name: cuda.kernels[launch.kernel].name.to_owned(),
-            parts: launch.parts.iter().map(|part| part(self.batch)).collect(),
+            parts: launch.parts.iter().map(|part| part.pieces(self.batch)).collect(),
             args: launch.args.iter().map(|arg| self.address(arg.space, arg.offset)).collect(),
             run: self.run,
             batch: self.batch,
