@@ -11,7 +11,7 @@ template <int VECTOR_, bool ALONG> struct Operand {
   static constexpr bool K_CONTIGUOUS = ALONG;
   const float* p;
   u32 row_stride, k_stride;
-  KILN_DEV const float* at(u32 row, u32 k) const { return p + (row * row_stride + k * k_stride); }
+  KILN_DEV const float* at(u32 row, u32 k, bool&) const { return p + (row * row_stride + k * k_stride); }
 };
 struct Elements {
   static constexpr bool WHOLE_TILE = false;

@@ -9,20 +9,20 @@ template <u32 ROW_STRIDE, u32 K_STRIDE, int VECTOR_> struct KilnMatrix {
   static constexpr bool K_CONTIGUOUS = K_STRIDE == 1;
   const float* p;
 
-  KILN_DEV const float* at(u32 row, u32 k) const { return p + (row * ROW_STRIDE + k * K_STRIDE); }
+  KILN_DEV const float* at(u32 row, u32 k, bool&) const { return p + (row * ROW_STRIDE + k * K_STRIDE); }
 };
 
-/// Where an image has the element that tap (ky, kx, c) of output pixel (n, oy, ox) reads; nullptr in the padding. SAMPLE,
-/// CHANNEL, ROW and COLUMN are the image's strides.
+/// Where an image has the element that tap (ky, kx, c) of output pixel (n, oy, ox) reads, if it is not in the padding.
+/// SAMPLE, CHANNEL, ROW and COLUMN are the image's strides.
 template <class G, u32 SAMPLE, u32 CHANNEL, u32 ROW, u32 COLUMN>
-KILN_DEV const float* kiln_patch(const float* x, u32 pixel, u32 tap) {
+KILN_DEV const float* kiln_patch(const float* x, u32 pixel, u32 tap, bool& inside) {
   // A kernel of one tap, or one output pixel, leaves nothing to divide.
   u32 c = G::KH * G::KW == 1 ? tap : tap % G::C, place = G::KH * G::KW == 1 ? 0 : tap / G::C;
-  u32 n = G::OH * G::OW == 1 ? pixel : pixel / (G::OH * G::OW), inside = G::OH * G::OW == 1 ? 0 : pixel % (G::OH * G::OW);
+  u32 n = G::OH * G::OW == 1 ? pixel : pixel / (G::OH * G::OW), at = G::OH * G::OW == 1 ? 0 : pixel % (G::OH * G::OW);
   // Coordinates left of the image wrap to large ones.
-  u32 y = inside / G::OW * G::SH + place / G::KW * G::DH - G::PH;
-  u32 column = inside % G::OW * G::SW + place % G::KW * G::DW - G::PW;
-  if (y >= G::H || column >= G::W) return nullptr;
+  u32 y = at / G::OW * G::SH + place / G::KW * G::DH - G::PH;
+  u32 column = at % G::OW * G::SW + place % G::KW * G::DW - G::PW;
+  inside = inside && y < G::H && column < G::W;
   return x + (n * SAMPLE + y * ROW + column * COLUMN + c * CHANNEL);
 }
 
@@ -33,7 +33,9 @@ template <class G, u32 SAMPLE, u32 CHANNEL, u32 ROW, u32 COLUMN, int VECTOR_> st
   static constexpr bool K_CONTIGUOUS = true;
   const float* x;
 
-  KILN_DEV const float* at(u32 row, u32 k) const { return kiln_patch<G, SAMPLE, CHANNEL, ROW, COLUMN>(x, row, k); }
+  KILN_DEV const float* at(u32 row, u32 k, bool& inside) const {
+    return kiln_patch<G, SAMPLE, CHANNEL, ROW, COLUMN>(x, row, k, inside);
+  }
 };
 
 /// The weight gradient's B: row = (ky, kx, c), k = (n, oy, ox).
@@ -43,7 +45,9 @@ template <class G, u32 SAMPLE, u32 CHANNEL, u32 ROW, u32 COLUMN, int VECTOR_> st
   static constexpr bool K_CONTIGUOUS = false;
   const float* x;
 
-  KILN_DEV const float* at(u32 row, u32 k) const { return kiln_patch<G, SAMPLE, CHANNEL, ROW, COLUMN>(x, k, row); }
+  KILN_DEV const float* at(u32 row, u32 k, bool& inside) const {
+    return kiln_patch<G, SAMPLE, CHANNEL, ROW, COLUMN>(x, k, row, inside);
+  }
 };
 
 /// Along one axis, the input coordinates of one residue class modulo the stride, and the taps that reach them: of the taps
@@ -115,14 +119,14 @@ template <class G, u32 SAMPLE, int VECTOR_> struct KilnGradients {
   const float* dy;
   const KilnPixels<G>& pixels;
 
-  KILN_DEV const float* at(u32 row, u32 k) const {
+  KILN_DEV const float* at(u32 row, u32 k, bool& inside) const {
     u32 n, jy, jx, iy, ix, o;
     pixels.locate(row, n, jy, jx);
     pixels.tap(k, iy, ix, o);
     // Below zero wraps to large ones.
     u32 oy = static_cast<u32>(pixels.y.output) + jy - iy * pixels.y.BACK;
     u32 ox = static_cast<u32>(pixels.x.output) + jx - ix * pixels.x.BACK;
-    if (oy >= G::OH || ox >= G::OW) return nullptr;
+    inside = inside && oy < G::OH && ox < G::OW;
     return dy + (n * SAMPLE + (oy * G::OW + ox) * G::O + o);
   }
 };
@@ -135,7 +139,7 @@ template <class G, int VECTOR_> struct KilnTaps {
   const float* w;
   const KilnPixels<G>& pixels;
 
-  KILN_DEV const float* at(u32 row, u32 k) const {
+  KILN_DEV const float* at(u32 row, u32 k, bool&) const {
     u32 iy, ix, o;
     pixels.tap(k, iy, ix, o);
     u32 ky = pixels.y.tap + iy * pixels.y.PERIOD, kx = pixels.x.tap + ix * pixels.x.PERIOD;

@@ -3,8 +3,9 @@
 // An operand says where its elements lie:
 //   static constexpr int VECTOR         how many neighbours one address stands for, 4 (aligned to 16 bytes) or 1
 //   static constexpr bool K_CONTIGUOUS  whether these follow each other along k, or else along the row
-//   const float* at(u32 row, u32 k)     their address, or nullptr for zeros; asked only within the operand, whose extent
-//                                       along the contiguous axis is a multiple of VECTOR ("row" of B is a column of D)
+//   const float* at(u32 row, u32 k, bool& inside)   their address; clears `inside` where they are zeros. Asked beyond the
+//                                       operand too, where the answer does not matter. Its extent along the contiguous axis
+//                                       is a multiple of VECTOR ("row" of B is a column of D)
 // A sink takes the sums:
 //   static constexpr bool WHOLE_TILE
 //   false: void element(u32 split, u32 row, u32 col, float sum), once for each element
@@ -49,15 +50,20 @@ template <class Operand, int ROWS, int BK> struct KilnStage {
     constexpr int VECTOR = Operand::VECTOR;
     static_assert(VECTOR == 1 || VECTOR == 4, "an operand gives 1 or 4 elements at a time");
     constexpr int ALONG = (Operand::K_CONTIGUOUS ? BK : ROWS) / VECTOR, COUNT = ROWS * BK / VECTOR;
+    int thread = static_cast<int>(kiln_thread());
 #pragma unroll
     for (int j = 0; j < (COUNT + KILN_THREADS - 1) / KILN_THREADS; j++) {
-      int i = j * KILN_THREADS + static_cast<int>(kiln_thread());
+      int i = j * KILN_THREADS + thread, along = i % ALONG, across = i / ALONG;
+      if constexpr (KILN_THREADS % ALONG == 0) {
+        // Said so that the compiler sees what all of a thread's copies have in common.
+        along = thread % ALONG;
+        across = j * (KILN_THREADS / ALONG) + thread / ALONG;
+      }
       if (COUNT % KILN_THREADS == 0 || i < COUNT) {
-        int along = i % ALONG * VECTOR, across = i / ALONG;
-        int r = Operand::K_CONTIGUOUS ? across : along, k = Operand::K_CONTIGUOUS ? along : across;
-        const float* from = nullptr;
-        if (row0 + r < rows && k0 + k < k_end) from = operand.at(row0 + r, k0 + k);
-        kiln_copy_async<4 * VECTOR>(stage + r * ROW + k * K, from, from != nullptr);
+        int r = Operand::K_CONTIGUOUS ? across : along * VECTOR, k = Operand::K_CONTIGUOUS ? along * VECTOR : across;
+        bool inside = row0 + r < rows && k0 + k < k_end;
+        const float* from = operand.at(row0 + r, k0 + k, inside);
+        kiln_copy_async<4 * VECTOR>(stage + r * ROW + k * K, from, inside);
       }
     }
   }
@@ -261,31 +267,33 @@ KILN_DEV void kiln_contract(const A& a, const B& b, KilnSums<Tile>& sums, u32 ro
   u32 b_at = StageA::FLOATS + col * StageB::ROW + LaneB::k() * StageB::K;
   u32 count = k_end > k_begin ? (k_end - k_begin + BK - 1) / BK : 0;
 
-  auto load = [&](u32 i) {
-    float* stage = memory + i % STAGES * FLOATS;
+  auto load = [&](u32 i, u32 slot) {
+    float* stage = memory + slot * FLOATS;
     StageA::load(a, stage, row0, rows, k_begin + i * BK, k_end);
     StageB::load(b, stage + StageA::FLOATS, col0, cols, k_begin + i * BK, k_end);
   };
 #pragma unroll
   for (int i = 0; i < STAGES - 1; i++) {
-    if (i < count) load(i);
+    if (i < count) load(i, i);
     kiln_copy_commit();
   }
+  u32 slot = 0;
   for (u32 i = 0; i < count; i++) {
     if constexpr (STAGES == 1) {
       if (i > 0) kiln_barrier();
-      load(i);
+      load(i, 0);
       kiln_copy_commit();
       kiln_copy_wait<0>();
       kiln_barrier();
     } else {
-      // The stage that is filled now was read before this barrier.
+      // The slot that is filled now was read before this barrier.
       kiln_copy_wait<STAGES - 2>();
       kiln_barrier();
-      if (i + STAGES - 1 < count) load(i + STAGES - 1);
+      if (i + STAGES - 1 < count) load(i + STAGES - 1, slot == 0 ? STAGES - 1 : slot - 1);
       kiln_copy_commit();
     }
-    const float* stage = memory + i % STAGES * FLOATS;
+    const float* stage = memory + slot * FLOATS;
+    slot = slot == STAGES - 1 ? 0 : slot + 1;
     if constexpr (Tile::WK == 1) {
 #pragma unroll
       for (int s = 0; s < STEPS; s++) {
