@@ -44,6 +44,7 @@ pub struct Kernels {
 }
 
 /// A pointer of a launch, placed.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Region {
     pub space: Space,
     pub offset: usize,
