@@ -8,6 +8,8 @@
 
 #include "machine.h"
 
+#define ALWAYS_INLINE __attribute__((always_inline)) inline
+
 namespace {
 /// Memory that an access was found in: its bytes in the memory of the checker, and how to speak of it.
 struct Place {
@@ -58,7 +60,7 @@ u32 block_of(const Machine& m, u32 phase) {
          wrote ? "write" : "read", static_cast<u32>(other.thread), block);
 }
 
-__attribute__((always_inline)) inline bool conflict(const Machine& m, const Place& place, const Access& other, const Access& own) {
+ALWAYS_INLINE bool conflict(const Machine& m, const Place& place, const Access& other, const Access& own) {
   if (other.phase < place.since || !(other.bytes & own.bytes)) return false;
   if (other.phase < m.block_phase) return true;
   if (other.phase != m.phase || (other.thread == own.thread && !other.many)) return false;
@@ -66,8 +68,8 @@ __attribute__((always_inline)) inline bool conflict(const Machine& m, const Plac
 }
 
 /// One access to the bytes `own.bytes` of the word of `cell`.
-__attribute__((always_inline)) inline void touch(Machine& m, const Place& place, KilnCell& cell, u8* written, const u8* p, Access own, Kind kind,
-                  const void* at) {
+ALWAYS_INLINE void touch(Machine& m, const Place& place, KilnCell& cell, u8* written, const u8* p, Access own,
+                         Kind kind, const void* at) {
   u32 now;
   memcpy(&now, written, 4);
   if (kind != Kind::WRITE) {
@@ -135,7 +137,7 @@ __attribute__((noinline, cold)) void outside(Machine& m, const u8* p, size_t byt
 }
 
 /// Where an access lies; fails if it may not be there. False: memory of one thread, or a constant.
-__attribute__((always_inline)) inline bool locate(Machine& m, const u8* p, size_t bytes, Kind kind, const void* at, Place& place) {
+ALWAYS_INLINE bool locate(Machine& m, const u8* p, size_t bytes, Kind kind, const void* at, Place& place) {
   if (m.on_stack(p)) return false;
   if (m.in_arena(p)) {
     const u32 number = m.carve_out_at[static_cast<size_t>(p - m.arena) / GRAIN];
@@ -152,8 +154,8 @@ __attribute__((always_inline)) inline bool locate(Machine& m, const u8* p, size_
       m.fail(at, "out of bounds: %zu-byte %s at byte %td of the shared memory taken at offset %u, which has %u bytes",
              bytes, word(kind), p - c.at, c.offset, c.bytes);
     if (c.gone)
-      m.fail(at, "%s of the shared memory taken at offset %u, %u bytes, which was taken in another shape since", word(kind),
-             c.offset, c.bytes);
+      m.fail(at, "%s of the shared memory taken at offset %u, %u bytes, which was taken in another shape since",
+             word(kind), c.offset, c.bytes);
     if (kind == Kind::READ_ONLY) m.fail(at, "read-only load of shared memory");
     place = {nullptr,
              c.bytes,

@@ -337,8 +337,8 @@ void Machine::end_block() {
     if (fiber.takes != takes.size()) {
       self = &fiber;
       const Take& missed = takes[fiber.takes];
-      complain("threads differ in the shared memory they take: this one stopped after %u takes, thread %u went on with %u "
-               "bytes at offset %u",
+      complain("threads differ in the shared memory they take: this one stopped after %u takes, thread %u went on with "
+               "%u bytes at offset %u",
                fiber.takes, missed.thread, missed.bytes, missed.offset);
       return;
     }

@@ -79,7 +79,7 @@ impl Compiler {
         options
     }
 
-    /// The runtime as a shared object, of sources by name; the first is a header's, all others' are compiled.
+    /// The runtime as a shared object, of sources by name: all are written, `.cpp` are compiled.
     pub fn runtime(&self, sources: &[(&str, &str)]) -> Result<PathBuf, String> {
         let mut options = self.common();
         options.push("-O2");

@@ -1,4 +1,5 @@
-// Two phases in one launch: 700 values plus the batch; 1000 values times a hyper-parameter, plus half the seed and the step.
+// Two phases in one launch: 700 values plus the batch; 1000 values times a hyper-parameter, plus half the seed and the
+// step.
 namespace merged {
 namespace p0 {
 KILN_DEV void phase(const KilnLaunch<3, 2>& launch, u32 cta, u32 ctas, KilnShared shared) {
