@@ -198,6 +198,15 @@ impl Fuser<'_> {
             (_, Some(d)) => (d.role, None),
             _ => return None,
         };
+        // Templates read a gradient pixel by pixel in the standard order; a caller's buffer may lie otherwise.
+        let gradient = match role {
+            ConvRole::Forward => None,
+            ConvRole::Input => Some(node.inputs[0]),
+            ConvRole::Weight => node.inputs.get(1).copied(),
+        };
+        if self.target.gathers && gradient.is_some_and(|y| !self.native(y)) {
+            return None;
+        }
         // The weight must lie as the template reads it: a parameter in its master order, or its copy.
         let weight = node.inputs[1];
         match role {

@@ -551,7 +551,8 @@ impl<'w, 'a> Site<'w, 'a> {
         let id = inside.at(inputs[0], &source, false);
         let (body, x) = inside.single(id);
         self.before += &format!(
-            "float {result};\n{{\n{statements}const u32 {chosen} = static_cast<u32>({number});\n{body}{result} = {x};\n}}\n"
+            "float {result};\nu32 {chosen};\n{{\n{statements}{chosen} = static_cast<u32>({number});\n}}\n\
+             {{\n{body}{result} = {x};\n}}\n"
         );
         result
     }

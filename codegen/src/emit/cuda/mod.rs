@@ -188,7 +188,15 @@ fn program_table(
     quote!(CudaProgram { variants: &[#(#variants),*] })
 }
 
-fn launch_list(p: &Planned, params: &ParamPlan, target: &Target, decays: &[bool], kernels: &mut Kernels) -> Vec<Entry> {
+/// The launches of a program in order; their kernels join `kernels`. `decays` says of each parameter whether weight decay
+/// applies.
+pub fn launch_list(
+    p: &Planned,
+    params: &ParamPlan,
+    target: &Target,
+    decays: &[bool],
+    kernels: &mut Kernels,
+) -> Vec<Entry> {
     let mut entries: Vec<Entry> = Vec::new();
     for launch in &p.launches.list {
         let mut entry = launch_entry(p, launch, params, target, decays, kernels);

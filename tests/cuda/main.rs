@@ -1,0 +1,9 @@
+//! CUDA without a GPU: what is planned for CUDA, executed on the emulator. `KILN_TEST_DEVICE=cuda` runs models on a real one
+//! too.
+
+#[path = "../../codegen/tests/common/mod.rs"]
+mod common;
+mod harness;
+mod primitives;
+#[path = "../common/skip.rs"]
+mod skip;
