@@ -3,6 +3,9 @@
 
 #[path = "../../codegen/tests/common/mod.rs"]
 mod common;
+#[path = "../../codegen/tests/common/declarations.rs"]
+mod declarations;
+mod declared;
 mod harness;
 mod primitives;
 #[path = "../common/skip.rs"]

@@ -19,7 +19,7 @@ use kiln_emulator::{Emulator, Settings};
 /// Schedule and blocks of each part of a launch.
 const WAYS: [(u64, Option<usize>); 4] = [(0, None), (1, Some(1)), (2, Some(3)), (3, Some(5))];
 
-fn emulator() -> Option<&'static Emulator> {
+pub fn emulator() -> Option<&'static Emulator> {
     match Emulator::available() {
         Ok(()) => Some(Emulator::leak(Settings { checked: true, ..Settings::default() })),
         Err(why) => {
