@@ -90,6 +90,7 @@ pub fn plan(module: &Module, target: &Target) -> Plans {
             let program = schedule::program::program(module, kind)?;
             let schedule = schedule::schedule(module, &params, &program, target);
             let launches = schedule::launches::launches(&schedule, target);
+            debug_assert_eq!(launches.verify(&schedule), Ok(()));
             let memory = memory::plan(&schedule, &launches, target.chunks);
             debug_assert_eq!(memory.verify(), Ok(()));
             Some(Planned { kind, schedule, launches, memory })

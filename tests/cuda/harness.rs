@@ -32,6 +32,7 @@ impl Compiled {
         let params = ParamPlan::new(module, target.order);
         let schedule = schedule(module, &params, program, &target);
         let launches = launches(&schedule, &target);
+        launches.verify(&schedule).unwrap();
         let memory = memory::plan(&schedule, &launches, target.chunks);
         memory.verify().unwrap();
         let planned = Planned { kind: program.kind, schedule, launches, memory };

@@ -89,7 +89,7 @@ pub fn launches(s: &Schedule, target: &Target) -> Launches {
 /// Parameters that nobody reads once their gradient is there.
 fn updated(s: &Schedule) -> Vec<usize> {
     let eligible = |(param, gradient): &(usize, Value)| {
-        let made = s.kernels.iter().position(|k| k.stores.contains(gradient))?;
+        let made = s.kernels.iter().position(|k| k.stores.contains(&s.base(*gradient)))?;
         let reads = |k: &Kernel| k.reads.iter().any(|v| s.storage(*v) == Some(Storage::Param(*param)));
         (!s.kernels[made..].iter().any(reads)).then_some(*param)
     };
@@ -167,5 +167,102 @@ pub fn work(kernel: &Kernel) -> usize {
         // As long as its convolutions, and started once.
         Form::Block(_) => 0,
         Form::DenseTransposed(_) | Form::ConvFlipped { .. } | Form::Window { .. } | Form::Scalar => usize::MAX,
+    }
+}
+
+impl Launches {
+    /// What must hold whatever ordered the launches: phases of a kernel in order, readers behind whoever stores, and no
+    /// parameter updated before, or at the level of, a reader of its old value.
+    pub fn verify(&self, s: &Schedule) -> Result<(), String> {
+        for (k, kernel) in s.kernels.iter().enumerate() {
+            let (first, last) = self.levels[k];
+            for read in &kernel.reads {
+                let maker = s.kernels.iter().position(|other| other.stores.contains(read));
+                if let Some(maker) = maker.filter(|maker| *maker != k && self.levels[*maker].1 >= first) {
+                    return Err(format!(
+                        "kernel {k} reads {read} at level {first}, before kernel {maker} has stored it"
+                    ));
+                }
+            }
+            for value in &kernel.stores {
+                let Some(Storage::Grad(param)) = s.storage(*value) else { continue };
+                if !self.updated.contains(&param) {
+                    continue;
+                }
+                let reads = |other: &Kernel| other.reads.iter().any(|v| s.storage(*v) == Some(Storage::Param(param)));
+                let late = s.kernels.iter().enumerate().find(|(j, other)| reads(other) && self.levels[*j].1 >= last);
+                if let Some((reader, _)) = late {
+                    return Err(format!("kernel {k} updates parameter {param} before kernel {reader} has read it"));
+                }
+            }
+        }
+        let mut seen = vec![0; s.kernels.len()];
+        for part in self.list.iter().flat_map(|launch| &launch.parts) {
+            if part.phase != seen[part.kernel] {
+                return Err(format!("phase {} of kernel {} is launched out of turn", part.phase, part.kernel));
+            }
+            seen[part.kernel] += 1;
+        }
+        let missing = |k: &usize| s.order == super::Order::ChannelsLast && seen[*k] != phases(&s.kernels[*k]);
+        match (0..s.kernels.len()).find(missing) {
+            Some(k) => Err(format!("kernel {k} is launched {} of {} times", seen[k], phases(&s.kernels[k]))),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::declaration::{Fusion, Precision};
+    use crate::schedule::{ParamPlan, ProgramKind, program, schedule};
+
+    fn step() -> (Schedule, Launches) {
+        let text = "pub Net { input x: [1, 6, 6]; target c: class<3>;
+            Conv2d<5, 3>; BatchNorm; Relu; Flatten; Linear<20>; Relu; Linear<3>; loss: CrossEntropy(_, c); }";
+        let (declarations, _, errors) = crate::lower::frontend(text.parse().unwrap());
+        assert!(errors.is_empty());
+        let module = &declarations[0].members[0].module;
+        let program = program::program(module, ProgramKind::Step).unwrap();
+        let target = Target::cuda(Fusion::On, Precision::F32);
+        let s = schedule(module, &ParamPlan::new(module, target.order), &program, &target);
+        let l = launches(&s, &target);
+        (s, l)
+    }
+
+    #[test]
+    fn every_parameter_is_updated_where_its_gradient_is_made() {
+        let (s, l) = step();
+        assert_eq!(l.verify(&s), Ok(()));
+        assert_eq!(l.updated.len(), s.program.roots.gradients.len());
+        assert!(l.list.len() < s.kernels.len(), "small kernels share launches");
+    }
+
+    #[test]
+    fn planted_violations_are_refused() {
+        let refused = |expected: &str, plant: &dyn Fn(&Schedule, &mut Launches)| {
+            let (s, mut l) = step();
+            plant(&s, &mut l);
+            let found = l.verify(&s).expect_err(expected);
+            assert!(found.contains(expected), "{found}");
+        };
+        refused("before kernel", &|s, l| {
+            let reads = |k: &Kernel| k.reads.iter().any(|v| s.storage(*v) == Some(Storage::Batch));
+            let reader = s.kernels.iter().rposition(reads).unwrap();
+            l.levels[reader] = (0, l.levels[reader].1);
+        });
+        refused("updates parameter", &|s, l| {
+            // The input gradient of the last layer reads the weight that the kernel behind it updates.
+            let input = |k: &Kernel| matches!(&k.form, Form::Dense(d) if d.role == ConvRole::Input);
+            let reader = s.kernels.iter().position(input).unwrap();
+            l.levels[reader].1 = usize::MAX;
+        });
+        refused("out of turn", &|_, l| {
+            let split = l.list.iter_mut().find(|launch| launch.parts.iter().any(|p| p.phase == 1)).unwrap();
+            split.parts.iter_mut().for_each(|p| p.phase += 1);
+        });
+        refused("is launched 0 of", &|_, l| {
+            l.list.retain(|launch| launch.parts.iter().all(|p| p.kernel != 0));
+        });
     }
 }

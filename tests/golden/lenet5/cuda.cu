@@ -5,10 +5,10 @@
 // 3: k3 after [2], 33792 bytes shared: dense_forward_4a5eb337efb64d95
 // 4: k4, k5, k6 after [3], 29184 bytes shared: column_dense_input_72797b690dd8a54c
 // 5: k7, k8, k9 after [4], 57856 bytes shared: dense_weight_column_dense_input_21667d241daddfc5
-// 6: k10, k11, k12, k13 after [5], 57856 bytes shared: dense_weight_column_dense_input_968ff3aa58be44cf
-// 7: k14 after [6], 11104 bytes shared: block_abbe7b353605adc9
+// 6: k10, k11, k12 after [5], 57856 bytes shared: dense_weight_column_dense_input_302afd6d21a5dba9
+// 7: k13, k14 after [6], 43008 bytes shared: dense_weight_block_c43643bd13934f68
 // 8: k15, k16, k17, k18 after [7], 36864 bytes shared: column_conv_weight_column_2c8061a10fe5024a
-// 9: k15, k16, k17, k18 after [8], 1024 bytes shared: column_end_conv_weight_end_column_end_8c0536a36162b595
+// 9: k15, k16, k17, k18 after [8], 1024 bytes shared: column_end_conv_weight_end_column_end_5c1f4730029ba177
 
 // features.0, features.1, features.2, features.3, features.4, features.5: conv.forward, map, map, window.max, window.argmax, conv.forward, map, map, window.max, window.argmax
 namespace block_ca67e9aa67ea748c {
@@ -421,9 +421,9 @@ namespace dense_weight_column_dense_input_21667d241daddfc5 {
 }
 KILN_KERNEL(dense_weight_column_dense_input_21667d241daddfc5, 14, 3)
 
-// classifier.2, classifier.0: contract, reduce.sum, conv.input, conv.weight
-namespace dense_weight_column_dense_input_968ff3aa58be44cf {
-  using Launch = KilnLaunch<15, 4>;
+// classifier.2, classifier.0: contract, reduce.sum, conv.input
+namespace dense_weight_column_dense_input_302afd6d21a5dba9 {
+  using Launch = KilnLaunch<13, 3>;
   namespace p0 {
     struct Sink {
       static constexpr bool WHOLE_TILE = false;
@@ -479,114 +479,119 @@ namespace dense_weight_column_dense_input_968ff3aa58be44cf {
       kiln_gemm<KilnTile<16, 32, 128, 1, 1, 8, 2>, KilnF32>(a, b, sink, launch.batch, 400u, 120u, 1u, cta, ctas, shared);
     }
   }
-  namespace p3 {
+  KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+    if (cta < launch.first[1]) p0::phase(launch, cta - launch.first[0], launch.first[1] - launch.first[0], shared);
+    else if (cta < launch.first[2]) p1::phase(launch, cta - launch.first[1], launch.first[2] - launch.first[1], shared);
+    else if (cta < launch.first[3]) p2::phase(launch, cta - launch.first[2], launch.first[3] - launch.first[2], shared);
+  }
+}
+KILN_KERNEL(dense_weight_column_dense_input_302afd6d21a5dba9, 13, 3)
+
+// classifier.0, features.5, features.3, features.2, features.0: conv.weight, window.route, map, conv.input, window.route, map
+namespace dense_weight_block_c43643bd13934f68 {
+  using Launch = KilnLaunch<14, 2>;
+  namespace p0 {
     struct Sink {
       static constexpr bool WHOLE_TILE = false;
       const Launch& launch;
       KILN_DEV void element(u32, u32 row, u32 col, float sum) {
         const u32 e = row * 400u + col;
-        launch.arg[14][e] = sum;
+        KilnOptimizer::update(launch.run->hyper[0], launch.arg[2], launch.arg[3], launch.arg[4], launch.arg[5], e, sum);
       }
     };
     KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
-      const KilnMatrix<1, 120, 4> a{launch.arg[6]};
-      const KilnMatrix<1, 400, 4> b{launch.arg[13]};
+      const KilnMatrix<1, 120, 4> a{launch.arg[1]};
+      const KilnMatrix<1, 400, 4> b{launch.arg[0]};
       Sink sink{launch};
       kiln_gemm<KilnTile<32, 64, 32, 2, 4, 1, 3>, KilnF32>(a, b, sink, 120u, 400u, launch.batch, 1u, cta, ctas, shared);
+    }
+  }
+  namespace p1 {
+    KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
+      float* const s0 = shared.take<float>(1600u);
+      float* const s1 = shared.take<float>(1176u);
+      for (u32 n = cta; n < launch.batch; n += ctas) {
+        // features.5, features.3: map
+        for (u32 e = kiln_thread(); e < 1600u; e += KILN_THREADS) {
+          const u32 c = e % 16u;
+          const u32 p = e / 16u;
+          float g3 = 0.0f;
+          for (u32 j1 = 0u; j1 < 2u; ++j1) {
+            for (u32 j2 = 0u; j2 < 2u; ++j2) {
+              if ((p / 10u) >= j1 && ((p / 10u) - j1) % 2u == 0u && (((p / 10u) - j1) / 2u) < 5u && (p % 10u) >= j2 && ((p % 10u) - j2) % 2u == 0u && (((p % 10u) - j2) / 2u) < 5u) {
+                const float e0 = launch.arg[7][n * 400u + c + (((p / 10u) - j1) / 2u) * 80u + (((p % 10u) - j2) / 2u) * 16u];
+                const float e1 = static_cast<float>(reinterpret_cast<const i32*>(launch.arg[8])[n * 400u + c + (((p / 10u) - j1) / 2u) * 80u + (((p % 10u) - j2) / 2u) * 16u]);
+                if (e1 == static_cast<float>((j1 * 2u + j2))) g3 += e0;
+              }
+            }
+          }
+          const float e0 = launch.arg[6][n * 1600u + e];
+          const float e1 = g3;
+          const bool e2 = e0 > 0.0f;
+          const float e3 = e2 ? e1 : 0.0f;
+          s0[e] = e3;
+          launch.arg[9][n * 1600u + e] = e3;
+        }
+        kiln_barrier();
+        // features.3: conv.input
+        for (u32 t = kiln_thread(); t < 392u; t += KILN_THREADS) {
+          const u32 p = t % 196u;
+          const u32 first = t / 196u * 3u;
+          float acc[3] = {};
+          for (u32 ky = 0u; ky < 5u; ++ky) {
+            for (u32 kx = 0u; kx < 5u; ++kx) {
+              if ((p / 14u) >= ky && ((p / 14u) - ky) < 10u && (p % 14u) >= kx && ((p % 14u) - kx) < 10u) {
+                for (u32 i = 0u; i < 16u; ++i) {
+                  const float e0 = s0[i + ((p / 14u) - ky) * 160u + ((p % 14u) - kx) * 16u];
+                  const float x = e0;
+                  #pragma unroll
+                  for (u32 j = 0u; j < 3u; ++j) {
+                    const float e0 = kiln_read_only(launch.arg[10] + (i * 150u + (first + j) + ky * 30u + kx * 6u));
+                    acc[j] = fmaf(x, e0, acc[j]);
+                  }
+                }
+              }
+            }
+          }
+          #pragma unroll
+          for (u32 j = 0u; j < 3u; ++j) {
+            const u32 c = first + j;
+            const u32 e = p * 6u + c;
+            const float e0 = acc[j];
+            s1[e] = e0;
+          }
+        }
+        kiln_barrier();
+        // features.2, features.0: map
+        for (u32 e = kiln_thread(); e < 4704u; e += KILN_THREADS) {
+          const u32 c = e % 6u;
+          const u32 p = e / 6u;
+          float g3 = 0.0f;
+          for (u32 j1 = 0u; j1 < 2u; ++j1) {
+            for (u32 j2 = 0u; j2 < 2u; ++j2) {
+              if ((p / 28u) >= j1 && ((p / 28u) - j1) % 2u == 0u && (((p / 28u) - j1) / 2u) < 14u && (p % 28u) >= j2 && ((p % 28u) - j2) % 2u == 0u && (((p % 28u) - j2) / 2u) < 14u) {
+                const float e0 = s1[c + (((p / 28u) - j1) / 2u) * 84u + (((p % 28u) - j2) / 2u) * 6u];
+                const float e1 = static_cast<float>(reinterpret_cast<const i32*>(launch.arg[12])[n * 1176u + c + (((p / 28u) - j1) / 2u) * 84u + (((p % 28u) - j2) / 2u) * 6u]);
+                if (e1 == static_cast<float>((j1 * 2u + j2))) g3 += e0;
+              }
+            }
+          }
+          const float e0 = launch.arg[11][n * 4704u + e];
+          const float e1 = g3;
+          const bool e2 = e0 > 0.0f;
+          const float e3 = e2 ? e1 : 0.0f;
+          launch.arg[13][n * 4704u + e] = e3;
+        }
+        kiln_barrier();
+      }
     }
   }
   KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
     if (cta < launch.first[1]) p0::phase(launch, cta - launch.first[0], launch.first[1] - launch.first[0], shared);
     else if (cta < launch.first[2]) p1::phase(launch, cta - launch.first[1], launch.first[2] - launch.first[1], shared);
-    else if (cta < launch.first[3]) p2::phase(launch, cta - launch.first[2], launch.first[3] - launch.first[2], shared);
-    else if (cta < launch.first[4]) p3::phase(launch, cta - launch.first[3], launch.first[4] - launch.first[3], shared);
   }
 }
-KILN_KERNEL(dense_weight_column_dense_input_968ff3aa58be44cf, 15, 4)
-
-// features.5, features.3, features.2, features.0: window.route, map, conv.input, window.route, map
-namespace block_abbe7b353605adc9 {
-  using Launch = KilnLaunch<8, 1>;
-  KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
-    float* const s0 = shared.take<float>(1600u);
-    float* const s1 = shared.take<float>(1176u);
-    for (u32 n = cta; n < launch.batch; n += ctas) {
-      // features.5, features.3: map
-      for (u32 e = kiln_thread(); e < 1600u; e += KILN_THREADS) {
-        const u32 c = e % 16u;
-        const u32 p = e / 16u;
-        float g3 = 0.0f;
-        for (u32 j1 = 0u; j1 < 2u; ++j1) {
-          for (u32 j2 = 0u; j2 < 2u; ++j2) {
-            if ((p / 10u) >= j1 && ((p / 10u) - j1) % 2u == 0u && (((p / 10u) - j1) / 2u) < 5u && (p % 10u) >= j2 && ((p % 10u) - j2) % 2u == 0u && (((p % 10u) - j2) / 2u) < 5u) {
-              const float e0 = launch.arg[1][n * 400u + c + (((p / 10u) - j1) / 2u) * 80u + (((p % 10u) - j2) / 2u) * 16u];
-              const float e1 = static_cast<float>(reinterpret_cast<const i32*>(launch.arg[2])[n * 400u + c + (((p / 10u) - j1) / 2u) * 80u + (((p % 10u) - j2) / 2u) * 16u]);
-              if (e1 == static_cast<float>((j1 * 2u + j2))) g3 += e0;
-            }
-          }
-        }
-        const float e0 = launch.arg[0][n * 1600u + e];
-        const float e1 = g3;
-        const bool e2 = e0 > 0.0f;
-        const float e3 = e2 ? e1 : 0.0f;
-        s0[e] = e3;
-        launch.arg[3][n * 1600u + e] = e3;
-      }
-      kiln_barrier();
-      // features.3: conv.input
-      for (u32 t = kiln_thread(); t < 392u; t += KILN_THREADS) {
-        const u32 p = t % 196u;
-        const u32 first = t / 196u * 3u;
-        float acc[3] = {};
-        for (u32 ky = 0u; ky < 5u; ++ky) {
-          for (u32 kx = 0u; kx < 5u; ++kx) {
-            if ((p / 14u) >= ky && ((p / 14u) - ky) < 10u && (p % 14u) >= kx && ((p % 14u) - kx) < 10u) {
-              for (u32 i = 0u; i < 16u; ++i) {
-                const float e0 = s0[i + ((p / 14u) - ky) * 160u + ((p % 14u) - kx) * 16u];
-                const float x = e0;
-                #pragma unroll
-                for (u32 j = 0u; j < 3u; ++j) {
-                  const float e0 = kiln_read_only(launch.arg[4] + (i * 150u + (first + j) + ky * 30u + kx * 6u));
-                  acc[j] = fmaf(x, e0, acc[j]);
-                }
-              }
-            }
-          }
-        }
-        #pragma unroll
-        for (u32 j = 0u; j < 3u; ++j) {
-          const u32 c = first + j;
-          const u32 e = p * 6u + c;
-          const float e0 = acc[j];
-          s1[e] = e0;
-        }
-      }
-      kiln_barrier();
-      // features.2, features.0: map
-      for (u32 e = kiln_thread(); e < 4704u; e += KILN_THREADS) {
-        const u32 c = e % 6u;
-        const u32 p = e / 6u;
-        float g3 = 0.0f;
-        for (u32 j1 = 0u; j1 < 2u; ++j1) {
-          for (u32 j2 = 0u; j2 < 2u; ++j2) {
-            if ((p / 28u) >= j1 && ((p / 28u) - j1) % 2u == 0u && (((p / 28u) - j1) / 2u) < 14u && (p % 28u) >= j2 && ((p % 28u) - j2) % 2u == 0u && (((p % 28u) - j2) / 2u) < 14u) {
-              const float e0 = s1[c + (((p / 28u) - j1) / 2u) * 84u + (((p % 28u) - j2) / 2u) * 6u];
-              const float e1 = static_cast<float>(reinterpret_cast<const i32*>(launch.arg[6])[n * 1176u + c + (((p / 28u) - j1) / 2u) * 84u + (((p % 28u) - j2) / 2u) * 6u]);
-              if (e1 == static_cast<float>((j1 * 2u + j2))) g3 += e0;
-            }
-          }
-        }
-        const float e0 = launch.arg[5][n * 4704u + e];
-        const float e1 = g3;
-        const bool e2 = e0 > 0.0f;
-        const float e3 = e2 ? e1 : 0.0f;
-        launch.arg[7][n * 4704u + e] = e3;
-      }
-      kiln_barrier();
-    }
-  }
-}
-KILN_KERNEL(block_abbe7b353605adc9, 8, 1)
+KILN_KERNEL(dense_weight_block_c43643bd13934f68, 14, 2)
 
 // features.3, features.0: reduce.sum, conv.weight, reduce.sum, conv.weight
 namespace column_conv_weight_column_2c8061a10fe5024a {
@@ -671,8 +676,8 @@ namespace column_conv_weight_column_2c8061a10fe5024a {
 KILN_KERNEL(column_conv_weight_column_2c8061a10fe5024a, 8, 4)
 
 // features.3, features.0: reduce.sum, conv.weight, reduce.sum, conv.weight
-namespace column_end_conv_weight_end_column_end_8c0536a36162b595 {
-  using Launch = KilnLaunch<14, 4>;
+namespace column_end_conv_weight_end_column_end_5c1f4730029ba177 {
+  using Launch = KilnLaunch<20, 4>;
   namespace p0 {
     struct Body {
       const Launch& launch;
@@ -683,7 +688,7 @@ namespace column_end_conv_weight_end_column_end_8c0536a36162b595 {
       KILN_DEV void store(u32 chunk, u32 col, const float (&v)[1]) const {
         const u32 e = col;
         const float e0 = v[0];
-        launch.arg[1][e] = e0;
+        KilnOptimizer::update(launch.run->hyper[0], launch.arg[1], launch.arg[2], launch.arg[3], launch.arg[4], e, e0);
       }
     };
     KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
@@ -695,8 +700,8 @@ namespace column_end_conv_weight_end_column_end_8c0536a36162b595 {
     KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
       for (u32 e = cta * KILN_THREADS + kiln_thread(); e < 2400u; e += ctas * KILN_THREADS) {
         float sum = 0.0f;
-        for (u32 split = 0u; split < 85u; ++split) sum += launch.arg[2][split * 2400u + e];
-        KilnOptimizer::update(launch.run->hyper[0], launch.arg[3], launch.arg[4], launch.arg[5], launch.arg[6], e, sum);
+        for (u32 split = 0u; split < 85u; ++split) sum += launch.arg[5][split * 2400u + e];
+        KilnOptimizer::update(launch.run->hyper[0], launch.arg[6], launch.arg[7], launch.arg[8], launch.arg[9], e, sum);
       }
     }
   }
@@ -705,12 +710,12 @@ namespace column_end_conv_weight_end_column_end_8c0536a36162b595 {
       const Launch& launch;
       KILN_DEV static constexpr bool maximum(int i) { return i == 0 ? false : false; }
       KILN_DEV void load(u32 row, u32 col, float (&v)[1]) const {
-        v[0] = launch.arg[7][(row * 1u + 0u) * 6u + col];
+        v[0] = launch.arg[10][(row * 1u + 0u) * 6u + col];
       }
       KILN_DEV void store(u32 chunk, u32 col, const float (&v)[1]) const {
         const u32 e = col;
         const float e0 = v[0];
-        launch.arg[8][e] = e0;
+        KilnOptimizer::update(launch.run->hyper[0], launch.arg[11], launch.arg[12], launch.arg[13], launch.arg[14], e, e0);
       }
     };
     KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
@@ -722,8 +727,8 @@ namespace column_end_conv_weight_end_column_end_8c0536a36162b595 {
     KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
       for (u32 e = cta * KILN_THREADS + kiln_thread(); e < 150u; e += ctas * KILN_THREADS) {
         float sum = 0.0f;
-        for (u32 split = 0u; split < 128u; ++split) sum += launch.arg[9][split * 150u + e];
-        KilnOptimizer::update(launch.run->hyper[0], launch.arg[10], launch.arg[11], launch.arg[12], launch.arg[13], e, sum);
+        for (u32 split = 0u; split < 128u; ++split) sum += launch.arg[15][split * 150u + e];
+        KilnOptimizer::update(launch.run->hyper[0], launch.arg[16], launch.arg[17], launch.arg[18], launch.arg[19], e, sum);
       }
     }
   }
@@ -734,4 +739,4 @@ namespace column_end_conv_weight_end_column_end_8c0536a36162b595 {
     else if (cta < launch.first[4]) p3::phase(launch, cta - launch.first[3], launch.first[4] - launch.first[3], shared);
   }
 }
-KILN_KERNEL(column_end_conv_weight_end_column_end_8c0536a36162b595, 14, 4)
+KILN_KERNEL(column_end_conv_weight_end_column_end_5c1f4730029ba177, 20, 4)

@@ -16,15 +16,15 @@
 // 14: k16 after [13], 17408 bytes shared: dense_forward_8e818fc76f52f433
 // 15: k17, k18, k19 after [14], 29184 bytes shared: column_dense_input_aa54fafe17efedbc
 // 16: k20, k21 after [15], 36864 bytes shared: dense_weight_map_14646cbba8ba6132
-// 17: k22 after [16], 3072 bytes shared: column_aed1bbfa646d861b
+// 17: k22 after [16], 3072 bytes shared: column_5b5a54fb7091dd2c
 // 18: k23, k25, k36 after [17], 2048 bytes shared: block_map_86f76b54a8f78946
-// 19: k24, k26, k27 after [18], 43008 bytes shared: conv_weight_column_f0c95388b41971db
+// 19: k24, k26, k27 after [18], 43008 bytes shared: conv_weight_column_d8fa7d391e75e4e6
 // 20: k24, k26, k28 after [19], 2048 bytes shared: conv_weight_end_block_ebc7ac20fe1f6184
 // 21: k29, k30 after [20], 43008 bytes shared: conv_weight_column_108e0878053f9f1d
-// 22: k29, k30 after [21], 2048 bytes shared: conv_weight_end_column_end_3f35a6e85932aa3b
+// 22: k29, k30 after [21], 2048 bytes shared: conv_weight_end_column_end_31764aa95d23a9b5
 // 23: k31 after [22], 4096 bytes shared: block_268f9eb75bf2b960
 // 24: k32, k33 after [23], 36864 bytes shared: conv_weight_column_01b3ecddd7dfff01
-// 25: k32, k33 after [24], 2048 bytes shared: conv_weight_end_column_end_17e6eea42d6ab380
+// 25: k32, k33 after [24], 2048 bytes shared: conv_weight_end_column_end_aa155bea13516500
 // 26: k34 after [25], 0 bytes shared: map_0f8ecb5033319bda
 // 27: k35 after [26], 36864 bytes shared: conv_weight_1d2b1df1adbb012c
 // 28: k35 after [27], 0 bytes shared: conv_weight_end_b00c063f49f8304f
@@ -730,8 +730,8 @@ namespace dense_weight_map_14646cbba8ba6132 {
 KILN_KERNEL(dense_weight_map_14646cbba8ba6132, 9, 2)
 
 // halve.downsample.1, halve.bn2: reduce.sum, map, reduce.sum, map, map, map, map, reduce.sum, map, map, map
-namespace column_aed1bbfa646d861b {
-  using Launch = KilnLaunch<16, 1>;
+namespace column_5b5a54fb7091dd2c {
+  using Launch = KilnLaunch<19, 1>;
   struct Body {
     const Launch& launch;
     KILN_DEV static constexpr bool maximum(int i) { return i == 0 ? false : i == 1 ? false : i == 2 ? false : false; }
@@ -761,7 +761,7 @@ namespace column_aed1bbfa646d861b {
       const float e4 = e3 + 1e-5f;
       const float e5 = sqrtf(e4);
       const float e6 = e1 / e5;
-      const float e7 = kiln_read_only(launch.arg[6] + (e));
+      const float e7 = launch.arg[6][e];
       const float e8 = e1 * 0.5f;
       const float e9 = e7 * e8;
       const float e10 = e9 / e5;
@@ -779,7 +779,7 @@ namespace column_aed1bbfa646d861b {
       const float e22 = 1e-5f + e21;
       const float e23 = sqrtf(e22);
       const float e24 = e2 / e23;
-      const float e25 = kiln_read_only(launch.arg[8] + (e));
+      const float e25 = launch.arg[8][e];
       const float e26 = e2 * 0.5f;
       const float e27 = e25 * e26;
       const float e28 = e27 / e23;
@@ -791,13 +791,13 @@ namespace column_aed1bbfa646d861b {
       const float e34 = e33 / e23;
       const float e35 = -e34;
       const float e36 = e35 / e15;
-      launch.arg[9][e] = e0;
-      launch.arg[10][e] = e6;
-      launch.arg[11][e] = e16;
-      launch.arg[12][e] = e20;
-      launch.arg[13][e] = e24;
-      launch.arg[14][e] = e32;
-      launch.arg[15][e] = e36;
+      KilnOptimizer::update(launch.run->hyper[0], launch.arg[9], launch.arg[10], launch.arg[11], launch.arg[12], e, e0);
+      launch.arg[13][e] = e6;
+      launch.arg[14][e] = e16;
+      launch.arg[15][e] = e20;
+      launch.arg[16][e] = e24;
+      launch.arg[17][e] = e32;
+      launch.arg[18][e] = e36;
     }
   };
   KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
@@ -805,7 +805,7 @@ namespace column_aed1bbfa646d861b {
     kiln_columns<32, 3>(body, launch.batch * 16u, 32u, 1u, cta, ctas, shared);
   }
 }
-KILN_KERNEL(column_aed1bbfa646d861b, 16, 1)
+KILN_KERNEL(column_5b5a54fb7091dd2c, 19, 1)
 
 // halve.downsample.0, halve.conv2, halve.bn1, halve.downsample.1: map, conv.input, map, conv.input, map, reshape
 namespace block_map_86f76b54a8f78946 {
@@ -950,8 +950,8 @@ namespace block_map_86f76b54a8f78946 {
 KILN_KERNEL(block_map_86f76b54a8f78946, 25, 3)
 
 // halve.downsample.0, halve.conv2, halve.bn1: conv.weight, conv.weight, reduce.sum, map, reduce.sum, map, map, map
-namespace conv_weight_column_f0c95388b41971db {
-  using Launch = KilnLaunch<15, 3>;
+namespace conv_weight_column_d8fa7d391e75e4e6 {
+  using Launch = KilnLaunch<18, 3>;
   namespace p0 {
     struct G { enum : u32 { C = 16, O = 32, H = 8, W = 8, OH = 4, OW = 4, KH = 1, KW = 1, SH = 2, SW = 2, PH = 0, PW = 0, DH = 1, DW = 1 }; };
     struct Sink {
@@ -1008,7 +1008,7 @@ namespace conv_weight_column_f0c95388b41971db {
         const float e3 = e2 + 1e-5f;
         const float e4 = sqrtf(e3);
         const float e5 = e1 / e4;
-        const float e6 = kiln_read_only(launch.arg[10] + (e));
+        const float e6 = launch.arg[10][e];
         const float e7 = e1 * 0.5f;
         const float e8 = e6 * e7;
         const float e9 = e8 / e4;
@@ -1022,10 +1022,10 @@ namespace conv_weight_column_f0c95388b41971db {
         const float e17 = e16 / e4;
         const float e18 = -e17;
         const float e19 = e18 / e14;
-        launch.arg[11][e] = e0;
-        launch.arg[12][e] = e5;
-        launch.arg[13][e] = e15;
-        launch.arg[14][e] = e19;
+        KilnOptimizer::update(launch.run->hyper[0], launch.arg[11], launch.arg[12], launch.arg[13], launch.arg[14], e, e0);
+        launch.arg[15][e] = e5;
+        launch.arg[16][e] = e15;
+        launch.arg[17][e] = e19;
       }
     };
     KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
@@ -1039,7 +1039,7 @@ namespace conv_weight_column_f0c95388b41971db {
     else if (cta < launch.first[3]) p2::phase(launch, cta - launch.first[2], launch.first[3] - launch.first[2], shared);
   }
 }
-KILN_KERNEL(conv_weight_column_f0c95388b41971db, 15, 3)
+KILN_KERNEL(conv_weight_column_d8fa7d391e75e4e6, 18, 3)
 
 // halve.downsample.0, halve.conv2, halve.conv1, keep.bn2: conv.weight, conv.weight, map, conv.input, map
 namespace conv_weight_end_block_ebc7ac20fe1f6184 {
@@ -1187,8 +1187,8 @@ namespace conv_weight_column_108e0878053f9f1d {
 KILN_KERNEL(conv_weight_column_108e0878053f9f1d, 7, 2)
 
 // halve.conv1, keep.bn2: conv.weight, reduce.sum, map, reduce.sum, map, map, map
-namespace conv_weight_end_column_end_3f35a6e85932aa3b {
-  using Launch = KilnLaunch<12, 2>;
+namespace conv_weight_end_column_end_31764aa95d23a9b5 {
+  using Launch = KilnLaunch<15, 2>;
   namespace p0 {
     KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
       for (u32 e = cta * KILN_THREADS + kiln_thread(); e < 4608u; e += ctas * KILN_THREADS) {
@@ -1214,7 +1214,7 @@ namespace conv_weight_end_column_end_3f35a6e85932aa3b {
         const float e3 = e2 + 1e-5f;
         const float e4 = sqrtf(e3);
         const float e5 = e1 / e4;
-        const float e6 = kiln_read_only(launch.arg[7] + (e));
+        const float e6 = launch.arg[7][e];
         const float e7 = e1 * 0.5f;
         const float e8 = e6 * e7;
         const float e9 = e8 / e4;
@@ -1228,10 +1228,10 @@ namespace conv_weight_end_column_end_3f35a6e85932aa3b {
         const float e17 = e16 / e4;
         const float e18 = -e17;
         const float e19 = e18 / e14;
-        launch.arg[8][e] = e0;
-        launch.arg[9][e] = e5;
-        launch.arg[10][e] = e15;
-        launch.arg[11][e] = e19;
+        KilnOptimizer::update(launch.run->hyper[0], launch.arg[8], launch.arg[9], launch.arg[10], launch.arg[11], e, e0);
+        launch.arg[12][e] = e5;
+        launch.arg[13][e] = e15;
+        launch.arg[14][e] = e19;
       }
     };
     KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
@@ -1244,7 +1244,7 @@ namespace conv_weight_end_column_end_3f35a6e85932aa3b {
     else if (cta < launch.first[2]) p1::phase(launch, cta - launch.first[1], launch.first[2] - launch.first[1], shared);
   }
 }
-KILN_KERNEL(conv_weight_end_column_end_3f35a6e85932aa3b, 12, 2)
+KILN_KERNEL(conv_weight_end_column_end_31764aa95d23a9b5, 15, 2)
 
 // keep.conv2, keep.bn1: map, conv.input, map
 namespace block_268f9eb75bf2b960 {
@@ -1365,8 +1365,8 @@ namespace conv_weight_column_01b3ecddd7dfff01 {
 KILN_KERNEL(conv_weight_column_01b3ecddd7dfff01, 7, 2)
 
 // keep.conv2, keep.bn1: conv.weight, reduce.sum, map, reduce.sum, map, map, map
-namespace conv_weight_end_column_end_17e6eea42d6ab380 {
-  using Launch = KilnLaunch<12, 2>;
+namespace conv_weight_end_column_end_aa155bea13516500 {
+  using Launch = KilnLaunch<15, 2>;
   namespace p0 {
     KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
       for (u32 e = cta * KILN_THREADS + kiln_thread(); e < 2304u; e += ctas * KILN_THREADS) {
@@ -1392,7 +1392,7 @@ namespace conv_weight_end_column_end_17e6eea42d6ab380 {
         const float e3 = e2 + 1e-5f;
         const float e4 = sqrtf(e3);
         const float e5 = e1 / e4;
-        const float e6 = kiln_read_only(launch.arg[7] + (e));
+        const float e6 = launch.arg[7][e];
         const float e7 = e1 * 0.5f;
         const float e8 = e6 * e7;
         const float e9 = e8 / e4;
@@ -1406,10 +1406,10 @@ namespace conv_weight_end_column_end_17e6eea42d6ab380 {
         const float e17 = e16 / e4;
         const float e18 = -e17;
         const float e19 = e18 / e14;
-        launch.arg[8][e] = e0;
-        launch.arg[9][e] = e5;
-        launch.arg[10][e] = e15;
-        launch.arg[11][e] = e19;
+        KilnOptimizer::update(launch.run->hyper[0], launch.arg[8], launch.arg[9], launch.arg[10], launch.arg[11], e, e0);
+        launch.arg[12][e] = e5;
+        launch.arg[13][e] = e15;
+        launch.arg[14][e] = e19;
       }
     };
     KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
@@ -1422,7 +1422,7 @@ namespace conv_weight_end_column_end_17e6eea42d6ab380 {
     else if (cta < launch.first[2]) p1::phase(launch, cta - launch.first[1], launch.first[2] - launch.first[1], shared);
   }
 }
-KILN_KERNEL(conv_weight_end_column_end_17e6eea42d6ab380, 12, 2)
+KILN_KERNEL(conv_weight_end_column_end_aa155bea13516500, 15, 2)
 
 // keep.conv1: map
 namespace map_0f8ecb5033319bda {

@@ -1,6 +1,8 @@
 //! A chain within a sample: one block of threads, stage after stage, values between them in shared memory.
 
-use super::element::{Domain, Site, guarded, input_position, output_position};
+use super::element::{Domain, Site};
+use super::gather::guarded;
+use super::index::{input_position, output_position};
 use super::loops::{place, stores};
 use super::writer::{Phase, Work, Writer};
 use crate::graph::Value;

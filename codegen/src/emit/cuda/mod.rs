@@ -8,6 +8,8 @@ mod block;
 mod contraction;
 mod element;
 pub mod expr;
+mod gather;
+mod index;
 mod loops;
 mod moments;
 mod writer;
