@@ -49,56 +49,56 @@ const BIAS: usize = 64;
 const LOGITS: usize = 0;
 const GRADIENT: usize = 16;
 
-const fn row(extent: usize) -> Axis {
+pub const fn row(extent: usize) -> Axis {
     Axis { extent, block: 1, outer: 1, inner: 0 }
 }
+
+pub const FC_WEIGHT: Tensor = Tensor {
+    name: "fc.weight",
+    dims: &[3, 4],
+    layout: Layout {
+        axes: &[Axis { extent: 3, block: 16, outer: 64, inner: 1 }, Axis { extent: 4, block: 1, outer: 16, inner: 0 }],
+        size: 64,
+    },
+    offset: WEIGHT,
+    init: Init::KaimingUniform { gain: 0.577_350_269_189_625_8, fan_out: false },
+    fan_in: 4,
+    fan_out: 3,
+    trainable: true,
+    decay: true,
+};
+
+pub const FC_BIAS: Tensor = Tensor {
+    name: "fc.bias",
+    dims: &[3],
+    layout: Layout { axes: &[row(3)], size: 16 },
+    offset: BIAS,
+    init: Init::Uniform { low: -0.5, high: 0.5 },
+    fan_in: 4,
+    fan_out: 3,
+    trainable: true,
+    decay: false,
+};
+
+pub const RUNNING_MEAN: Tensor = Tensor {
+    name: "norm.running_mean",
+    dims: &[4],
+    layout: Layout { axes: &[row(4)], size: 16 },
+    offset: 0,
+    init: Init::Zeros,
+    fan_in: 0,
+    fan_out: 0,
+    trainable: false,
+    decay: false,
+};
 
 static PLAN: Plan = Plan {
     version: VERSION,
     name: "Mini",
-    params: &[
-        Tensor {
-            name: "fc.weight",
-            dims: &[3, 4],
-            layout: Layout {
-                axes: &[
-                    Axis { extent: 3, block: 16, outer: 64, inner: 1 },
-                    Axis { extent: 4, block: 1, outer: 16, inner: 0 },
-                ],
-                size: 64,
-            },
-            offset: WEIGHT,
-            init: Init::KaimingUniform { gain: 0.577_350_269_189_625_8, fan_out: false },
-            fan_in: 4,
-            fan_out: 3,
-            trainable: true,
-            decay: true,
-        },
-        Tensor {
-            name: "fc.bias",
-            dims: &[3],
-            layout: Layout { axes: &[row(3)], size: 16 },
-            offset: BIAS,
-            init: Init::Uniform { low: -0.5, high: 0.5 },
-            fan_in: 4,
-            fan_out: 3,
-            trainable: true,
-            decay: false,
-        },
-    ],
+    params: &[FC_WEIGHT, FC_BIAS],
     param_floats: 80,
     trainable_floats: 80,
-    states: &[Tensor {
-        name: "norm.running_mean",
-        dims: &[4],
-        layout: Layout { axes: &[row(4)], size: 16 },
-        offset: 0,
-        init: Init::Zeros,
-        fan_in: 0,
-        fan_out: 0,
-        trainable: false,
-        decay: false,
-    }],
+    states: &[RUNNING_MEAN],
     state_floats: 16,
     inputs: &[Port { name: "x", kind: PortKind::Dense { dims: &[4] } }],
     targets: &[Port { name: "y", kind: PortKind::Class { classes: 3 } }],
@@ -108,7 +108,7 @@ static PLAN: Plan = Plan {
     evaluate: Some(Program { variants: &[variant(&[FORWARD, LOSS], true)] }),
     gradients: Some(Program { variants: &[variant(&[FORWARD, LOSS, BACKWARD], true)] }),
     step: Some(Program { variants: &[variant(&[FORWARD, LOSS, BACKWARD, RUNNING], true)] }),
-    cuda: Cuda::NONE,
+    cuda: super::mini_cuda::CUDA,
 };
 
 const fn variant(launches: &'static [Launch], loss: bool) -> Variant {
@@ -164,20 +164,26 @@ unsafe fn loss(cx: &Ctx, _: usize, _: usize) {
         let (mut total, mut correct) = (0.0, 0.0);
         for sample in 0..cx.batch {
             let logits = std::slice::from_raw_parts(cx.batch(LOGITS).add(sample * 16), 3);
-            let label = *cx.port_i32(1).add(sample) as usize;
-            let max = logits.iter().copied().fold(f32::MIN, f32::max);
-            let sum: f32 = logits.iter().map(|z| (z - max).exp()).sum();
-            total += sum.ln() + max - logits[label];
-            let first = logits.iter().position(|z| *z == max);
-            correct += if first == Some(label) { 1.0 } else { 0.0 };
-            for (o, z) in logits.iter().enumerate() {
-                let one_hot = if o == label { 1.0 } else { 0.0 };
-                *cx.batch(GRADIENT).add(sample * 16 + o) = ((z - max).exp() / sum - one_hot) / cx.batch as f32;
-            }
+            let gradient = std::slice::from_raw_parts_mut(cx.batch(GRADIENT).add(sample * 16), 3);
+            let (loss, right) = cross_entropy(logits, *cx.port_i32(1).add(sample) as usize, cx.batch, gradient);
+            total += loss;
+            correct += right;
         }
         *cx.fixed(0) = total / cx.batch as f32;
         *cx.fixed(1) = correct;
     }
+}
+
+/// Of one sample: its loss, whether it is classified right, and its part of the gradient.
+pub fn cross_entropy(logits: &[f32], label: usize, batch: usize, gradient: &mut [f32]) -> (f32, f32) {
+    let max = logits.iter().copied().fold(f32::MIN, f32::max);
+    let sum: f32 = logits.iter().map(|z| (z - max).exp()).sum();
+    for (o, (g, z)) in gradient.iter_mut().zip(logits).enumerate() {
+        let one_hot = if o == label { 1.0 } else { 0.0 };
+        *g = ((z - max).exp() / sum - one_hot) / batch as f32;
+    }
+    let first = logits.iter().position(|z| *z == max);
+    (sum.ln() + max - logits[label], if first == Some(label) { 1.0 } else { 0.0 })
 }
 
 /// One task an output.

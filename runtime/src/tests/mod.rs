@@ -2,8 +2,11 @@
 //!
 //! No macro and no template is involved, so what fails here fails in the runtime.
 
+mod accelerated;
+mod fake;
 mod files;
 mod mini;
+mod mini_cuda;
 mod model;
 mod optim;
 mod trainer;

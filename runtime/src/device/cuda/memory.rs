@@ -50,9 +50,7 @@ impl DeviceArena {
         }
         let bytes = floats * size_of::<f32>();
         self.at = self.device.allocate(bytes).map_err(|error| match error {
-            Error::Device { device, problem } => {
-                Error::Device { device, problem: format!("{what} ({bytes} bytes): {problem}") }
-            }
+            Error::Device { device, problem } => Error::Device { device, problem: format!("{what}: {problem}") },
             other => other,
         })?;
         self.floats = floats;

@@ -374,7 +374,7 @@ impl Accelerated {
 impl Scratch {
     /// Makes all arenas large enough for a run, and drops all graphs where one has to move.
     fn reserve(&mut self, plan: &Plan, role: Role, done: &Done, flavour: &Flavour) -> Result<()> {
-        let (cuda, Done { variant, batch, slot }) = (&plan.cuda, *done);
+        let (cuda, Done { variant, batch, .. }) = (&plan.cuda, *done);
         let padded = batch.next_multiple_of(BLOCK);
         let stores = match flavour {
             Flavour::Store => role == Role::Gradients,
@@ -404,11 +404,14 @@ impl Scratch {
             reserve(&mut self.mean, trainable, &|| "mean gradient".into())?;
         }
         let targets = if role == Role::Infer { 0 } else { plan.targets.len() };
-        let ports = plan.inputs.iter().chain(plan.targets).take(plan.inputs.len() + targets);
-        for (index, port) in ports.enumerate() {
-            let arena = &mut self.ports[slot][index];
-            reserve(arena, port_floats(&port.kind) * padded, &|| format!("`{}` of a batch of {batch}", port.name))?;
-            self.port_addresses[slot][index] = arena.address();
+        // Both slots at once: the second one would drop the first one's graph otherwise.
+        for slot in 0..if role == Role::Step { 2 } else { 1 } {
+            let ports = plan.inputs.iter().chain(plan.targets).take(plan.inputs.len() + targets);
+            for (index, port) in ports.enumerate() {
+                let arena = &mut self.ports[slot][index];
+                reserve(arena, port_floats(&port.kind) * padded, &|| format!("`{}` of a batch of {batch}", port.name))?;
+                self.port_addresses[slot][index] = arena.address();
+            }
         }
         Ok(())
     }
