@@ -1,5 +1,7 @@
-//! A warm training step allocates nothing, on any thread. One test in this file: the counter sees the whole process.
+//! A warm training step allocates nothing, on any thread and on any device. One test in this file: the counter sees the
+//! whole process.
 
+use kiln::__private::cuda::{Accelerator, Address, GraphId, KernelId, Node, Unit};
 use kiln::prelude::*;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -31,6 +33,58 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
+/// A device that does nothing, and counts what it is asked to make.
+#[derive(Debug, Default)]
+struct Idle {
+    made: AtomicUsize,
+}
+
+impl Idle {
+    fn make(&self, count: usize) -> usize {
+        self.made.fetch_add(count, Relaxed)
+    }
+}
+
+impl Accelerator for Idle {
+    fn name(&self) -> String {
+        "idle".into()
+    }
+
+    fn allocate(&self, _bytes: usize) -> Result<Address, Error> {
+        Ok(256 * (1 + self.make(1) as Address))
+    }
+
+    unsafe fn free(&self, _at: Address, _bytes: usize) {}
+
+    unsafe fn upload(&self, _to: Address, _bytes: &[u8]) -> Result<(), Error> {
+        Ok(())
+    }
+
+    unsafe fn download(&self, _from: Address, bytes: &mut [u8]) -> Result<(), Error> {
+        bytes.fill(0);
+        Ok(())
+    }
+
+    unsafe fn fill(&self, _at: Address, _words: usize, _word: u32) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn load(&self, units: &[Unit]) -> Result<Vec<KernelId>, Error> {
+        let first = self.make(units.len());
+        Ok((first..first + units.len()).map(KernelId).collect())
+    }
+
+    fn record(&self, _nodes: &[Node]) -> Result<GraphId, Error> {
+        Ok(GraphId(self.make(1)))
+    }
+
+    unsafe fn launch(&self, _graph: GraphId) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn forget(&self, _graph: GraphId) {}
+}
+
 network! {
     Net {
         input image: [1, 12, 12];
@@ -45,14 +99,18 @@ fn a_warm_step_allocates_nothing() -> Result<(), Error> {
     let images = Images::from_vec((0..144 * 40).map(|i| (i % 17) as f32 / 17.0).collect())?;
     let data = Dataset::new(images, Classes::from_vec((0..40).map(|i| i % 5).collect())?)?;
     let (large, small) = (data.take(32), data.skip(32));
-    for threads in [1, 2] {
-        let mut model = Net::new(&Device::cpu().threads(threads), 1)?;
+    let idle: &Idle = Box::leak(Box::default());
+    for device in [Device::cpu().threads(1), Device::cpu().threads(2), Device::Other(idle)] {
+        let mut model = Net::new(&device, 1)?;
         let mut adam = Adam::default().bind(&model)?;
         let mut sgd = Sgd { momentum: 0.9, ..Sgd::default() }.bind(&model)?;
-        for batch in [&large, &small] {
+        // Twice: a device has two buffers for batches, which take turns.
+        for batch in [&large, &large, &small, &small] {
             model.train_step(batch, &mut adam)?;
             model.train_step(batch, &mut sgd)?;
+            model.train_step(batch, &mut sgd)?;
         }
+        let made = idle.made.load(Relaxed);
         // A thread of the pool or of the test harness may start late, and allocates then, once. What a step allocates,
         // every round would show.
         let mut round = || -> Result<usize, Error> {
@@ -64,7 +122,8 @@ fn a_warm_step_allocates_nothing() -> Result<(), Error> {
             Ok(ALLOCATIONS.load(Relaxed) - before)
         };
         let rounds = (0..10).map(|_| round()).collect::<Result<Vec<_>, _>>()?;
-        assert!(rounds.contains(&0), "allocations in each round with {threads} threads: {rounds:?}");
+        assert!(rounds.contains(&0), "allocations in each round on {device:?}: {rounds:?}");
+        assert_eq!(idle.made.load(Relaxed), made, "{device:?}");
     }
     Ok(())
 }
