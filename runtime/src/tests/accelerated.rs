@@ -49,12 +49,13 @@ fn training_is_the_cpus() {
         }
         assert_eq!(bound.map(|b| b.steps()), [6, 6]);
         let state = fake.state();
-        let nodes = state.graphs.last().unwrap().as_ref().unwrap();
+        let nodes = state.graphs[0].as_ref().unwrap();
         let names: Vec<&str> = nodes.iter().map(|node| node.name.as_str()).collect();
         assert_eq!(
             names,
             ["mini_forward", "mini_loss", "mini_weight", "mini_bias", "mini_running", "kiln_optimizer_pass"]
         );
+        assert_eq!((nodes[0].parts.as_slice(), nodes[0].batch), ([2].as_slice(), 24));
         assert_eq!(nodes[5].after, [2, 3, 4], "the pass comes after all that no other launch follows");
     }
     run(Sgd { lr: 0.3, ..Sgd::default() });
@@ -90,7 +91,9 @@ fn a_warm_step_only_uploads_and_launches() {
     }
     let (allocations, graphs, loads) = {
         let mut state = fake.state();
-        (state.uploads.clear(), state.launches.clear(), state.downloads = 0);
+        state.uploads.clear();
+        state.launches.clear();
+        state.downloads = 0;
         (state.allocations, state.graphs.len(), state.loads.len())
     };
     for step in 0..4 {

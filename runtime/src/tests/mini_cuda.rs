@@ -103,7 +103,8 @@ const RUNNING: CudaLaunch =
     launch(4, &[arg(Space::Port, 0, 4, Access::Read), arg(Space::State, 0, 4, Access::ReadWrite)], &[]);
 
 const fn launch(kernel: usize, args: &'static [CudaArg], after: &'static [usize]) -> CudaLaunch {
-    CudaLaunch { kernel, layers: "fc", ops: "contract", args, parts: &[|batch| batch.div_ceil(16)], after }
+    const SAMPLES: Work = Work { per_sample: 1, fixed: 0, height: 16, more: 0, width: 1 };
+    CudaLaunch { kernel, layers: "fc", ops: "contract", args, parts: &[SAMPLES], after }
 }
 
 const fn arg(space: Space, offset: usize, floats: usize, access: Access) -> CudaArg {
