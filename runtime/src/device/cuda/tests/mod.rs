@@ -2,5 +2,6 @@
 
 mod driver;
 mod nvrtc;
+mod optimizer;
 #[path = "../../../../../tests/common/skip.rs"]
 mod skip;
