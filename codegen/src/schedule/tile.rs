@@ -39,12 +39,13 @@ pub fn dense(d: &Dense, whole_rows: bool) -> Tile {
         ConvRole::Input => (inputs, d.outputs),
         ConvRole::Weight => return weight(d.outputs, inputs),
     };
-    let step = if depth > 64 { 128 } else { 64 };
+    // A deep product keeps three stages in flight: its blocks have little else to hide the memory's latency with.
+    let (step, stages) = if depth > 64 { (128, 3) } else { (64, 2) };
     match cols {
-        0..=16 => Tile::new(16, 16, step, [1, 1, 8], 2),
-        17..=32 => Tile::new(16, 32, step, [1, 1, 8], 2),
-        33..=64 if whole_rows => Tile::new(16, 64, 64, [1, 1, 8], 2),
-        _ if cols * depth < 1 << 20 => Tile::new(16, 32, step, [1, 1, 8], 2),
+        0..=16 => Tile::new(16, 16, step, [1, 1, 8], stages),
+        17..=32 => Tile::new(16, 32, step, [1, 1, 8], stages),
+        33..=64 if whole_rows => Tile::new(16, 64, 64, [1, 1, 8], stages),
+        _ if cols * depth < 1 << 20 => Tile::new(16, 32, step, [1, 1, 8], stages),
         _ => Tile::new(64, 64, 32, [2, 4, 1], 3),
     }
 }

@@ -1,11 +1,11 @@
 // 10 launches
 // 0: k0 after [], 29920 bytes shared: block_ca67e9aa67ea748c
-// 1: k1 after [0], 50688 bytes shared: dense_forward_f478ac79c2b46eeb
-// 2: k2 after [1], 50688 bytes shared: dense_forward_ef5fa0358554c364
-// 3: k3 after [2], 33792 bytes shared: dense_forward_4a5eb337efb64d95
+// 1: k1 after [0], 76032 bytes shared: dense_forward_aaf0b5ece15e9f80
+// 2: k2 after [1], 76032 bytes shared: dense_forward_72f2c897fd3566e9
+// 3: k3 after [2], 50688 bytes shared: dense_forward_70cbf66cc4498796
 // 4: k4, k5, k6 after [3], 29184 bytes shared: column_dense_input_72797b690dd8a54c
-// 5: k7, k8, k9 after [4], 57856 bytes shared: dense_weight_column_dense_input_21667d241daddfc5
-// 6: k10, k11, k12 after [5], 57856 bytes shared: dense_weight_column_dense_input_302afd6d21a5dba9
+// 5: k7, k8, k9 after [4], 86784 bytes shared: dense_weight_column_dense_input_c4b327f0d4474b2c
+// 6: k10, k11, k12 after [5], 86784 bytes shared: dense_weight_column_dense_input_523d29d39e6f46e2
 // 7: k13, k14 after [6], 43008 bytes shared: dense_weight_block_c43643bd13934f68
 // 8: k15, k16, k17, k18 after [7], 36864 bytes shared: column_conv_weight_column_2c8061a10fe5024a
 // 9: k15, k16, k17, k18 after [8], 1024 bytes shared: column_end_conv_weight_end_column_end_5c1f4730029ba177
@@ -133,7 +133,7 @@ namespace block_ca67e9aa67ea748c {
 KILN_KERNEL(block_ca67e9aa67ea748c, 11, 1)
 
 // classifier.0, classifier.1: conv.forward, map, map
-namespace dense_forward_f478ac79c2b46eeb {
+namespace dense_forward_aaf0b5ece15e9f80 {
   using Launch = KilnLaunch<4, 1>;
   struct Sink {
     static constexpr bool WHOLE_TILE = false;
@@ -153,13 +153,13 @@ namespace dense_forward_f478ac79c2b46eeb {
     const KilnMatrix<400, 1, 4> a{launch.arg[0]};
     const KilnMatrix<400, 1, 4> b{launch.arg[1]};
     Sink sink{launch};
-    kiln_gemm<KilnTile<16, 32, 128, 1, 1, 8, 2>, KilnF32>(a, b, sink, launch.batch, 120u, 400u, 1u, cta, ctas, shared);
+    kiln_gemm<KilnTile<16, 32, 128, 1, 1, 8, 3>, KilnF32>(a, b, sink, launch.batch, 120u, 400u, 1u, cta, ctas, shared);
   }
 }
-KILN_KERNEL(dense_forward_f478ac79c2b46eeb, 4, 1)
+KILN_KERNEL(dense_forward_aaf0b5ece15e9f80, 4, 1)
 
 // classifier.2, classifier.3: contract, map, map
-namespace dense_forward_ef5fa0358554c364 {
+namespace dense_forward_72f2c897fd3566e9 {
   using Launch = KilnLaunch<4, 1>;
   struct Sink {
     static constexpr bool WHOLE_TILE = false;
@@ -179,13 +179,13 @@ namespace dense_forward_ef5fa0358554c364 {
     const KilnMatrix<120, 1, 4> a{launch.arg[0]};
     const KilnMatrix<120, 1, 4> b{launch.arg[1]};
     Sink sink{launch};
-    kiln_gemm<KilnTile<16, 32, 128, 1, 1, 8, 2>, KilnF32>(a, b, sink, launch.batch, 84u, 120u, 1u, cta, ctas, shared);
+    kiln_gemm<KilnTile<16, 32, 128, 1, 1, 8, 3>, KilnF32>(a, b, sink, launch.batch, 84u, 120u, 1u, cta, ctas, shared);
   }
 }
-KILN_KERNEL(dense_forward_ef5fa0358554c364, 4, 1)
+KILN_KERNEL(dense_forward_72f2c897fd3566e9, 4, 1)
 
 // classifier.4, loss, correct: contract, map, reduce.max, map, reduce.sum, map, reduce.sum, reduce.argmax, map
-namespace dense_forward_4a5eb337efb64d95 {
+namespace dense_forward_70cbf66cc4498796 {
   using Launch = KilnLaunch<8, 1>;
   struct Sink {
     static constexpr bool WHOLE_TILE = true;
@@ -263,10 +263,10 @@ namespace dense_forward_4a5eb337efb64d95 {
     const KilnMatrix<84, 1, 4> a{launch.arg[0]};
     const KilnMatrix<84, 1, 4> b{launch.arg[1]};
     Sink sink{launch};
-    kiln_gemm<KilnTile<16, 16, 128, 1, 1, 8, 2>, KilnF32>(a, b, sink, launch.batch, 10u, 84u, 1u, cta, ctas, shared);
+    kiln_gemm<KilnTile<16, 16, 128, 1, 1, 8, 3>, KilnF32>(a, b, sink, launch.batch, 10u, 84u, 1u, cta, ctas, shared);
   }
 }
-KILN_KERNEL(dense_forward_4a5eb337efb64d95, 8, 1)
+KILN_KERNEL(dense_forward_70cbf66cc4498796, 8, 1)
 
 // loss, correct, classifier.4, classifier.2: map, reduce.sum, map, map, reduce.sum, reduce.sum, contract, map
 namespace column_dense_input_72797b690dd8a54c {
@@ -353,7 +353,7 @@ namespace column_dense_input_72797b690dd8a54c {
 KILN_KERNEL(column_dense_input_72797b690dd8a54c, 14, 3)
 
 // classifier.4, classifier.2, classifier.0: contract, reduce.sum, contract, map
-namespace dense_weight_column_dense_input_21667d241daddfc5 {
+namespace dense_weight_column_dense_input_c4b327f0d4474b2c {
   using Launch = KilnLaunch<14, 3>;
   namespace p0 {
     struct Sink {
@@ -410,7 +410,7 @@ namespace dense_weight_column_dense_input_21667d241daddfc5 {
       const KilnMatrix<84, 1, 4> a{launch.arg[6]};
       const KilnMatrix<1, 120, 4> b{launch.arg[11]};
       Sink sink{launch};
-      kiln_gemm<KilnTile<16, 32, 128, 1, 1, 8, 2>, KilnF32>(a, b, sink, launch.batch, 120u, 84u, 1u, cta, ctas, shared);
+      kiln_gemm<KilnTile<16, 32, 128, 1, 1, 8, 3>, KilnF32>(a, b, sink, launch.batch, 120u, 84u, 1u, cta, ctas, shared);
     }
   }
   KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
@@ -419,10 +419,10 @@ namespace dense_weight_column_dense_input_21667d241daddfc5 {
     else if (cta < launch.first[3]) p2::phase(launch, cta - launch.first[2], launch.first[3] - launch.first[2], shared);
   }
 }
-KILN_KERNEL(dense_weight_column_dense_input_21667d241daddfc5, 14, 3)
+KILN_KERNEL(dense_weight_column_dense_input_c4b327f0d4474b2c, 14, 3)
 
 // classifier.2, classifier.0: contract, reduce.sum, conv.input
-namespace dense_weight_column_dense_input_302afd6d21a5dba9 {
+namespace dense_weight_column_dense_input_523d29d39e6f46e2 {
   using Launch = KilnLaunch<13, 3>;
   namespace p0 {
     struct Sink {
@@ -476,7 +476,7 @@ namespace dense_weight_column_dense_input_302afd6d21a5dba9 {
       const KilnMatrix<120, 1, 4> a{launch.arg[6]};
       const KilnMatrix<1, 400, 4> b{launch.arg[11]};
       Sink sink{launch};
-      kiln_gemm<KilnTile<16, 32, 128, 1, 1, 8, 2>, KilnF32>(a, b, sink, launch.batch, 400u, 120u, 1u, cta, ctas, shared);
+      kiln_gemm<KilnTile<16, 32, 128, 1, 1, 8, 3>, KilnF32>(a, b, sink, launch.batch, 400u, 120u, 1u, cta, ctas, shared);
     }
   }
   KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
@@ -485,7 +485,7 @@ namespace dense_weight_column_dense_input_302afd6d21a5dba9 {
     else if (cta < launch.first[3]) p2::phase(launch, cta - launch.first[2], launch.first[3] - launch.first[2], shared);
   }
 }
-KILN_KERNEL(dense_weight_column_dense_input_302afd6d21a5dba9, 13, 3)
+KILN_KERNEL(dense_weight_column_dense_input_523d29d39e6f46e2, 13, 3)
 
 // classifier.0, features.5, features.3, features.2, features.0: conv.weight, window.route, map, conv.input, window.route, map
 namespace dense_weight_block_c43643bd13934f68 {
