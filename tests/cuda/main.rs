@@ -7,6 +7,11 @@ mod common;
 mod declarations;
 mod declared;
 mod harness;
+#[path = "../../examples/networks/mod.rs"]
+mod networks;
 mod primitives;
 #[path = "../common/skip.rs"]
 mod skip;
+mod steps;
+#[path = "../../examples/networks/tensor_cores.rs"]
+mod tensor_cores;
