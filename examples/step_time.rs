@@ -1,11 +1,18 @@
 //! How long one step takes, on synthetic data.
 //!
 //!     cargo run --release --example step_time -- --model lenet5 --mode train --batch 64 --threads 2
+//!     cargo run --release --example step_time -- --model lenet5 --mode train --batch 64 --device cuda --precision bf16
 //!
 //! Warms up, then repeats the step for `--seconds` and prints one line with the median, the shortest and the longest time.
 //! `train` is forward, loss, backward and the optimizer's update; `infer` is `forward`, including the copy of the outputs.
+//!
+//! On a GPU these times include the copy of the batch to the device and of the results back. Two more are printed there:
+//! `stream_ms`, the mean of steps that follow each other without waiting for results (copies to the device included), and
+//! `device_ms`, the mean of the step's graph by the device's own clock, its inputs already there.
 
 mod networks;
+#[path = "networks/tensor_cores.rs"]
+mod tensor_cores;
 
 use std::error::Error;
 use std::time::{Duration, Instant};
@@ -16,6 +23,7 @@ use kiln::prelude::*;
 use networks::{
     Autoencoder, AutoencoderUnfused, LeNet5, LeNet5Unfused, Mlp, MlpUnfused, MnistBnCnn, MnistBnCnnUnfused,
 };
+use tensor_cores::*;
 
 /// Measure the time of one step.
 #[derive(Parser)]
@@ -30,9 +38,16 @@ struct Options {
     #[arg(long, default_value_t = 64)]
     batch: usize,
 
-    /// Threads (without it: KILN_THREADS, else all cores)
+    #[arg(long, default_value = "cpu")]
+    device: Place,
+
+    /// Threads of the CPU (without it: KILN_THREADS, else all cores)
     #[arg(long)]
     threads: Option<usize>,
+
+    /// How products are computed on a GPU; the CPU knows f32 only
+    #[arg(long, default_value = "f32")]
+    precision: Precision,
 
     /// `off`: one kernel for each primitive
     #[arg(long, default_value = "on")]
@@ -50,6 +65,19 @@ enum Name {
     Lenet5,
     Autoencoder,
     MnistBnCnn,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum Place {
+    Cpu,
+    Cuda,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum Precision {
+    F32,
+    Tf32,
+    Bf16,
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
@@ -72,20 +100,47 @@ fn main() {
 }
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+    if options.device == Place::Cpu && options.precision != Precision::F32 {
+        return Err("--precision is for --device cuda: the CPU computes in f32".into());
+    }
+    if options.device == Place::Cuda && options.threads.is_some() {
+        return Err("--threads is for --device cpu".into());
+    }
     let sgd = Sgd { lr: 0.01, momentum: 0.9, ..Sgd::default() };
     let adam = Adam::default();
     let batch = options.batch;
-    match (options.model, options.fusion) {
-        (Name::Mlp, Fusion::On) => measure::<Mlp, _>(options, sgd, rows(batch)?, labels(batch)?),
-        (Name::Mlp, Fusion::Off) => measure::<MlpUnfused, _>(options, sgd, rows(batch)?, labels(batch)?),
-        (Name::Lenet5, Fusion::On) => measure::<LeNet5, _>(options, adam, images(batch)?, labels(batch)?),
-        (Name::Lenet5, Fusion::Off) => measure::<LeNet5Unfused, _>(options, adam, images(batch)?, labels(batch)?),
-        (Name::Autoencoder, Fusion::On) => measure::<Autoencoder, _>(options, adam, rows(batch)?, ()),
-        (Name::Autoencoder, Fusion::Off) => measure::<AutoencoderUnfused, _>(options, adam, rows(batch)?, ()),
-        (Name::MnistBnCnn, Fusion::On) => measure::<MnistBnCnn, _>(options, adam, images(batch)?, labels(batch)?),
-        (Name::MnistBnCnn, Fusion::Off) => {
-            measure::<MnistBnCnnUnfused, _>(options, adam, images(batch)?, labels(batch)?)
-        }
+    /// A network of the chosen precision, fused or not.
+    macro_rules! measure {
+        ($optimizer:expr, $inputs:expr, $targets:expr,
+         $f32:ident $f32_unfused:ident $tf32:ident $tf32_unfused:ident $bf16:ident $bf16_unfused:ident) => {{
+            let (optimizer, inputs, targets) = ($optimizer, $inputs, $targets);
+            match (options.precision, options.fusion) {
+                (Precision::F32, Fusion::On) => measure::<$f32, _>(options, optimizer, inputs, targets),
+                (Precision::F32, Fusion::Off) => measure::<$f32_unfused, _>(options, optimizer, inputs, targets),
+                (Precision::Tf32, Fusion::On) => measure::<$tf32, _>(options, optimizer, inputs, targets),
+                (Precision::Tf32, Fusion::Off) => measure::<$tf32_unfused, _>(options, optimizer, inputs, targets),
+                (Precision::Bf16, Fusion::On) => measure::<$bf16, _>(options, optimizer, inputs, targets),
+                (Precision::Bf16, Fusion::Off) => measure::<$bf16_unfused, _>(options, optimizer, inputs, targets),
+            }
+        }};
+    }
+    match options.model {
+        Name::Mlp => measure!(
+            sgd, rows(batch)?, labels(batch)?,
+            Mlp MlpUnfused MlpTf32 MlpTf32Unfused MlpBf16 MlpBf16Unfused
+        ),
+        Name::Lenet5 => measure!(
+            adam, images(batch)?, labels(batch)?,
+            LeNet5 LeNet5Unfused LeNet5Tf32 LeNet5Tf32Unfused LeNet5Bf16 LeNet5Bf16Unfused
+        ),
+        Name::Autoencoder => measure!(
+            adam, rows(batch)?, (),
+            Autoencoder AutoencoderUnfused AutoencoderTf32 AutoencoderTf32Unfused AutoencoderBf16 AutoencoderBf16Unfused
+        ),
+        Name::MnistBnCnn => measure!(
+            adam, images(batch)?, labels(batch)?,
+            MnistBnCnn MnistBnCnnUnfused MnistBnCnnTf32 MnistBnCnnTf32Unfused MnistBnCnnBf16 MnistBnCnnBf16Unfused
+        ),
     }
 }
 
