@@ -7,7 +7,7 @@
 //! `train` is forward, loss, backward and the optimizer's update; `infer` is `forward`, including the copy of the outputs.
 //!
 //! On a GPU these times include the copy of the batch to the device and of the results back. Two more are printed there:
-//! `stream_ms`, the mean of steps that follow each other without waiting for results (copies to the device included), and
+//! `stream_ms`, the mean of training steps that follow each other without waiting for results (copies to the device included), and
 //! `device_ms`, the mean of the step's graph by the device's own clock, its inputs already there.
 
 mod networks;
@@ -150,9 +150,10 @@ fn measure<N: Network, O: Optimizer>(
     inputs: N::Inputs,
     targets: N::Targets,
 ) -> Result<(), Box<dyn Error>> {
-    let device = match options.threads {
-        Some(threads) => Device::cpu().threads(threads),
-        None => Device::best(),
+    let device = match (options.device, options.threads) {
+        (Place::Cpu, Some(threads)) => Device::cpu().threads(threads),
+        (Place::Cpu, None) => Device::cpu(),
+        (Place::Cuda, _) => Device::Cuda(0),
     };
     let mut model = N::new(&device, 1)?;
     let batch = Dataset::new(inputs, targets)?;
@@ -181,17 +182,39 @@ fn measure<N: Network, O: Optimizer>(
     }
     times.sort_by(f64::total_cmp);
 
-    println!(
-        "step model={} mode={} batch={} threads={} fusion={} median_ms={:.4} min_ms={:.4} max_ms={:.4}",
+    print!(
+        "step model={} mode={} batch={} device={} precision={} threads={} fusion={} median_ms={:.4} min_ms={:.4} max_ms={:.4}",
         word(options.model),
         word(options.mode),
         batch.len(),
+        word(options.device),
+        word(options.precision),
         options.threads.map_or_else(|| "default".into(), |threads| threads.to_string()),
         word(options.fusion),
         times[times.len() / 2],
         times[0],
         times[times.len() - 1],
     );
+    if options.device == Place::Cuda {
+        let repeats = times.len();
+        if options.mode == Mode::Train {
+            model.wait()?;
+            let start = Instant::now();
+            for _ in 0..repeats {
+                model.train_step_without_report(&batch, &mut optimizer)?;
+            }
+            model.wait()?;
+            print!(" stream_ms={:.4}", start.elapsed().as_secs_f64() * 1e3 / repeats as f64);
+        }
+        let time = match options.mode {
+            Mode::Train => model.time_train_step(&batch, &mut optimizer, repeats)?,
+            Mode::Infer => model.time_forward(batch.inputs(), repeats)?,
+        };
+        if let Some(time) = time {
+            print!(" device_ms={time:.4}");
+        }
+    }
+    println!();
     Ok(())
 }
 

@@ -120,6 +120,30 @@ impl<N: Network> Model<N> {
         self.step(batch.inputs(), batch.targets(), optimizer, false).map(drop)
     }
 
+    /// Milliseconds by the device's clock that the graph of a training step takes, its batch being on the device already:
+    /// the mean of so many in a row, each a real step. `None` where there is no such clock, as on the CPU.
+    #[doc(hidden)]
+    pub fn time_train_step<O: Optimizer>(
+        &mut self,
+        batch: &Dataset<N::Inputs, N::Targets>,
+        optimizer: &mut Bound<O>,
+        launches: usize,
+    ) -> Result<Option<f64>> {
+        self.train_step_without_report(batch, optimizer)?;
+        // SAFETY: what ran last was this step, whose optimizer is borrowed.
+        let time = unsafe { self.engine.time_last(launches)? };
+        Ok(time.map(|time| time / launches as f64))
+    }
+
+    /// As [`Model::time_train_step`], of the forward pass.
+    #[doc(hidden)]
+    pub fn time_forward(&mut self, inputs: &N::Inputs, launches: usize) -> Result<Option<f64>> {
+        self.forward(inputs)?;
+        // SAFETY: what ran last was no training step.
+        let time = unsafe { self.engine.time_last(launches)? };
+        Ok(time.map(|time| time / launches as f64))
+    }
+
     /// Returns when all steps are done.
     #[doc(hidden)]
     pub fn wait(&self) -> Result<()> {

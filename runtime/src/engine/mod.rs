@@ -262,6 +262,19 @@ impl Engine {
         }
     }
 
+    /// Milliseconds by the device's clock for so many launches of the graph that ran last, one behind the other. `None`
+    /// where there is no graph or no clock.
+    ///
+    /// # Safety
+    /// If it was a training step, its optimizer still lives.
+    pub unsafe fn time_last(&mut self, launches: usize) -> Result<Option<f64>> {
+        match &mut self.backend {
+            Backend::Cpu(_) => Ok(None),
+            // SAFETY: the caller's.
+            Backend::Accelerated(accelerated) => unsafe { accelerated.time_last(launches) },
+        }
+    }
+
     /// Test switch: scratch is NaN before each run, so that reading what was never written shows.
     pub fn poison(&mut self, on: bool) {
         match &mut self.backend {

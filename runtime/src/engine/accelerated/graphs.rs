@@ -53,6 +53,11 @@ impl Graphs {
         self.list.last().map(|(_, graph)| *graph)
     }
 
+    /// The one used last.
+    pub fn last(&self) -> Option<GraphId> {
+        self.list.last().map(|(_, graph)| *graph)
+    }
+
     pub fn record(&mut self, key: Key, nodes: &[Node]) -> Result<GraphId> {
         if self.list.len() == MOST_GRAPHS {
             self.device.forget(self.list.remove(0).1);

@@ -238,6 +238,15 @@ impl Accelerated {
         self.scratch().run.read(0, &mut [0.0])
     }
 
+    /// # Safety
+    /// As `Engine::time_last`.
+    pub unsafe fn time_last(&mut self, launches: usize) -> Result<Option<f64>> {
+        let scratch = self.scratch.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let Some(graph) = scratch.graphs.last() else { return Ok(None) };
+        // SAFETY: growing arenas drop graphs; the caller's promise for the optimizer's.
+        unsafe { self.device.time(graph, launches) }
+    }
+
     pub fn poison(&mut self, on: bool) {
         self.scratch.get_mut().unwrap_or_else(PoisonError::into_inner).poison = on;
     }
