@@ -1,0 +1,364 @@
+//! Every CUDA kernel of the examples' networks and of the optimizers, as a model asks its device for them, compiled to
+//! machine code. Skips where there is no NVRTC, and says so.
+//!
+//! `tests/golden/cuda_resources.txt` says what each kernel occupies, so that a change which costs registers is seen; written by
+//!
+//!     KILN_BLESS=1 cargo test --test cuda_kernels
+
+#[path = "../examples/networks/mod.rs"]
+mod networks;
+#[path = "common/skip.rs"]
+mod skip;
+#[path = "../examples/networks/tensor_cores.rs"]
+mod tensor_cores;
+
+use kiln::__private::cuda::{Accelerator, Address, Cache, GraphId, KernelId, Node, Nvrtc, Resources, Unit};
+use kiln::optim::Optimizer;
+use kiln::prelude::*;
+use networks::*;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, OnceLock};
+use tensor_cores::*;
+
+const ARCHITECTURES: [&str; 3] = ["sm_80", "sm_90", "sm_90a"];
+
+/// Of an A100 and of an H100: what one block may have, dynamic and static together.
+const MOST_SHARED: [usize; 3] = [163 << 10, 227 << 10, 227 << 10];
+
+/// A device that computes nothing and keeps what it is asked to load.
+#[derive(Debug, Default)]
+struct Recorder {
+    units: Mutex<Vec<Unit>>,
+}
+
+impl Accelerator for Recorder {
+    fn name(&self) -> String {
+        "recorder".to_owned()
+    }
+
+    fn allocate(&self, bytes: usize) -> kiln::Result<Address> {
+        // Addresses are only handed on. Each is its own and far from 0.
+        static NEXT: Mutex<Address> = Mutex::new(1 << 32);
+        let mut next = NEXT.lock().unwrap();
+        *next += (bytes as Address).next_multiple_of(256) + 256;
+        Ok(*next)
+    }
+
+    unsafe fn free(&self, _: Address, _: usize) {}
+
+    unsafe fn upload(&self, _: Address, _: &[u8]) -> kiln::Result<()> {
+        Ok(())
+    }
+
+    unsafe fn download(&self, _: Address, bytes: &mut [u8]) -> kiln::Result<()> {
+        bytes.fill(0);
+        Ok(())
+    }
+
+    unsafe fn fill(&self, _: Address, _: usize, _: u32) -> kiln::Result<()> {
+        Ok(())
+    }
+
+    fn load(&self, units: &[Unit]) -> kiln::Result<Vec<KernelId>> {
+        let mut known = self.units.lock().unwrap();
+        let mut id = |unit: &Unit| {
+            let place = known.iter().position(|other| other == unit);
+            KernelId(place.unwrap_or_else(|| {
+                known.push(unit.clone());
+                known.len() - 1
+            }))
+        };
+        Ok(units.iter().map(&mut id).collect())
+    }
+
+    fn record(&self, nodes: &[Node]) -> kiln::Result<GraphId> {
+        assert!(!nodes.is_empty());
+        Ok(GraphId(0))
+    }
+
+    unsafe fn launch(&self, _: GraphId) -> kiln::Result<()> {
+        Ok(())
+    }
+
+    fn forget(&self, _: GraphId) {}
+}
+
+/// All that a network's programs load, with the optimizer that its examples use and with another.
+fn units_of<N: Network>(samples: usize, batch: &Dataset<N::Inputs, N::Targets>) -> Vec<Unit> {
+    fn train<N: Network, O: Optimizer>(model: &mut Model<N>, optimizer: O, batch: &Dataset<N::Inputs, N::Targets>) {
+        let mut optimizer = optimizer.bind(model).unwrap();
+        model.train_step(batch, &mut optimizer).unwrap();
+        model.accumulate(batch).unwrap();
+        model.apply(&mut optimizer).unwrap();
+    }
+    let recorder: &'static Recorder = Box::leak(Box::default());
+    let mut model = N::new(&Device::Other(recorder), 1).unwrap();
+    assert_eq!(batch.len(), samples);
+    model.forward(batch.inputs()).unwrap();
+    model.evaluate(batch).unwrap();
+    model.gradients(batch).unwrap();
+    train(&mut model, Adam::default(), batch);
+    train(&mut model, Sgd { momentum: 0.9, ..Sgd::default() }, batch);
+    drop(model);
+    std::mem::take(&mut *recorder.units.lock().unwrap())
+}
+
+fn rows() -> Dataset<Rows<784>, Classes<10>> {
+    Dataset::new(Rows::from_vec(vec![0.5; 3 * 784]).unwrap(), Classes::from_vec(vec![1, 2, 3]).unwrap()).unwrap()
+}
+
+fn alone() -> Dataset<Rows<784>, ()> {
+    Dataset::new(Rows::from_vec(vec![0.5; 3 * 784]).unwrap(), ()).unwrap()
+}
+
+fn images() -> Dataset<Images<1, 28, 28>, Classes<10>> {
+    Dataset::new(Images::from_vec(vec![0.5; 3 * 784]).unwrap(), Classes::from_vec(vec![1, 2, 3]).unwrap()).unwrap()
+}
+
+/// The kernels of each network, by a name without blanks.
+fn networks() -> Vec<(&'static str, Vec<Unit>)> {
+    macro_rules! units {
+        ($batch:expr, $($network:ident)*) => { vec![$((stringify!($network), units_of::<$network>(3, &$batch))),*] };
+    }
+    [
+        units!(rows(), Mlp MlpUnfused MlpTf32 MlpTf32Unfused MlpBf16 MlpBf16Unfused),
+        units!(images(), LeNet5 LeNet5Unfused LeNet5Tf32 LeNet5Tf32Unfused LeNet5Bf16 LeNet5Bf16Unfused),
+        units!(
+            alone(),
+            Autoencoder AutoencoderUnfused AutoencoderTf32 AutoencoderTf32Unfused AutoencoderBf16 AutoencoderBf16Unfused
+        ),
+        units!(
+            images(),
+            MnistBnCnn MnistBnCnnUnfused MnistBnCnnTf32 MnistBnCnnTf32Unfused MnistBnCnnBf16 MnistBnCnnBf16Unfused
+        ),
+    ]
+    .concat()
+}
+
+/// A kernel that was compiled for all architectures.
+struct Compiled {
+    cubins: [Vec<u8>; 3],
+    resources: [Resources; 3],
+}
+
+/// All of them, compiled once for all tests of this file; `None` without a compiler.
+fn compiled() -> Option<&'static (Vec<(&'static str, Vec<Unit>)>, BTreeMap<usize, Compiled>)> {
+    type All = (Vec<(&'static str, Vec<Unit>)>, BTreeMap<usize, Compiled>);
+    static ALL: OnceLock<Option<All>> = OnceLock::new();
+    let all = ALL.get_or_init(|| {
+        let nvrtc = Nvrtc::find().ok()?;
+        let networks = networks();
+        let units = distinct(&networks);
+        let jobs = std::sync::atomic::AtomicUsize::new(0);
+        let done = Mutex::new(BTreeMap::new());
+        std::thread::scope(|scope| {
+            for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+                scope.spawn(|| {
+                    while let Some(unit) = units.get(jobs.fetch_add(1, std::sync::atomic::Ordering::Relaxed)) {
+                        let all = ARCHITECTURES.map(|architecture| nvrtc.report(unit, architecture).unwrap());
+                        let [a, b, c] = all;
+                        let compiled = Compiled { cubins: [a.0, b.0, c.0], resources: [a.1, b.1, c.1] };
+                        let place = units.iter().position(|other| other == unit).expect("it is of this list");
+                        done.lock().unwrap().insert(place, compiled);
+                    }
+                });
+            }
+        });
+        Some((networks, done.into_inner().unwrap()))
+    });
+    if all.is_none() {
+        skip::skip(&Nvrtc::find().expect_err("nothing was compiled"));
+    }
+    all.as_ref()
+}
+
+/// Every kernel once, in order: equal kernels of several networks are one.
+fn distinct(networks: &[(&str, Vec<Unit>)]) -> Vec<Unit> {
+    let mut all: Vec<Unit> = Vec::new();
+    for unit in networks.iter().flat_map(|(_, units)| units) {
+        if !all.contains(unit) {
+            all.push(unit.clone());
+        }
+    }
+    all
+}
+
+/// Whether it is one of the matrix products, which must not keep sums anywhere but in registers.
+fn contracts(unit: &Unit) -> bool {
+    ["KilnF32", "KilnTf32", "KilnBf16"].iter().any(|precision| unit.text.contains(precision))
+}
+
+#[test]
+fn contraction_kernels_do_not_spill() {
+    let Some((networks, compiled)) = compiled() else { return };
+    let units = distinct(networks);
+    assert_eq!(units.len(), compiled.len());
+    assert!(units.iter().filter(|unit| contracts(unit)).count() > 20);
+    let mut wrong = String::new();
+    for (place, compiled) in compiled {
+        let unit = &units[*place];
+        for (resources, architecture) in compiled.resources.iter().zip(ARCHITECTURES) {
+            if contracts(unit) && (resources.spill_stores > 0 || resources.spill_loads > 0) {
+                writeln!(wrong, "{} for {architecture}: {resources:?}", unit.name).unwrap();
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn every_kernel_fits_its_device() {
+    let Some((networks, compiled)) = compiled() else { return };
+    let units = distinct(networks);
+    for (place, compiled) in compiled {
+        let unit = &units[*place];
+        for (architecture, resources) in compiled.resources.iter().enumerate() {
+            let shared = resources.shared + unit.shared;
+            assert!(shared <= MOST_SHARED[architecture], "{}: {shared} bytes shared", unit.name);
+            // A multiprocessor has 65536 registers.
+            assert!(resources.registers * unit.threads <= 65536, "{}: {resources:?}", unit.name);
+        }
+        assert!(compiled.cubins.iter().all(|cubin| cubin.starts_with(b"\x7fELF")));
+    }
+}
+
+#[test]
+fn resources_as_recorded() {
+    let Some((networks, compiled)) = compiled() else { return };
+    let nvrtc = Nvrtc::find().unwrap();
+    if nvrtc.version() != (13, 0) {
+        return skip::skip(&format!("the table was written with NVRTC 13.0, this is {nvrtc:?}"));
+    }
+    let found = table(networks, compiled);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/cuda_resources.txt");
+    if std::env::var_os("KILN_BLESS").is_some() {
+        std::fs::write(&path, &found).unwrap();
+    }
+    let golden = std::fs::read_to_string(&path).unwrap();
+    let differences: Vec<String> =
+        (golden.lines().filter(|line| !found.contains(line)).map(|line| format!("- {line}")))
+            .chain(found.lines().filter(|line| !golden.contains(line)).map(|line| format!("+ {line}")))
+            .collect();
+    assert!(
+        golden == found,
+        "tests/golden/cuda_resources.txt differs; KILN_BLESS=1 cargo test --test cuda_kernels writes it anew\n{}",
+        differences.join("\n")
+    );
+}
+
+/// A line for each distinct kernel, under the first network that has it. Hashes are left out of names: the text is compared
+/// elsewhere.
+fn table(networks: &[(&str, Vec<Unit>)], compiled: &BTreeMap<usize, Compiled>) -> String {
+    let units = distinct(networks);
+    let mut text = String::from(
+        "# Registers per thread, spills (bytes stored and loaded per thread) and dynamic shared memory (bytes per block) by NVRTC 13.0.\n\
+         # network               kernel                                    sm_80  sm_90  sm_90a  spills  shared\n",
+    );
+    let mut told = 0;
+    for (network, of_network) in networks {
+        for unit in of_network {
+            let place = units.iter().position(|other| other == unit).expect("it is one of them");
+            if place < told {
+                continue;
+            }
+            told = place + 1;
+            let [a, b, c] = &compiled[&place].resources;
+            let spills = [a, b, c].iter().map(|r| r.spill_stores + r.spill_loads).max().unwrap_or(0);
+            let form = match unit.name.rsplit_once('_') {
+                Some((form, hash)) if hash.len() == 16 => form,
+                _ => &unit.name,
+            };
+            let update = if unit.optimizer.contains("KilnRule") { " + update" } else { "" };
+            writeln!(
+                text,
+                "{network:<24}{:<42}{:>5}  {:>5}  {:>6}  {spills:>6}  {:>6}",
+                format!("{form}{update}"),
+                a.registers,
+                b.registers,
+                c.registers,
+                unit.shared,
+            )
+            .unwrap();
+        }
+    }
+    text
+}
+
+/// NVIDIA's disassembler: `KILN_NVDISASM`, else beside NVRTC's wheel, else on the path.
+fn disassembler() -> Option<PathBuf> {
+    let beside = std::env::var_os("KILN_NVRTC").map(|library| Path::new(&library).join("../bin/nvdisasm"));
+    let candidates = [std::env::var_os("KILN_NVDISASM").map(PathBuf::from), beside, Some("nvdisasm".into())];
+    candidates.into_iter().flatten().find(|path| Command::new(path).arg("--version").output().is_ok())
+}
+
+#[test]
+fn products_are_where_the_plan_says() {
+    let Some((networks, compiled)) = compiled() else { return };
+    let Some(nvdisasm) = disassembler() else {
+        return skip::skip(&"no nvdisasm: KILN_NVDISASM, or pip install nvidia-cuda-nvdisasm");
+    };
+    let units = distinct(networks);
+    let folder = tempfile::tempdir().unwrap();
+    let mut seen = BTreeMap::new();
+    for (place, compiled) in compiled {
+        let unit = &units[*place];
+        // sm_80 and sm_90a: the oldest, and the one that is measured.
+        for architecture in [0, 2] {
+            let file = folder.path().join("kernel.cubin");
+            std::fs::write(&file, &compiled.cubins[architecture]).unwrap();
+            let output = Command::new(&nvdisasm).arg("-c").arg(&file).output().unwrap();
+            assert!(output.status.success(), "{}: {}", unit.name, String::from_utf8_lossy(&output.stderr));
+            let code = String::from_utf8_lossy(&output.stdout);
+            let has = |instruction: &str| code.contains(instruction);
+            let expected =
+                [("KilnTf32", "HMMA.1688.F32.TF32"), ("KilnBf16", "HMMA.16816.F32.BF16"), ("KilnF32", "FFMA")];
+            for (precision, instruction) in expected {
+                if unit.text.contains(precision) {
+                    assert!(has(instruction), "{} for {}: no {instruction}", unit.name, ARCHITECTURES[architecture]);
+                    *seen.entry(precision).or_insert(0) += 1;
+                }
+            }
+            let tensor = unit.text.contains("KilnTf32") || unit.text.contains("KilnBf16");
+            assert!(tensor || !has("HMMA"), "{}: exact, but on tensor cores", unit.name);
+            // Local memory is where registers spill to; nothing but a contraction may index an array there.
+            assert!(!contracts(unit) || !(has("LDL") || has("STL")), "{}: local memory", unit.name);
+        }
+    }
+    assert!(seen.len() == 3 && seen.values().all(|count| *count >= 10), "{seen:?}");
+}
+
+#[test]
+fn nothing_but_the_precision_differs() {
+    fn same<A: Network, B: Network>() {
+        let layers = |plan: &kiln::__private::plan::Plan| {
+            let row = |l: &kiln::__private::plan::LayerRow| (l.path, l.text, l.output, l.parameters, l.flops);
+            plan.layers.iter().map(row).collect::<Vec<_>>()
+        };
+        assert_eq!(layers(A::plan()), layers(B::plan()), "{} and {}", A::NAME, B::NAME);
+        assert_eq!((A::PARAMETERS, A::FORWARD_FLOPS), (B::PARAMETERS, B::FORWARD_FLOPS));
+        assert_ne!(A::plan().cuda.precision, B::plan().cuda.precision, "{} and {}", A::NAME, B::NAME);
+    }
+    same::<Mlp, MlpTf32>();
+    same::<Mlp, MlpBf16>();
+    same::<LeNet5, LeNet5Tf32>();
+    same::<LeNet5, LeNet5Bf16>();
+    same::<Autoencoder, AutoencoderTf32>();
+    same::<Autoencoder, AutoencoderBf16>();
+    same::<MnistBnCnn, MnistBnCnnTf32>();
+    same::<MnistBnCnn, MnistBnCnnBf16>();
+}
+
+#[test]
+fn equal_kernels_are_compiled_once() {
+    let Some((networks, _)) = compiled() else { return };
+    let Ok(nvrtc) = Nvrtc::find() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let units = &networks[0].1;
+    let cache = Cache::at(folder.path());
+    let first = kiln::__private::cuda::compile_all(nvrtc, &cache, units, "sm_80").unwrap();
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), units.len());
+    assert!(first == kiln::__private::cuda::compile_all(nvrtc, &cache, units, "sm_80").unwrap());
+}
