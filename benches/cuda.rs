@@ -78,11 +78,14 @@ where
         let data = (case.samples)(batch)?;
         let (mut fused, mut unfused) = (F::new(&device, 1)?, U::new(&device, 1)?);
         let (mut for_fused, mut for_unfused) = (optimizer.clone().bind(&fused)?, optimizer.clone().bind(&unfused)?);
-        let mut times = [[const { Vec::new() }; 2]; 2];
+        let mut times: [[Vec<f64>; 2]; 2] = Default::default();
         // The first round warms up.
         for round in 0..=ROUNDS {
             let found = [
-                [fused.time_train_step(&data, &mut for_fused, LAUNCHES)?, unfused.time_train_step(&data, &mut for_unfused, LAUNCHES)?],
+                [
+                    fused.time_train_step(&data, &mut for_fused, LAUNCHES)?,
+                    unfused.time_train_step(&data, &mut for_unfused, LAUNCHES)?,
+                ],
                 [fused.time_forward(data.inputs(), LAUNCHES)?, unfused.time_forward(data.inputs(), LAUNCHES)?],
             ];
             if round > 0 {

@@ -33,7 +33,11 @@ pub fn gpu_bundle(out: &Path) -> Result<(), String> {
         names.iter().flat_map(|name| [option.to_owned(), name.clone()]).collect()
     };
     let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-    programs.extend(built(&root, "test", &[vec!["--no-run".to_owned(), "--release".to_owned()], named("--test", &tests)])?);
+    programs.extend(built(
+        &root,
+        "test",
+        &[vec!["--no-run".to_owned(), "--release".to_owned()], named("--test", &tests)],
+    )?);
     programs.extend(built(&root, "bench", &[vec!["--no-run".to_owned()], named("--bench", &owned(&BENCHES))])?);
     programs.extend(built(&root, "build", &[vec!["--release".to_owned()], named("--example", &owned(&EXAMPLES))])?);
 
@@ -138,7 +142,9 @@ mod tests {
     #[test]
     fn tests_for_a_gpu() {
         let folder = tempfile::tempdir().unwrap();
-        for path in ["cuda.rs", "cuda_training/main.rs", "parity/main.rs", "ui.rs", "cuda_notes/notes.md", "common/cuda.rs"] {
+        for path in
+            ["cuda.rs", "cuda_training/main.rs", "parity/main.rs", "ui.rs", "cuda_notes/notes.md", "common/cuda.rs"]
+        {
             let path = folder.path().join(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, "").unwrap();
