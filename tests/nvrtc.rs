@@ -146,35 +146,42 @@ struct Compiled {
     resources: [Resources; 3],
 }
 
+struct All {
+    networks: Vec<(&'static str, Vec<Unit>)>,
+    /// Each kernel once, in order: equal kernels of several networks are one.
+    units: Vec<Unit>,
+    /// Parallel to `units`.
+    compiled: Vec<Compiled>,
+}
+
+impl All {
+    fn each(&self) -> impl Iterator<Item = (&Unit, &Compiled)> {
+        self.units.iter().zip(&self.compiled)
+    }
+}
+
 /// All of them, compiled once for all tests of this file; `None` without a compiler.
-fn compiled() -> Option<&'static (Vec<(&'static str, Vec<Unit>)>, BTreeMap<usize, Compiled>)> {
-    type All = (Vec<(&'static str, Vec<Unit>)>, BTreeMap<usize, Compiled>);
+fn all() -> Option<&'static All> {
     static ALL: OnceLock<Option<All>> = OnceLock::new();
     let all = ALL.get_or_init(|| {
         let nvrtc = Nvrtc::find().ok()?;
         let networks = networks();
-        let units = distinct(&networks);
+        let mut units: Vec<Unit> = Vec::new();
+        for unit in networks.iter().flat_map(|(_, units)| units) {
+            if !units.contains(unit) {
+                units.push(unit.clone());
+            }
+        }
         let compiled = in_parallel(units.len(), |index| {
             let [a, b, c] = ARCHITECTURES.map(|architecture| nvrtc.report(&units[index], architecture).unwrap());
             Compiled { cubins: [a.0, b.0, c.0], resources: [a.1, b.1, c.1] }
         });
-        Some((networks, compiled.into_iter().enumerate().collect()))
+        Some(All { networks, units, compiled })
     });
     if all.is_none() {
         skip::skip(&Nvrtc::find().expect_err("nothing was compiled"));
     }
     all.as_ref()
-}
-
-/// Every kernel once, in order: equal kernels of several networks are one.
-fn distinct(networks: &[(&str, Vec<Unit>)]) -> Vec<Unit> {
-    let mut all: Vec<Unit> = Vec::new();
-    for unit in networks.iter().flat_map(|(_, units)| units) {
-        if !all.contains(unit) {
-            all.push(unit.clone());
-        }
-    }
-    all
 }
 
 /// Whether it is one of the matrix products, which must not keep sums anywhere but in registers.
@@ -184,16 +191,13 @@ fn contracts(unit: &Unit) -> bool {
 
 #[test]
 fn contraction_kernels_do_not_spill() {
-    let Some((networks, compiled)) = compiled() else { return };
-    let units = distinct(networks);
-    assert_eq!(units.len(), compiled.len());
-    assert!(units.iter().filter(|unit| contracts(unit)).count() > 20);
+    let Some(all) = all() else { return };
+    assert!(all.units.iter().filter(|unit| contracts(unit)).count() > 20);
     let mut wrong = String::new();
-    for (place, compiled) in compiled {
-        let unit = &units[*place];
+    for (unit, compiled) in all.each().filter(|(unit, _)| contracts(unit)) {
         for (resources, architecture) in compiled.resources.iter().zip(ARCHITECTURES) {
             // No spills, and no array in local memory for another reason.
-            if contracts(unit) && (resources.spill_stores, resources.spill_loads, resources.stack) != (0, 0, 0) {
+            if (resources.spill_stores, resources.spill_loads, resources.stack) != (0, 0, 0) {
                 writeln!(wrong, "{} for {architecture}: {resources:?}", unit.name).unwrap();
             }
         }
@@ -203,13 +207,11 @@ fn contraction_kernels_do_not_spill() {
 
 #[test]
 fn every_kernel_fits_its_device() {
-    let Some((networks, compiled)) = compiled() else { return };
-    let units = distinct(networks);
-    for (place, compiled) in compiled {
-        let unit = &units[*place];
-        for (architecture, resources) in compiled.resources.iter().enumerate() {
+    let Some(all) = all() else { return };
+    for (unit, compiled) in all.each() {
+        for (most, resources) in MOST_SHARED.iter().zip(&compiled.resources) {
             let shared = resources.shared + unit.shared;
-            assert!(shared <= MOST_SHARED[architecture], "{}: {shared} bytes shared", unit.name);
+            assert!(shared <= *most, "{}: {shared} bytes shared", unit.name);
             // A multiprocessor has 65536 registers.
             assert!(resources.registers * unit.threads <= 65536, "{}: {resources:?}", unit.name);
         }
@@ -219,12 +221,12 @@ fn every_kernel_fits_its_device() {
 
 #[test]
 fn resources_as_recorded() {
-    let Some((networks, compiled)) = compiled() else { return };
+    let Some(all) = all() else { return };
     let nvrtc = Nvrtc::find().unwrap();
     if nvrtc.version() != (13, 0) {
         return skip::skip(&format!("the table was written with NVRTC 13.0, this is {nvrtc:?}"));
     }
-    let found = table(networks, compiled);
+    let found = table(all);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/cuda_resources.txt");
     if std::env::var_os("KILN_BLESS").is_some() {
         std::fs::write(&path, &found).unwrap();
@@ -243,21 +245,20 @@ fn resources_as_recorded() {
 
 /// A line for each distinct kernel, under the first network that has it. Hashes are left out of names: the text is compared
 /// elsewhere.
-fn table(networks: &[(&str, Vec<Unit>)], compiled: &BTreeMap<usize, Compiled>) -> String {
-    let units = distinct(networks);
+fn table(all: &All) -> String {
     let mut text = String::from(
         "# Registers per thread, spills (bytes stored and loaded per thread) and dynamic shared memory (bytes per block) by NVRTC 13.0.\n\
          # network               kernel                                    sm_80  sm_90  sm_90a  spills  shared\n",
     );
     let mut told = 0;
-    for (network, of_network) in networks {
+    for (network, of_network) in &all.networks {
         for unit in of_network {
-            let place = units.iter().position(|other| other == unit).expect("it is one of them");
+            let place = all.units.iter().position(|other| other == unit).expect("it is one of them");
             if place < told {
                 continue;
             }
             told = place + 1;
-            let [a, b, c] = &compiled[&place].resources;
+            let [a, b, c] = &all.compiled[place].resources;
             let spills = [a, b, c].iter().map(|r| r.spill_stores + r.spill_loads).max().unwrap_or(0);
             let form = match unit.name.rsplit_once('_') {
                 Some((form, hash)) if hash.len() == 16 => form,
@@ -288,16 +289,15 @@ fn disassembler() -> Option<PathBuf> {
 
 #[test]
 fn products_are_where_the_plan_says() {
-    let Some((networks, compiled)) = compiled() else { return };
+    let Some(all) = all() else { return };
     let Some(nvdisasm) = disassembler() else {
         return skip::skip(&"no nvdisasm: KILN_NVDISASM, or pip install nvidia-cuda-nvdisasm");
     };
-    let units = distinct(networks);
     // The disassembler takes half a second each: one architecture, and only what multiplies matrices.
-    let products: Vec<_> = compiled.iter().filter(|(place, _)| contracts(&units[**place])).collect();
+    let products: Vec<_> = all.each().filter(|(unit, _)| contracts(unit)).collect();
     let codes = in_parallel(products.len(), |index| {
-        let (place, compiled) = products[index];
-        (&units[*place], disassembled(&nvdisasm, &compiled.cubins[2]))
+        let (unit, compiled) = products[index];
+        (unit, disassembled(&nvdisasm, &compiled.cubins[2]))
     });
     let mut seen = BTreeMap::new();
     for (unit, code) in &codes {
@@ -367,10 +367,10 @@ fn nothing_but_the_precision_differs() {
 
 #[test]
 fn equal_kernels_are_compiled_once() {
-    let Some((networks, _)) = compiled() else { return };
-    let Ok(nvrtc) = Nvrtc::find() else { return };
+    let Some(all) = all() else { return };
+    let nvrtc = Nvrtc::find().unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let units = &networks[0].1;
+    let units = &all.networks[0].1;
     let cache = Cache::at(folder.path());
     let first = kiln::__private::cuda::compile_all(nvrtc, &cache, units, "sm_80").unwrap();
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), units.len());
