@@ -1,23 +1,23 @@
 // 29 launches
 // 0: k0 after [], 62208 bytes shared: conv_forward_59d2e942c2e07e69
 // 1: k1 after [0], 3072 bytes shared: moments_c3a1758712b30c78
-// 2: k2 after [1], 0 bytes shared: map_c80e1d490e22b565
+// 2: k2 after [1], 0 bytes shared: map_f0ba166bc1cd8c4e
 // 3: k3 after [2], 62208 bytes shared: conv_forward_e9cd7d4e4d0053cc
 // 4: k4 after [3], 3072 bytes shared: moments_c3a1758712b30c78
-// 5: k5 after [4], 0 bytes shared: map_792c73dfc0a1a9c0
+// 5: k5 after [4], 0 bytes shared: map_e9c3809c9797e433
 // 6: k6, k12 after [5], 69120 bytes shared: conv_forward_d594a918f9a6de5e
 // 7: k7, k13 after [6], 3072 bytes shared: moments_317503ddfa14e46c
-// 8: k8 after [7], 0 bytes shared: map_f8985568cf18c4ce
+// 8: k8 after [7], 0 bytes shared: map_231b9bcbce441799
 // 9: k9 after [8], 69120 bytes shared: conv_forward_ce000004eeb77ce4
 // 10: k10 after [9], 3072 bytes shared: moments_99c916a5bde2d1ea
-// 11: k11 after [10], 0 bytes shared: map_22cda657a5a1ecf6
-// 12: k14 after [11], 0 bytes shared: map_aeecbf7b13f82260
+// 11: k11 after [10], 0 bytes shared: map_f4b551a26ac84bb7
+// 12: k14 after [11], 0 bytes shared: map_e69fe7bbbbe63137
 // 13: k15 after [12], 1024 bytes shared: column_e3ccd0cc3a4f256f
 // 14: k16 after [13], 17408 bytes shared: dense_forward_8e818fc76f52f433
 // 15: k17, k18, k19 after [14], 29184 bytes shared: column_dense_input_aa54fafe17efedbc
-// 16: k20, k21 after [15], 36864 bytes shared: dense_weight_map_14646cbba8ba6132
+// 16: k20, k21 after [15], 36864 bytes shared: dense_weight_map_312ce4c279e58243
 // 17: k22 after [16], 3072 bytes shared: column_5b5a54fb7091dd2c
-// 18: k23, k25, k36 after [17], 2048 bytes shared: block_map_86f76b54a8f78946
+// 18: k23, k25, k36 after [17], 2048 bytes shared: block_map_1407a62977831909
 // 19: k24, k26, k27 after [18], 43008 bytes shared: conv_weight_column_d8fa7d391e75e4e6
 // 20: k24, k26, k28 after [19], 2048 bytes shared: conv_weight_end_block_ebc7ac20fe1f6184
 // 21: k29, k30 after [20], 43008 bytes shared: conv_weight_column_108e0878053f9f1d
@@ -25,7 +25,7 @@
 // 23: k31 after [22], 4096 bytes shared: block_268f9eb75bf2b960
 // 24: k32, k33 after [23], 36864 bytes shared: conv_weight_column_01b3ecddd7dfff01
 // 25: k32, k33 after [24], 2048 bytes shared: conv_weight_end_column_end_aa155bea13516500
-// 26: k34 after [25], 0 bytes shared: map_0f8ecb5033319bda
+// 26: k34 after [25], 0 bytes shared: map_e8087783bce617ed
 // 27: k35 after [26], 36864 bytes shared: conv_weight_1d2b1df1adbb012c
 // 28: k35 after [27], 0 bytes shared: conv_weight_end_b00c063f49f8304f
 
@@ -105,30 +105,47 @@ namespace moments_c3a1758712b30c78 {
 KILN_KERNEL(moments_c3a1758712b30c78, 7, 1)
 
 // keep.bn1, keep.2: map, map
-namespace map_c80e1d490e22b565 {
+namespace map_f0ba166bc1cd8c4e {
   using Launch = KilnLaunch<6, 1>;
   KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
-    for (u32 i = cta * KILN_THREADS + kiln_thread(); i < launch.batch * 1024u; i += ctas * KILN_THREADS) {
-      const u32 e = i % 1024u;
-      const u32 n = i / 1024u;
-      const u32 c = e % 16u;
-      const float e0 = launch.arg[0][n * 1024u + e];
-      const float e1 = launch.arg[1][c];
-      const float e2 = launch.arg[2][c];
-      const float e3 = kiln_read_only(launch.arg[3] + (c));
-      const float e4 = kiln_read_only(launch.arg[4] + (c));
-      const float e5 = e2 + 1e-5f;
-      const float e6 = sqrtf(e5);
-      const float e7 = e3 / e6;
-      const float e8 = e0 - e1;
-      const float e9 = e7 * e8;
-      const float e10 = e4 + e9;
-      const float e11 = e10 > 0.0f || e10 != e10 ? e10 : 0.0f;
-      launch.arg[5][n * 1024u + e] = e11;
+    const u32 stride = ctas * KILN_THREADS;
+    for (u32 first = cta * KILN_THREADS + kiln_thread(); first < launch.batch * 1024u; first += 4u * stride) {
+      float v0[4];
+      #pragma unroll
+      for (u32 u = 0u; u < 4u; ++u) {
+        const u32 i = first + u * stride;
+        if (i < launch.batch * 1024u) {
+          const u32 e = i % 1024u;
+          const u32 n = i / 1024u;
+          const u32 c = e % 16u;
+          const float e0 = launch.arg[0][n * 1024u + e];
+          const float e1 = launch.arg[1][c];
+          const float e2 = launch.arg[2][c];
+          const float e3 = kiln_read_only(launch.arg[3] + (c));
+          const float e4 = kiln_read_only(launch.arg[4] + (c));
+          const float e5 = e2 + 1e-5f;
+          const float e6 = sqrtf(e5);
+          const float e7 = e3 / e6;
+          const float e8 = e0 - e1;
+          const float e9 = e7 * e8;
+          const float e10 = e4 + e9;
+          const float e11 = e10 > 0.0f || e10 != e10 ? e10 : 0.0f;
+          v0[u] = e11;
+        }
+      }
+      #pragma unroll
+      for (u32 u = 0u; u < 4u; ++u) {
+        const u32 i = first + u * stride;
+        if (i < launch.batch * 1024u) {
+          const u32 e = i % 1024u;
+          const u32 n = i / 1024u;
+          launch.arg[5][n * 1024u + e] = v0[u];
+        }
+      }
     }
   }
 }
-KILN_KERNEL(map_c80e1d490e22b565, 6, 1)
+KILN_KERNEL(map_f0ba166bc1cd8c4e, 6, 1)
 
 // keep.conv2: conv.forward
 namespace conv_forward_e9cd7d4e4d0053cc {
@@ -163,33 +180,50 @@ namespace conv_forward_e9cd7d4e4d0053cc {
 KILN_KERNEL(conv_forward_e9cd7d4e4d0053cc, 4, 1)
 
 // keep.bn2, keep.Residual, 1 Relu: map, map, map
-namespace map_792c73dfc0a1a9c0 {
+namespace map_e9c3809c9797e433 {
   using Launch = KilnLaunch<7, 1>;
   KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
-    for (u32 i = cta * KILN_THREADS + kiln_thread(); i < launch.batch * 1024u; i += ctas * KILN_THREADS) {
-      const u32 e = i % 1024u;
-      const u32 n = i / 1024u;
-      const u32 c = e % 16u;
-      const u32 p = e / 16u;
-      const float e0 = launch.arg[0][n * 1024u + e];
-      const float e1 = launch.arg[1][c];
-      const float e2 = launch.arg[2][c];
-      const float e3 = kiln_read_only(launch.arg[3] + (c));
-      const float e4 = kiln_read_only(launch.arg[4] + (c));
-      const float e5 = e2 + 1e-5f;
-      const float e6 = sqrtf(e5);
-      const float e7 = e3 / e6;
-      const float e8 = e0 - e1;
-      const float e9 = e7 * e8;
-      const float e10 = e4 + e9;
-      const float e11 = kiln_read_only(launch.arg[5] + (n * 1024u + c * 64u + (p / 8u) * 8u + (p % 8u)));
-      const float e12 = e10 + e11;
-      const float e13 = e12 > 0.0f || e12 != e12 ? e12 : 0.0f;
-      launch.arg[6][n * 1024u + e] = e13;
+    const u32 stride = ctas * KILN_THREADS;
+    for (u32 first = cta * KILN_THREADS + kiln_thread(); first < launch.batch * 1024u; first += 4u * stride) {
+      float v0[4];
+      #pragma unroll
+      for (u32 u = 0u; u < 4u; ++u) {
+        const u32 i = first + u * stride;
+        if (i < launch.batch * 1024u) {
+          const u32 e = i % 1024u;
+          const u32 n = i / 1024u;
+          const u32 c = e % 16u;
+          const u32 p = e / 16u;
+          const float e0 = launch.arg[0][n * 1024u + e];
+          const float e1 = launch.arg[1][c];
+          const float e2 = launch.arg[2][c];
+          const float e3 = kiln_read_only(launch.arg[3] + (c));
+          const float e4 = kiln_read_only(launch.arg[4] + (c));
+          const float e5 = e2 + 1e-5f;
+          const float e6 = sqrtf(e5);
+          const float e7 = e3 / e6;
+          const float e8 = e0 - e1;
+          const float e9 = e7 * e8;
+          const float e10 = e4 + e9;
+          const float e11 = kiln_read_only(launch.arg[5] + (n * 1024u + c * 64u + (p / 8u) * 8u + (p % 8u)));
+          const float e12 = e10 + e11;
+          const float e13 = e12 > 0.0f || e12 != e12 ? e12 : 0.0f;
+          v0[u] = e13;
+        }
+      }
+      #pragma unroll
+      for (u32 u = 0u; u < 4u; ++u) {
+        const u32 i = first + u * stride;
+        if (i < launch.batch * 1024u) {
+          const u32 e = i % 1024u;
+          const u32 n = i / 1024u;
+          launch.arg[6][n * 1024u + e] = v0[u];
+        }
+      }
     }
   }
 }
-KILN_KERNEL(map_792c73dfc0a1a9c0, 7, 1)
+KILN_KERNEL(map_e9c3809c9797e433, 7, 1)
 
 // halve.conv1, halve.downsample.0: conv.forward, conv.forward
 namespace conv_forward_d594a918f9a6de5e {
@@ -344,30 +378,47 @@ namespace moments_317503ddfa14e46c {
 KILN_KERNEL(moments_317503ddfa14e46c, 14, 2)
 
 // halve.bn1, halve.2: map, map
-namespace map_f8985568cf18c4ce {
+namespace map_231b9bcbce441799 {
   using Launch = KilnLaunch<6, 1>;
   KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
-    for (u32 i = cta * KILN_THREADS + kiln_thread(); i < launch.batch * 512u; i += ctas * KILN_THREADS) {
-      const u32 e = i % 512u;
-      const u32 n = i / 512u;
-      const u32 c = e % 32u;
-      const float e0 = launch.arg[0][n * 512u + e];
-      const float e1 = launch.arg[1][c];
-      const float e2 = launch.arg[2][c];
-      const float e3 = kiln_read_only(launch.arg[3] + (c));
-      const float e4 = kiln_read_only(launch.arg[4] + (c));
-      const float e5 = e2 + 1e-5f;
-      const float e6 = sqrtf(e5);
-      const float e7 = e3 / e6;
-      const float e8 = e0 - e1;
-      const float e9 = e7 * e8;
-      const float e10 = e4 + e9;
-      const float e11 = e10 > 0.0f || e10 != e10 ? e10 : 0.0f;
-      launch.arg[5][n * 512u + e] = e11;
+    const u32 stride = ctas * KILN_THREADS;
+    for (u32 first = cta * KILN_THREADS + kiln_thread(); first < launch.batch * 512u; first += 4u * stride) {
+      float v0[4];
+      #pragma unroll
+      for (u32 u = 0u; u < 4u; ++u) {
+        const u32 i = first + u * stride;
+        if (i < launch.batch * 512u) {
+          const u32 e = i % 512u;
+          const u32 n = i / 512u;
+          const u32 c = e % 32u;
+          const float e0 = launch.arg[0][n * 512u + e];
+          const float e1 = launch.arg[1][c];
+          const float e2 = launch.arg[2][c];
+          const float e3 = kiln_read_only(launch.arg[3] + (c));
+          const float e4 = kiln_read_only(launch.arg[4] + (c));
+          const float e5 = e2 + 1e-5f;
+          const float e6 = sqrtf(e5);
+          const float e7 = e3 / e6;
+          const float e8 = e0 - e1;
+          const float e9 = e7 * e8;
+          const float e10 = e4 + e9;
+          const float e11 = e10 > 0.0f || e10 != e10 ? e10 : 0.0f;
+          v0[u] = e11;
+        }
+      }
+      #pragma unroll
+      for (u32 u = 0u; u < 4u; ++u) {
+        const u32 i = first + u * stride;
+        if (i < launch.batch * 512u) {
+          const u32 e = i % 512u;
+          const u32 n = i / 512u;
+          launch.arg[5][n * 512u + e] = v0[u];
+        }
+      }
     }
   }
 }
-KILN_KERNEL(map_f8985568cf18c4ce, 6, 1)
+KILN_KERNEL(map_231b9bcbce441799, 6, 1)
 
 // halve.conv2: conv.forward
 namespace conv_forward_ce000004eeb77ce4 {
@@ -444,57 +495,91 @@ namespace moments_99c916a5bde2d1ea {
 KILN_KERNEL(moments_99c916a5bde2d1ea, 7, 1)
 
 // halve.bn2: map
-namespace map_22cda657a5a1ecf6 {
+namespace map_f4b551a26ac84bb7 {
   using Launch = KilnLaunch<6, 1>;
   KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
-    for (u32 i = cta * KILN_THREADS + kiln_thread(); i < launch.batch * 512u; i += ctas * KILN_THREADS) {
-      const u32 e = i % 512u;
-      const u32 n = i / 512u;
-      const u32 c = e % 32u;
-      const float e0 = launch.arg[0][n * 512u + e];
-      const float e1 = launch.arg[1][c];
-      const float e2 = launch.arg[2][c];
-      const float e3 = kiln_read_only(launch.arg[3] + (c));
-      const float e4 = kiln_read_only(launch.arg[4] + (c));
-      const float e5 = e2 + 1e-5f;
-      const float e6 = sqrtf(e5);
-      const float e7 = e3 / e6;
-      const float e8 = e0 - e1;
-      const float e9 = e7 * e8;
-      const float e10 = e4 + e9;
-      launch.arg[5][n * 512u + e] = e10;
+    const u32 stride = ctas * KILN_THREADS;
+    for (u32 first = cta * KILN_THREADS + kiln_thread(); first < launch.batch * 512u; first += 4u * stride) {
+      float v0[4];
+      #pragma unroll
+      for (u32 u = 0u; u < 4u; ++u) {
+        const u32 i = first + u * stride;
+        if (i < launch.batch * 512u) {
+          const u32 e = i % 512u;
+          const u32 n = i / 512u;
+          const u32 c = e % 32u;
+          const float e0 = launch.arg[0][n * 512u + e];
+          const float e1 = launch.arg[1][c];
+          const float e2 = launch.arg[2][c];
+          const float e3 = kiln_read_only(launch.arg[3] + (c));
+          const float e4 = kiln_read_only(launch.arg[4] + (c));
+          const float e5 = e2 + 1e-5f;
+          const float e6 = sqrtf(e5);
+          const float e7 = e3 / e6;
+          const float e8 = e0 - e1;
+          const float e9 = e7 * e8;
+          const float e10 = e4 + e9;
+          v0[u] = e10;
+        }
+      }
+      #pragma unroll
+      for (u32 u = 0u; u < 4u; ++u) {
+        const u32 i = first + u * stride;
+        if (i < launch.batch * 512u) {
+          const u32 e = i % 512u;
+          const u32 n = i / 512u;
+          launch.arg[5][n * 512u + e] = v0[u];
+        }
+      }
     }
   }
 }
-KILN_KERNEL(map_22cda657a5a1ecf6, 6, 1)
+KILN_KERNEL(map_f4b551a26ac84bb7, 6, 1)
 
 // halve.downsample.1, halve.Residual, 3 Relu: map, map, map
-namespace map_aeecbf7b13f82260 {
+namespace map_e69fe7bbbbe63137 {
   using Launch = KilnLaunch<7, 1>;
   KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
-    for (u32 i = cta * KILN_THREADS + kiln_thread(); i < launch.batch * 512u; i += ctas * KILN_THREADS) {
-      const u32 e = i % 512u;
-      const u32 n = i / 512u;
-      const u32 c = e % 32u;
-      const float e0 = launch.arg[0][n * 512u + e];
-      const float e1 = launch.arg[1][n * 512u + e];
-      const float e2 = launch.arg[2][c];
-      const float e3 = launch.arg[3][c];
-      const float e4 = kiln_read_only(launch.arg[4] + (c));
-      const float e5 = kiln_read_only(launch.arg[5] + (c));
-      const float e6 = e3 + 1e-5f;
-      const float e7 = sqrtf(e6);
-      const float e8 = e4 / e7;
-      const float e9 = e1 - e2;
-      const float e10 = e8 * e9;
-      const float e11 = e5 + e10;
-      const float e12 = e0 + e11;
-      const float e13 = e12 > 0.0f || e12 != e12 ? e12 : 0.0f;
-      launch.arg[6][n * 512u + e] = e13;
+    const u32 stride = ctas * KILN_THREADS;
+    for (u32 first = cta * KILN_THREADS + kiln_thread(); first < launch.batch * 512u; first += 4u * stride) {
+      float v0[4];
+      #pragma unroll
+      for (u32 u = 0u; u < 4u; ++u) {
+        const u32 i = first + u * stride;
+        if (i < launch.batch * 512u) {
+          const u32 e = i % 512u;
+          const u32 n = i / 512u;
+          const u32 c = e % 32u;
+          const float e0 = launch.arg[0][n * 512u + e];
+          const float e1 = launch.arg[1][n * 512u + e];
+          const float e2 = launch.arg[2][c];
+          const float e3 = launch.arg[3][c];
+          const float e4 = kiln_read_only(launch.arg[4] + (c));
+          const float e5 = kiln_read_only(launch.arg[5] + (c));
+          const float e6 = e3 + 1e-5f;
+          const float e7 = sqrtf(e6);
+          const float e8 = e4 / e7;
+          const float e9 = e1 - e2;
+          const float e10 = e8 * e9;
+          const float e11 = e5 + e10;
+          const float e12 = e0 + e11;
+          const float e13 = e12 > 0.0f || e12 != e12 ? e12 : 0.0f;
+          v0[u] = e13;
+        }
+      }
+      #pragma unroll
+      for (u32 u = 0u; u < 4u; ++u) {
+        const u32 i = first + u * stride;
+        if (i < launch.batch * 512u) {
+          const u32 e = i % 512u;
+          const u32 n = i / 512u;
+          launch.arg[6][n * 512u + e] = v0[u];
+        }
+      }
     }
   }
 }
-KILN_KERNEL(map_aeecbf7b13f82260, 7, 1)
+KILN_KERNEL(map_e69fe7bbbbe63137, 7, 1)
 
 // 4 GlobalAvgPool: reduce.sum, map
 namespace column_e3ccd0cc3a4f256f {
@@ -689,7 +774,7 @@ namespace column_dense_input_aa54fafe17efedbc {
 KILN_KERNEL(column_dense_input_aa54fafe17efedbc, 13, 3)
 
 // fc, halve.Residual: contract, map
-namespace dense_weight_map_14646cbba8ba6132 {
+namespace dense_weight_map_312ce4c279e58243 {
   using Launch = KilnLaunch<9, 2>;
   namespace p0 {
     struct Sink {
@@ -709,16 +794,33 @@ namespace dense_weight_map_14646cbba8ba6132 {
   }
   namespace p1 {
     KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
-      for (u32 i = cta * KILN_THREADS + kiln_thread(); i < launch.batch * 512u; i += ctas * KILN_THREADS) {
-        const u32 e = i % 512u;
-        const u32 n = i / 512u;
-        const u32 c = e % 32u;
-        const float e0 = launch.arg[6][n * 512u + e];
-        const float e1 = launch.arg[7][n * 32u + c];
-        const bool e2 = e0 > 0.0f;
-        const float e3 = e1 * 0.0625f;
-        const float e4 = e2 ? e3 : 0.0f;
-        launch.arg[8][n * 512u + e] = e4;
+      const u32 stride = ctas * KILN_THREADS;
+      for (u32 first = cta * KILN_THREADS + kiln_thread(); first < launch.batch * 512u; first += 4u * stride) {
+        float v0[4];
+        #pragma unroll
+        for (u32 u = 0u; u < 4u; ++u) {
+          const u32 i = first + u * stride;
+          if (i < launch.batch * 512u) {
+            const u32 e = i % 512u;
+            const u32 n = i / 512u;
+            const u32 c = e % 32u;
+            const float e0 = launch.arg[6][n * 512u + e];
+            const float e1 = launch.arg[7][n * 32u + c];
+            const bool e2 = e0 > 0.0f;
+            const float e3 = e1 * 0.0625f;
+            const float e4 = e2 ? e3 : 0.0f;
+            v0[u] = e4;
+          }
+        }
+        #pragma unroll
+        for (u32 u = 0u; u < 4u; ++u) {
+          const u32 i = first + u * stride;
+          if (i < launch.batch * 512u) {
+            const u32 e = i % 512u;
+            const u32 n = i / 512u;
+            launch.arg[8][n * 512u + e] = v0[u];
+          }
+        }
       }
     }
   }
@@ -727,7 +829,7 @@ namespace dense_weight_map_14646cbba8ba6132 {
     else if (cta < launch.first[2]) p1::phase(launch, cta - launch.first[1], launch.first[2] - launch.first[1], shared);
   }
 }
-KILN_KERNEL(dense_weight_map_14646cbba8ba6132, 9, 2)
+KILN_KERNEL(dense_weight_map_312ce4c279e58243, 9, 2)
 
 // halve.downsample.1, halve.bn2: reduce.sum, map, reduce.sum, map, map, map, map, reduce.sum, map, map, map
 namespace column_5b5a54fb7091dd2c {
@@ -808,7 +910,7 @@ namespace column_5b5a54fb7091dd2c {
 KILN_KERNEL(column_5b5a54fb7091dd2c, 19, 1)
 
 // halve.downsample.0, halve.conv2, halve.bn1, halve.downsample.1: map, conv.input, map, conv.input, map, reshape
-namespace block_map_86f76b54a8f78946 {
+namespace block_map_1407a62977831909 {
   using Launch = KilnLaunch<25, 3>;
   namespace p0 {
     KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
@@ -933,11 +1035,27 @@ namespace block_map_86f76b54a8f78946 {
   }
   namespace p2 {
     KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
-      for (u32 i = cta * KILN_THREADS + kiln_thread(); i < 32u; i += ctas * KILN_THREADS) {
-        const u32 e = i;
-        const u32 c = e;
-        const float e0 = launch.arg[20][c];
-        KilnOptimizer::update(launch.run->hyper[0], launch.arg[21], launch.arg[22], launch.arg[23], launch.arg[24], e, e0);
+      const u32 stride = ctas * KILN_THREADS;
+      for (u32 first = cta * KILN_THREADS + kiln_thread(); first < 32u; first += 4u * stride) {
+        float v0[4];
+        #pragma unroll
+        for (u32 u = 0u; u < 4u; ++u) {
+          const u32 i = first + u * stride;
+          if (i < 32u) {
+            const u32 e = i;
+            const u32 c = e;
+            const float e0 = launch.arg[20][c];
+            v0[u] = e0;
+          }
+        }
+        #pragma unroll
+        for (u32 u = 0u; u < 4u; ++u) {
+          const u32 i = first + u * stride;
+          if (i < 32u) {
+            const u32 e = i;
+            KilnOptimizer::update(launch.run->hyper[0], launch.arg[21], launch.arg[22], launch.arg[23], launch.arg[24], e, v0[u]);
+          }
+        }
       }
     }
   }
@@ -947,7 +1065,7 @@ namespace block_map_86f76b54a8f78946 {
     else if (cta < launch.first[3]) p2::phase(launch, cta - launch.first[2], launch.first[3] - launch.first[2], shared);
   }
 }
-KILN_KERNEL(block_map_86f76b54a8f78946, 25, 3)
+KILN_KERNEL(block_map_1407a62977831909, 25, 3)
 
 // halve.downsample.0, halve.conv2, halve.bn1: conv.weight, conv.weight, reduce.sum, map, reduce.sum, map, map, map
 namespace conv_weight_column_d8fa7d391e75e4e6 {
@@ -1425,34 +1543,51 @@ namespace conv_weight_end_column_end_aa155bea13516500 {
 KILN_KERNEL(conv_weight_end_column_end_aa155bea13516500, 15, 2)
 
 // keep.conv1: map
-namespace map_0f8ecb5033319bda {
+namespace map_e8087783bce617ed {
   using Launch = KilnLaunch<8, 1>;
   KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
-    for (u32 i = cta * KILN_THREADS + kiln_thread(); i < launch.batch * 1024u; i += ctas * KILN_THREADS) {
-      const u32 e = i % 1024u;
-      const u32 n = i / 1024u;
-      const u32 c = e % 16u;
-      const float e0 = kiln_read_only(launch.arg[0] + (c));
-      const float e1 = launch.arg[1][n * 1024u + e];
-      const float e2 = launch.arg[2][c];
-      const float e3 = launch.arg[3][c];
-      const float e4 = launch.arg[4][n * 1024u + e];
-      const float e5 = launch.arg[5][c];
-      const float e6 = launch.arg[6][c];
-      const float e7 = e0 * e1;
-      const float e8 = e2 + 1e-5f;
-      const float e9 = sqrtf(e8);
-      const float e10 = e7 / e9;
-      const float e11 = e4 - e5;
-      const float e12 = e11 * 2.0f;
-      const float e13 = e3 * e12;
-      const float e14 = e10 + e13;
-      const float e15 = e6 + e14;
-      launch.arg[7][n * 1024u + e] = e15;
+    const u32 stride = ctas * KILN_THREADS;
+    for (u32 first = cta * KILN_THREADS + kiln_thread(); first < launch.batch * 1024u; first += 4u * stride) {
+      float v0[4];
+      #pragma unroll
+      for (u32 u = 0u; u < 4u; ++u) {
+        const u32 i = first + u * stride;
+        if (i < launch.batch * 1024u) {
+          const u32 e = i % 1024u;
+          const u32 n = i / 1024u;
+          const u32 c = e % 16u;
+          const float e0 = kiln_read_only(launch.arg[0] + (c));
+          const float e1 = launch.arg[1][n * 1024u + e];
+          const float e2 = launch.arg[2][c];
+          const float e3 = launch.arg[3][c];
+          const float e4 = launch.arg[4][n * 1024u + e];
+          const float e5 = launch.arg[5][c];
+          const float e6 = launch.arg[6][c];
+          const float e7 = e0 * e1;
+          const float e8 = e2 + 1e-5f;
+          const float e9 = sqrtf(e8);
+          const float e10 = e7 / e9;
+          const float e11 = e4 - e5;
+          const float e12 = e11 * 2.0f;
+          const float e13 = e3 * e12;
+          const float e14 = e10 + e13;
+          const float e15 = e6 + e14;
+          v0[u] = e15;
+        }
+      }
+      #pragma unroll
+      for (u32 u = 0u; u < 4u; ++u) {
+        const u32 i = first + u * stride;
+        if (i < launch.batch * 1024u) {
+          const u32 e = i % 1024u;
+          const u32 n = i / 1024u;
+          launch.arg[7][n * 1024u + e] = v0[u];
+        }
+      }
     }
   }
 }
-KILN_KERNEL(map_0f8ecb5033319bda, 8, 1)
+KILN_KERNEL(map_e8087783bce617ed, 8, 1)
 
 // keep.conv1: conv.weight
 namespace conv_weight_1d2b1df1adbb012c {

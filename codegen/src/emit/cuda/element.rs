@@ -73,6 +73,11 @@ impl<'w, 'a> Site<'w, 'a> {
         self.known.insert(key, id);
     }
 
+    /// Whether something asked for needs a loop of its own.
+    pub fn gathers(&self) -> bool {
+        !self.before.is_empty()
+    }
+
     /// A site at the same element that has computed nothing.
     pub fn same_place(&self) -> Site<'w, 'a> {
         self.inside()

@@ -43,9 +43,19 @@ pub fn stores_and(mut site: Site, values: &[Value], returned: Option<Value>) -> 
     statements + &stores + &back
 }
 
+/// Elements that a thread of a map computes before it stores any: so many loads of each operand are under way at once.
+const AHEAD: usize = 4;
+
 pub fn map(w: &Writer, iter: Iter) -> Phase {
     let per_sample = iter.channels * iter.pixels;
-    let text = stores(Site::new(w, Domain::of(iter)), &w.kernel.stores);
+    let values = &w.kernel.stores;
+    let mut site = Site::new(w, Domain::of(iter));
+    let ids: Vec<_> = values.iter().map(|v| site.value(*v)).collect();
+    let (gathers, plain) = (site.gathers(), site.same_place());
+    let (statements, results) = site.finish(&ids);
+    let store = |result: &dyn Fn(usize) -> String| -> String {
+        values.iter().enumerate().map(|(i, v)| plain.store(*v, &result(i))).collect()
+    };
     let (total, sample, flat) = match (iter.batch, per_sample) {
         (true, 1) => ("launch.batch".to_string(), "i".to_string(), "0u".to_string()),
         (true, _) => {
@@ -53,11 +63,32 @@ pub fn map(w: &Writer, iter: Iter) -> Phase {
         }
         (false, _) => (format!("{per_sample}u"), "0u".into(), "i".into()),
     };
-    let inner = place(iter, &text, &sample, if per_sample == 1 { "0u" } else { "e" });
     let flat = if per_sample == 1 { String::new() } else { format!("const u32 e = {flat};\n") };
-    let body = format!(
-        "for (u32 i = cta * KILN_THREADS + kiln_thread(); i < {total}; i += ctas * KILN_THREADS) {{\n{flat}{inner}{text}}}\n"
-    );
+    let at = |text: String| {
+        let inner = place(iter, &text, &sample, if per_sample == 1 { "0u" } else { "e" });
+        format!("{flat}{inner}{text}")
+    };
+    let start = "cta * KILN_THREADS + kiln_thread()";
+    let body = if gathers {
+        let text = at(statements + &store(&|i| results[i].clone()));
+        format!("for (u32 i = {start}; i < {total}; i += ctas * KILN_THREADS) {{\n{text}}}\n")
+    } else {
+        let kept: String = (0..values.len()).map(|i| format!("float v{i}[{AHEAD}];\n")).collect();
+        let keep: String = results.iter().enumerate().map(|(i, r)| format!("v{i}[u] = {r};\n")).collect();
+        let (compute, store) = (at(statements + &keep), at(store(&|i| format!("v{i}[u]"))));
+        let each = |text: &str| {
+            format!(
+                "#pragma unroll\nfor (u32 u = 0u; u < {AHEAD}u; ++u) {{\nconst u32 i = first + u * stride;\n\
+                 if (i < {total}) {{\n{text}}}\n}}\n"
+            )
+        };
+        format!(
+            "const u32 stride = ctas * KILN_THREADS;\n\
+             for (u32 first = {start}; first < {total}; first += {AHEAD}u * stride) {{\n{kept}{}{}}}\n",
+            each(&compute),
+            each(&store)
+        )
+    };
     let rows = if iter.batch { Work::samples(per_sample, 256) } else { Work::fixed(per_sample.div_ceil(256)) };
     Phase { items: String::new(), body, work: rows, shared: 0 }
 }
