@@ -14,7 +14,7 @@ use crate::device::cuda::{Accelerator, Address, DeviceArena, GraphId, Run};
 use crate::error::{Error, Result};
 use crate::optim::{MOST_STATES, Update, ranges};
 use crate::params;
-use crate::plan::{CudaProgram, CudaVariant, Plan, PortKind, Range, Space, Stored, Tensor};
+use crate::plan::{CudaArg, CudaProgram, CudaVariant, Plan, PortKind, Range, Space, Stored, Tensor};
 use graphs::{Flavour, Graphs, Kernels, Key};
 use std::mem::size_of;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -271,7 +271,8 @@ impl Accelerated {
         let plan = self.plan;
         let program = self.program(role);
         let variants = program.map_or(&[][..], |program| program.variants);
-        let Some(variant) = variants.iter().find(|v| batch <= v.max_batch) else { return Err(too_large(plan, batch)) };
+        let variant = variants.iter().find(|v| batch <= v.max_batch && counts(v, batch));
+        let Some(variant) = variant else { return Err(too_large(plan, batch)) };
         // Only steps can follow each other without waiting for results.
         let slot = if role == Role::Step { scratch.slot } else { 0 };
         scratch.slot ^= usize::from(role == Role::Step);
@@ -489,4 +490,12 @@ fn port_floats(kind: &PortKind) -> usize {
         PortKind::Dense { dims } | PortKind::Ids { dims, .. } => dims.iter().product(),
         PortKind::Class { .. } => 1,
     }
+}
+
+/// Whether kernels, which count elements in 32 bits, can count those of every value; a little room is left for the step of
+/// their loops.
+fn counts(variant: &CudaVariant, batch: usize) -> bool {
+    let per_sample = |arg: &CudaArg| matches!(arg.space, Space::Batch | Space::Port).then_some(arg.floats);
+    let largest = variant.launches.iter().flat_map(|l| l.args).filter_map(per_sample).max().unwrap_or(0);
+    batch.saturating_mul(largest) <= u32::MAX as usize - (8 << 20)
 }
