@@ -57,16 +57,22 @@ fn emulated(checked: bool) -> Option<(&'static Emulator, Device)> {
     Some((emulator, Device::Other(emulator)))
 }
 
+/// The real device, where `KILN_TEST_DEVICE=cuda` asks for it.
+fn gpu() -> Option<Device> {
+    std::env::var("KILN_TEST_DEVICE").is_ok_and(|device| device == "cuda").then_some(Device::Cuda(0))
+}
+
 /// How far apart: the first step's losses and the largest of all, relative to the first; the worst parameter, as a distance
 /// relative to its length.
 fn apart(a: &Trained, b: &Trained) -> [f32; 3] {
     let losses: Vec<f32> = a.losses.iter().zip(&b.losses).map(|(x, y)| (x - y).abs() / b.losses[0].abs()).collect();
     let length = |v: &mut dyn Iterator<Item = f32>| v.map(|x| f64::from(x).powi(2)).sum::<f64>().sqrt() as f32;
-    let tensor = |((name, a), (_, b)): (&(&str, Vec<f32>), &(&str, Vec<f32>))| {
+    let mut values = 0.0f32;
+    for ((name, a), (_, b)) in a.values.iter().zip(&b.values) {
         assert!(a.iter().all(|x| x.is_finite()), "{name} is not finite");
-        length(&mut a.iter().zip(b).map(|(x, y)| x - y)) / length(&mut b.iter().copied()).max(1e-3)
-    };
-    let values = a.values.iter().zip(&b.values).map(tensor).fold(0.0, f32::max);
+        let apart = length(&mut a.iter().zip(b).map(|(x, y)| x - y));
+        values = values.max(apart / length(&mut b.iter().copied()).max(1e-3));
+    }
     [losses[0], losses.iter().copied().fold(0.0, f32::max), values]
 }
 
@@ -82,18 +88,20 @@ fn ten_steps<F, T, B, O>(
     B: Network<Inputs = F::Inputs, Targets = F::Targets>,
     O: Optimizer,
 {
-    let Some((_, device)) = emulated(false) else { return };
     let cpu = train::<F, O>(&Device::cpu().threads(1), optimizer.clone(), STEPS, &batch);
     assert!(cpu.losses[STEPS - 1] < cpu.losses[0], "{name} learns: {:?}", cpu.losses);
-    let found = [
-        train::<F, O>(&device, optimizer.clone(), STEPS, &batch),
-        train::<T, O>(&device, optimizer.clone(), STEPS, &batch),
-        train::<B, O>(&device, optimizer, STEPS, &batch),
-    ];
-    for ((precision, found), bound) in ["f32", "tf32", "bf16"].iter().zip(&found).zip(bounds) {
-        let apart = apart(found, &cpu);
-        println!("{name} {precision}: apart by {apart:?} (first loss, losses, values)");
-        assert!(apart.iter().zip(&bound).all(|(a, b)| a <= b), "{name} {precision}: {apart:?}, allowed {bound:?}");
+    for device in emulated(false).map(|(_, device)| device).into_iter().chain(gpu()) {
+        let found = [
+            train::<F, O>(&device, optimizer.clone(), STEPS, &batch),
+            train::<T, O>(&device, optimizer.clone(), STEPS, &batch),
+            train::<B, O>(&device, optimizer.clone(), STEPS, &batch),
+        ];
+        for ((precision, found), bound) in ["f32", "tf32", "bf16"].iter().zip(&found).zip(bounds) {
+            let apart = apart(found, &cpu);
+            let at = format!("{name} {precision} on {device}");
+            println!("{at}: apart by {apart:?} (first loss, losses, values)");
+            assert!(apart.iter().zip(&bound).all(|(a, b)| a <= b), "{at}: {apart:?}, allowed {bound:?}");
+        }
     }
 }
 
@@ -145,4 +153,24 @@ fn fusion_changes_launches_and_not_what_is_learnt() {
     let unfused = train::<LeNet5Unfused, Adam>(&device, Adam::default(), 3, |step| digits(4, step));
     let [first, losses, values] = apart(&unfused, &fused);
     assert!(first <= 1e-6 && losses <= 1e-4 && values <= 1e-3, "{first}, {losses} and {values}");
+}
+
+/// On a GPU only: LeNet-5 reaches the CPU's accuracy on the embedded digits, twice with the same bits.
+#[test]
+fn a_gpu_learns_digits_and_repeats_itself() {
+    let Some(device) = gpu() else {
+        println!("not run: KILN_TEST_DEVICE is not `cuda`");
+        return;
+    };
+    let data = embedded();
+    let run = || {
+        let mut model = LeNet5::new(&device, 42).unwrap();
+        Trainer::new(&mut model, Adam::default()).epochs(8).batch_size(64).fit(&data.train, &data.valid).unwrap();
+        let accuracy = model.evaluate(&data.valid).unwrap().accuracy;
+        let names: Vec<&str> = model.parameters().map(|p| p.name).collect();
+        (accuracy, names.into_iter().map(|name| model.parameter(name).unwrap()).collect::<Vec<_>>())
+    };
+    let (first, again) = (run(), run());
+    assert!(first.0 >= 0.97, "accuracy {}", first.0);
+    assert_eq!(first, again);
 }
