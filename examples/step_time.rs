@@ -204,14 +204,14 @@ fn measure<N: Network, O: Optimizer>(
                 model.train_step_without_report(&batch, &mut optimizer)?;
             }
             model.wait()?;
-            print!(" stream_ms={:.4}", start.elapsed().as_secs_f64() * 1e3 / repeats as f64);
+            print!(" stream_ms={:.5}", start.elapsed().as_secs_f64() * 1e3 / repeats as f64);
         }
         let time = match options.mode {
             Mode::Train => model.time_train_step(&batch, &mut optimizer, repeats)?,
             Mode::Infer => model.time_forward(batch.inputs(), repeats)?,
         };
         if let Some(time) = time {
-            print!(" device_ms={time:.4}");
+            print!(" device_ms={time:.5}");
         }
     }
     println!();
