@@ -32,6 +32,13 @@ impl Pinned {
     }
 }
 
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        // SAFETY: it is this buffer's own.
+        let _ = unsafe { result::event::destroy(self.event) };
+    }
+}
+
 impl Drop for Pinned {
     fn drop(&mut self) {
         // SAFETY: it came from `malloc_host`, and who drops it waited for its copies.
@@ -56,8 +63,9 @@ impl Buffer {
 
 #[derive(Default)]
 pub struct Staging {
-    /// The first is being filled. Both are made when they are first needed.
-    buffers: [Option<Buffer>; 2],
+    /// The first is being filled. Both are made when they are first needed, and grow together: once steps are warm, nothing
+    /// is allocated.
+    buffers: Option<[Buffer; 2]>,
     result: Option<Pinned>,
 }
 
@@ -84,32 +92,28 @@ impl Staging {
 
     /// A buffer with so many bytes free.
     fn room(&mut self, wanted: usize, stream: sys::CUstream) -> Result<&mut Buffer, DriverError> {
-        if let [Some(full), next] = &mut self.buffers
-            && full.used + wanted > full.memory.bytes
-        {
+        if self.buffers.as_ref().is_none_or(|[first, _]| first.memory.bytes < wanted) {
+            // Copies out of what is replaced are done when the stream is.
+            // SAFETY: the stream lives.
+            unsafe { result::stream::synchronize(stream)? };
+            let size = wanted.next_power_of_two().clamp(SMALLEST, LARGEST);
+            self.buffers = None;
+            self.buffers = Some([Buffer::new(size)?, Buffer::new(size)?]);
+        }
+        let Some([first, second]) = &mut self.buffers else { unreachable!("they were just made") };
+        if first.used + wanted > first.memory.bytes {
             // SAFETY: events and stream live.
             unsafe {
-                result::event::record(full.event, stream)?;
-                full.busy = true;
-                if let Some(next) = next.as_mut().filter(|next| next.busy) {
-                    result::event::synchronize(next.event)?;
-                    (next.busy, next.used) = (false, 0);
+                result::event::record(first.event, stream)?;
+                first.busy = true;
+                if second.busy {
+                    result::event::synchronize(second.event)?;
                 }
             }
-            self.buffers.swap(0, 1);
+            (second.busy, second.used) = (false, 0);
+            std::mem::swap(first, second);
         }
-        let size = wanted.next_power_of_two().clamp(SMALLEST, LARGEST);
-        let [first, _] = &mut self.buffers;
-        match first {
-            None => Ok(first.insert(Buffer::new(size)?)),
-            Some(buffer) => {
-                if buffer.memory.bytes < wanted {
-                    // Empty, or it would have room for less than it holds: its copies are done.
-                    buffer.memory = Pinned::new(size)?;
-                }
-                Ok(buffer)
-            }
-        }
+        Ok(first)
     }
 
     /// Copies when everything asked before is done, and waits for it.

@@ -3,5 +3,7 @@
 mod driver;
 mod nvrtc;
 mod optimizer;
+#[path = "../../../../../tests/common/pretended.rs"]
+mod pretended;
 #[path = "../../../../../tests/common/skip.rs"]
 mod skip;

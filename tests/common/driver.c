@@ -80,6 +80,7 @@ static size_t free_bytes(void) { return (size_t)number("FAKE_MEMORY", 256) << 20
 int cuMemGetInfo_v2(size_t* free, size_t* total) { return *free = free_bytes(), *total = free_bytes(), SUCCESS; }
 int cuMemAlloc_v2(u64* at, size_t bytes) {
   if (bytes > free_bytes()) return OUT_OF_MEMORY;
+  printf("allocate %zu\n", bytes);
   return *at = (u64)aligned_alloc(256, (bytes + 255) / 256 * 256), SUCCESS;
 }
 int cuMemFree_v2(u64 at) { return free((void*)at), SUCCESS; }
