@@ -117,7 +117,8 @@
 //! | `#[no_decay]` · `#[no_decay(bias)]` | network, group, layer | no weight decay |
 //! | `#[name = "encoder.0"]` | group, layer | what its parameters are called |
 //! | `#[fusion(off)]` · `#[fusion(both)]` | network | one kernel per primitive · a twin `NameUnfused` beside it |
-//! | `#[dump(graph, schedule, memory, cpu)]` | network | prints these stages while the program compiles |
+//! | `#[cuda(precision = f32)]`, `tf32`, `bf16` | network | how contractions multiply on CUDA: exactly (the default), or on tensor cores with operands rounded to 10 or 7 bits of mantissa; sums and weights stay f32, and the CPU is not concerned |
+//! | `#[dump(graph, schedule, memory, cpu, cuda)]` | network | prints these stages while the program compiles |
 //!
 //! Initialisers: `Zeros`, `Ones`, `Constant<x>`, `Uniform<a, b>`, `Normal<mean, std>`, `KaimingUniform`,
 //! `KaimingNormal` (`mode`, `nonlinearity`, `a`), `XavierUniform` and `XavierNormal` (`gain`).

@@ -14,7 +14,7 @@ const NETWORKS: u64 = 12;
 
 /// Even and odd seeds, so that both threads of a small machine have work.
 fn check(parity: u64) {
-    let Some(emulator) = emulator() else { return };
+    let Some(emulator) = emulator(true) else { return };
     let count = std::env::var("KILN_RANDOM_NETWORKS").map_or(NETWORKS, |n| n.parse().expect("a number of networks"));
     for seed in (0..count).filter(|seed| seed % 2 == parity) {
         let text = declaration(seed);

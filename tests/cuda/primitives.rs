@@ -19,9 +19,9 @@ use kiln_emulator::{Emulator, Settings};
 /// Schedule and blocks of each part of a launch.
 const WAYS: [(u64, Option<usize>); 4] = [(0, None), (1, Some(1)), (2, Some(3)), (3, Some(5))];
 
-pub fn emulator() -> Option<&'static Emulator> {
+pub fn emulator(checked: bool) -> Option<&'static Emulator> {
     match Emulator::available() {
-        Ok(()) => Some(Emulator::leak(Settings { checked: true, ..Settings::default() })),
+        Ok(()) => Some(Emulator::leak(Settings { checked, ..Settings::default() })),
         Err(why) => {
             skip(&why);
             None
@@ -72,8 +72,12 @@ impl Case {
         value
     }
 
-    fn check(mut self, name: &str, out: Value, differentiate: bool) {
-        let Some(emulator) = emulator() else { return };
+    fn check(self, name: &str, out: Value, differentiate: bool) {
+        self.check_in(&WAYS, true, name, out, differentiate);
+    }
+
+    fn check_in(mut self, ways: &[(u64, Option<usize>)], checked: bool, name: &str, out: Value, differentiate: bool) {
+        let Some(emulator) = emulator(checked) else { return };
         let mut wanted = vec![out];
         if differentiate {
             let loss = self.bench.weighted(out);
@@ -89,7 +93,7 @@ impl Case {
         let program = Program { kind: ProgramKind::Infer, graph: graph.clone(), roots };
         for fusion in [Fusion::On, Fusion::Off] {
             let compiled = Compiled::new(&module, &program, fusion, Precision::F32);
-            for (schedule, blocks) in WAYS {
+            for (schedule, blocks) in ways.iter().copied() {
                 emulator.set_schedule(schedule);
                 emulator.set_blocks(blocks);
                 let device: &dyn Accelerator = emulator;
@@ -227,6 +231,17 @@ fn contractions() {
     }
 }
 
+/// Where a matrix is so big that its tiles are. Not looked at access by access: it is the tile that other tests look at.
+#[test]
+fn big_contractions() {
+    for (inputs, outputs) in [(1028, 1030), (1030, 1028)] {
+        let mut case = Case::new(3);
+        let (x, w) = (case.float(sample(&[inputs])), case.float(fixed(&[outputs, inputs])));
+        let out = case.bench.builder().contract(x, &[0, 1], w, &[2, 1], &[0, 2]);
+        case.check_in(&[(3, Some(5))], false, &format!("{inputs} to {outputs}"), out, true);
+    }
+}
+
 fn geometry(channels: usize, outputs: usize, groups: usize) -> ConvGeometry {
     ConvGeometry {
         channels,
@@ -248,6 +263,8 @@ fn convolutions() {
         ("plain", plain),
         ("one channel", geometry(1, 3, 1)),
         ("many channels", geometry(36, 33, 1)),
+        ("many outputs", geometry(4, 72, 1)),
+        ("many inputs", geometry(72, 4, 1)),
         ("strided", ConvGeometry { stride: [2, 2], output: [4, 3], ..plain }),
         (
             "uneven",
@@ -365,7 +382,7 @@ fn random_numbers_and_states() {
             p.select(keep, x, zero)
         })
     });
-    let Some(emulator) = emulator() else { return };
+    let Some(emulator) = emulator(true) else { return };
     let mut case = Case::new(3);
     let x = case.float(sample(&[4, 2]));
     let old = numbers(9, &fixed(&[4]), 3);
