@@ -1,7 +1,10 @@
 //! One network, declared once for `network!` and once as text for the interpreter, run both ways: on the CPU at each SIMD
-//! level, and from its CUDA kernels on the emulator, which looks at every access. `KILN_TEST_DEVICE=cuda` adds a real GPU.
+//! level, and from its CUDA kernels on the emulator, which looks at every access. NVRTC compiles the same kernels.
+//! `KILN_TEST_DEVICE=cuda` adds a real GPU.
 
 use crate::skip::skip;
+use kiln::__private::cuda::{Nvrtc, TEMPLATES, Unit, store_functor};
+use kiln::__private::plan::Plan;
 use kiln::data::{Classes, Dataset, Feed, Images, Receive, Rows, Sequences};
 use kiln::{Device, Level, Model, Network};
 use kiln_codegen::graph::op::{Leaf, Op};
@@ -10,8 +13,9 @@ use kiln_codegen::interpret::{Env, Tensor, run};
 use kiln_codegen::schedule::ProgramKind;
 use kiln_codegen::schedule::program::{Program, program};
 use kiln_emulator::{Emulator, Settings};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::marker::PhantomData;
+use std::sync::Mutex;
 
 const SEED: u64 = 7;
 
@@ -146,6 +150,7 @@ where
             network.compare(&mut model, batch, "CUDA");
         }
     }
+    to_machine_code(N::plan());
     if let Err(why) = Emulator::available() {
         return skip(&format!("{} on the CUDA emulator: {why}", N::NAME));
     }
@@ -155,6 +160,36 @@ where
         emulator.set_schedule(schedule);
         emulator.set_blocks(blocks);
         network.compare(&mut model, batch, &format!("the emulator (schedule {schedule}, blocks {blocks:?})"));
+    }
+}
+
+/// NVRTC takes every kernel: for one of three architectures each, by its name, so that all networks together meet them all.
+/// A kernel that several networks share is compiled once.
+fn to_machine_code(plan: &Plan) {
+    static SEEN: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+    let nvrtc = match Nvrtc::find() {
+        Ok(nvrtc) => nvrtc,
+        Err(why) => return skip(&why),
+    };
+    for kernel in plan.cuda.kernels.iter().filter(|kernel| SEEN.lock().unwrap().insert(kernel.name)) {
+        let unit = Unit {
+            name: kernel.name.to_owned(),
+            templates: TEMPLATES,
+            optimizer: if kernel.updates { store_functor() } else { String::new() },
+            text: kernel.text.to_owned(),
+            threads: kernel.threads,
+            shared: kernel.shared,
+        };
+        let number: usize = kernel.name.bytes().map(usize::from).sum();
+        let architecture = ["sm_80", "sm_90", "sm_90a"][number % 3];
+        let (_, used) = nvrtc.report(&unit, architecture).unwrap_or_else(|why| panic!("{}: {why}", plan.name));
+        assert_eq!(
+            (used.spill_stores, used.spill_loads),
+            (0, 0),
+            "{} of {} for {architecture}: {used:?}",
+            kernel.name,
+            plan.name
+        );
     }
 }
 
