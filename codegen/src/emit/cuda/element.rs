@@ -219,6 +219,8 @@ impl<'w, 'a> Site<'w, 'a> {
             Some(name) => name.clone(),
             None => w.pointer(Arg::Value(w.s.base(value)), Access::Read),
         };
+        // What the whole graph only reads before anything writes it: a kernel may be started while its predecessor still
+        // runs, so "nobody writes it in this launch" would not be enough. Parameters are updated behind their last reader.
         let constant = match (w.s.storage(value), &w.s.graph().node(w.s.base(value)).op) {
             (Some(Storage::Port(_)), _) => true,
             (_, Op::Leaf(Leaf::Param(_))) => !w.updates,
