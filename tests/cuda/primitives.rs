@@ -4,7 +4,7 @@
 use crate::common::{Bench, numbers};
 use crate::harness::Compiled;
 use crate::skip::skip;
-use kiln::__private::cuda::Accelerator;
+use kiln::__private::cuda::{Accelerator, open};
 use kiln_codegen::autodiff::gradients;
 use kiln_codegen::declaration::{Fusion, Precision};
 use kiln_codegen::graph::builder::Builder;
@@ -26,6 +26,24 @@ pub fn emulator(checked: bool) -> Option<&'static Emulator> {
             skip(&why);
             None
         }
+    }
+}
+
+/// The emulator in each of these ways, and the real device where `KILN_TEST_DEVICE=cuda` asks for it.
+pub fn each_device(
+    emulator: Option<&'static Emulator>,
+    ways: &[(u64, Option<usize>)],
+    mut run: impl FnMut(&'static dyn Accelerator, &str),
+) {
+    for (schedule, blocks) in ways {
+        if let Some(emulator) = emulator {
+            emulator.set_schedule(*schedule);
+            emulator.set_blocks(*blocks);
+            run(emulator, &format!("schedule {schedule}, blocks {blocks:?}"));
+        }
+    }
+    if std::env::var("KILN_TEST_DEVICE").is_ok_and(|device| device == "cuda") {
+        run(open(0).unwrap(), "the GPU");
     }
 }
 
@@ -77,7 +95,7 @@ impl Case {
     }
 
     fn check_in(mut self, ways: &[(u64, Option<usize>)], checked: bool, name: &str, out: Value, differentiate: bool) {
-        let Some(emulator) = emulator(checked) else { return };
+        let emulator = emulator(checked);
         let mut wanted = vec![out];
         if differentiate {
             let loss = self.bench.weighted(out);
@@ -93,17 +111,14 @@ impl Case {
         let program = Program { kind: ProgramKind::Infer, graph: graph.clone(), roots };
         for fusion in [Fusion::On, Fusion::Off] {
             let compiled = Compiled::new(&module, &program, fusion, Precision::F32);
-            for (schedule, blocks) in ways.iter().copied() {
-                emulator.set_schedule(schedule);
-                emulator.set_blocks(blocks);
-                let device: &dyn Accelerator = emulator;
-                let at = format!("{name} ({fusion:?}, schedule {schedule}, blocks {blocks:?})");
+            each_device(emulator, ways, |device, way| {
+                let at = format!("{name} ({fusion:?}, {way})");
                 let found = compiled.run(device, leaves, &env, &compiled.roots());
                 let found = found.unwrap_or_else(|why| panic!("{at}: {why}\n{graph}"));
                 for (i, (found, expected)) in found.iter().zip(&expected).enumerate() {
                     close(&format!("{at}, result {i}"), found, &expected.data);
                 }
-            }
+            });
         }
     }
 }
@@ -382,7 +397,6 @@ fn random_numbers_and_states() {
             p.select(keep, x, zero)
         })
     });
-    let Some(emulator) = emulator(true) else { return };
     let mut case = Case::new(3);
     let x = case.float(sample(&[4, 2]));
     let old = numbers(9, &fixed(&[4]), 3);
@@ -401,7 +415,9 @@ fn random_numbers_and_states() {
     let program = Program { kind: ProgramKind::Step, graph: graph.clone(), roots };
     for fusion in [Fusion::On, Fusion::Off] {
         let compiled = Compiled::new(&module(&case.bench), &program, fusion, Precision::F32);
-        let found = compiled.run(emulator, leaves, &env, &compiled.roots()).unwrap();
-        close("assign", &found[0], &expected[0].data);
+        each_device(emulator(true), &WAYS, |device, way| {
+            let found = compiled.run(device, leaves, &env, &compiled.roots()).unwrap();
+            close(&format!("assign ({fusion:?}, {way})"), &found[0], &expected[0].data);
+        });
     }
 }
