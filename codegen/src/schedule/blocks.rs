@@ -102,12 +102,7 @@ fn join(s: &mut Schedule, chain: &[usize]) {
             nodes.push(*value);
         }
     }
-    let roots = s.program.roots.all();
-    let outside = |v: &Value| {
-        let others = s.kernels.iter().enumerate().filter(|(k, _)| !chain.contains(k));
-        others.flat_map(|(_, k)| &k.reads).any(|read| read == v) || roots.iter().any(|r| s.base(*r) == *v)
-    };
-    let stores = all.iter().copied().filter(outside).collect();
+    let stores = all.iter().copied().filter(|v| s.is_needed_outside(*v, chain)).collect();
     s.kernels[chain[0]] = Kernel { form: Form::Block(stages), nodes, reads, stores };
     for k in chain[1..].iter().rev() {
         s.kernels.remove(*k);

@@ -107,6 +107,12 @@ impl Schedule {
         self.storage[self.base(value).index()]
     }
 
+    /// Whether a stored value is read by a kernel other than these, or by the world.
+    pub fn is_needed_outside(&self, value: Value, kernels: &[usize]) -> bool {
+        let reads = |(k, kernel): (usize, &Kernel)| !kernels.contains(&k) && kernel.reads.contains(&value);
+        self.kernels.iter().enumerate().any(reads) || self.program.roots.all().iter().any(|r| self.base(*r) == value)
+    }
+
     /// Floats from one sample to the next; 0 without a batch.
     pub fn sample_stride(&self, value: Value) -> usize {
         let base = self.base(value);

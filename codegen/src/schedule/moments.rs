@@ -15,11 +15,11 @@ pub fn moments(s: &mut Schedule, target: &Target) {
     }
     let mut k = 0;
     while k < s.kernels.len() {
-        let pair = s.kernels[k + 1..].iter().position(|b| belongs(s, &s.kernels[k], b)).map(|i| k + 1 + i);
-        if let Some(second) = pair
+        let pair = (k + 1..s.kernels.len()).find_map(|b| Some((b, found(s, &s.kernels[k], &s.kernels[b])?)));
+        if let Some((second, x)) = pair
             && can_move(s, k, second)
         {
-            join(s, k, second);
+            join(s, k, second, x);
         }
         k += 1;
     }
@@ -43,10 +43,6 @@ pub fn served(s: &Schedule, kernel: &Kernel) -> Option<(usize, Value)> {
         Form::Moments { x, tiled: true, .. } if kernel.stores.contains(&x) => Some((k, x)),
         _ => None,
     })
-}
-
-fn belongs(s: &Schedule, a: &Kernel, b: &Kernel) -> bool {
-    found(s, a, b).is_some()
 }
 
 /// The values, if `b` sums squared distances from the mean that `a` computes of them.
@@ -85,9 +81,8 @@ fn can_move(s: &Schedule, first: usize, second: usize) -> bool {
     })
 }
 
-fn join(s: &mut Schedule, first: usize, second: usize) {
+fn join(s: &mut Schedule, first: usize, second: usize, x: Value) {
     let (a, b) = (s.kernels[first].clone(), s.kernels[second].clone());
-    let x = found(s, &a, &b).expect("a pair");
     let Form::Column { iter, .. } = a.form else { unreachable!("a column kernel") };
     let tiled = s.kernels[..first].iter().any(|k| k.stores.contains(&x) && gives_tiles(s, k, x));
     let mut nodes = a.nodes.clone();
@@ -98,18 +93,9 @@ fn join(s: &mut Schedule, first: usize, second: usize) {
     let stores = a.stores.iter().chain(&b.stores).copied().collect();
     s.kernels[first] = Kernel { form: Form::Moments { iter, x, tiled }, nodes, reads, stores };
     s.kernels.remove(second);
-    drop_unread(s, first);
-}
-
-/// A mean that only the second kernel read need not be stored any more.
-fn drop_unread(s: &mut Schedule, kernel: usize) {
-    let roots = s.program.roots.all();
-    let stores = s.kernels[kernel].stores.clone();
-    let needed = |v: &Value| {
-        let read = s.kernels.iter().enumerate().any(|(k, other)| k != kernel && other.reads.contains(v));
-        read || roots.iter().any(|r| s.base(*r) == *v)
-    };
-    s.kernels[kernel].stores = stores.into_iter().filter(needed).collect();
+    // A mean that only the second kernel read need not be stored any more.
+    let stores = std::mem::take(&mut s.kernels[first].stores);
+    s.kernels[first].stores = stores.into_iter().filter(|v| s.is_needed_outside(*v, &[first])).collect();
 }
 
 /// Whether this kernel hands the values over tile by tile: many pixels, all of whose channels it has.

@@ -1,7 +1,7 @@
 //! Phases that call `kiln_gemm`: dense layers and convolutions in their three roles, with what is fused into them as sink.
 
 use super::element::{Domain, Site};
-use super::loops::{place, row_text, stores_and};
+use super::loops::{names, place, row_text, stores_and};
 use super::moments::tile_members;
 use super::writer::{Access, Arg, Phase, Work, Writer};
 use crate::declaration::Precision;
@@ -109,7 +109,7 @@ fn dense(w: &Writer, d: Dense, value: Value, tile: Tile, whole: bool) -> Phase {
     }
     let members = match d.role {
         ConvRole::Weight => weight_sink(w, value, inputs, 1),
-        ConvRole::Forward | ConvRole::Input => element_sink(w, value, 1, d.pixels, None),
+        ConvRole::Forward | ConvRole::Input => element_sink(w, value, 1, None),
     };
     gemm(w, product, tile, &members, false)
 }
@@ -118,20 +118,20 @@ fn weight_rows(outputs: usize, tile: Tile) -> Work {
     Work { height: tile.rows, ..Work::fixed(outputs) }
 }
 
-/// A sink for elements of samples: row = sample × pixels, column = channel; or, `inner` > 1, row = sample and column =
-/// pixel × channels + channel.
+/// A sink for elements of samples: row = sample × pixels, column = channel; or, `pixels` = 1, row = sample and column = all
+/// of the sample, pixel × channels + channel.
 ///
 /// With `kept`, that value of each element stays for the tile.
-fn element_sink(w: &Writer, value: Value, pixels: usize, inner: usize, kept: Option<Value>) -> String {
+fn element_sink(w: &Writer, value: Value, pixels: usize, kept: Option<Value>) -> String {
     let shape = w.s.graph().shape(value);
     let iter = Iter::channelwise(shape);
     let mut site = Site::new(w, Domain::of(iter));
     site.define(value, "sum");
     let text = stores_and(site, &w.kernel.stores, kept);
     let channels = iter.channels;
-    let (sample, flat) = match (pixels, inner) {
-        (1, _) => ("row".to_string(), "col".to_string()),
-        (_, _) => (format!("row / {pixels}u"), format!("row % {pixels}u * {channels}u + col")),
+    let (sample, flat) = match pixels {
+        1 => ("row".to_string(), "col".to_string()),
+        _ => (format!("row / {pixels}u"), format!("row % {pixels}u * {channels}u + col")),
     };
     let whole = channels * iter.pixels;
     let place = if pixels > 1 {
@@ -155,10 +155,6 @@ fn element_sink(w: &Writer, value: Value, pixels: usize, inner: usize, kept: Opt
         "static constexpr bool WHOLE_TILE = {whole};\nconst Launch& launch;\n\
          KILN_DEV {result} element(u32, u32 row, u32 col, float sum) {{\n{place}{text}}}\n"
     )
-}
-
-fn names(text: &str, name: &str) -> bool {
-    text.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == name)
 }
 
 /// A sink for a weight gradient, element row × cols + column; or for its parts.
@@ -270,7 +266,7 @@ fn conv_forward(w: &Writer, g: &ConvGeometry, value: Value, tile: Tile) -> Phase
     let rows = (format!("launch.batch * {pixels}u"), Work::samples(pixels, tile.rows));
     let product = Product { a, b, rows, cols: g.outputs, depth: format!("{depth}u"), splits: 1 };
     let served = moments::served(w.s, w.kernel);
-    let mut sink = element_sink(w, value, pixels, 1, served.map(|(_, x)| x));
+    let mut sink = element_sink(w, value, pixels, served.map(|(_, x)| x));
     if let Some((kernel, x)) = served {
         sink += &tile_members(w, kernel, x, tile.cols, tile.rows);
     }
@@ -285,7 +281,7 @@ fn conv_input(w: &Writer, g: &ConvGeometry, value: Value, tile: Tile) -> Phase {
     let sample = w.s.sample_stride(node.inputs[0]);
     let (v_dy, v_weight) = (vector(&[g.outputs, sample]), vector(&[g.channels]));
     let pixels = g.input[0] * g.input[1];
-    let sink = element_sink(w, value, pixels, 1, None);
+    let sink = element_sink(w, value, pixels, None);
     let items = format!("{}struct Sink {{\n{sink}}};\n", geometry(g));
     let body = format!(
         "Sink sink{{launch}};\nkiln_conv_input<{}, {}, G, {sample}, {v_dy}, {v_weight}>({dy}, {weight}, sink, launch.batch, \

@@ -8,15 +8,18 @@ use crate::schedule::form::{Iter, Reduced};
 use crate::schedule::fuse::column_result;
 use crate::schedule::launches::phases;
 
+/// Whether the text names this variable.
+pub fn names(text: &str, name: &str) -> bool {
+    text.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == name)
+}
+
 /// `const u32 c = …;` for the variables of a walk that the text names. `e` says where in the sample, physically.
 pub fn place(iter: Iter, text: &str, sample: &str, flat: &str) -> String {
     let mut out = String::new();
     let mut declare = |name: &str, there: bool, value: String| {
-        let used = text.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == name);
-        if there && used {
+        if there && names(text, name) {
             out += &format!("const u32 {name} = {value};\n");
         }
-        there && used
     };
     let Iter { channels, pixels, .. } = iter;
     declare("n", iter.batch, sample.into());
