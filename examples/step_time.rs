@@ -10,6 +10,8 @@
 //! `stream_ms`, the mean of training steps that follow each other without waiting for results (copies to the device included), and
 //! `device_ms`, the mean of the step's graph by the device's own clock, its inputs already there.
 
+#[path = "networks/large.rs"]
+mod large;
 mod networks;
 #[path = "networks/tensor_cores.rs"]
 mod tensor_cores;
@@ -20,6 +22,7 @@ use std::time::{Duration, Instant};
 use clap::{Parser, ValueEnum};
 use kiln::optim::Optimizer;
 use kiln::prelude::*;
+use large::{AlexNet, AlexNetUnfused, ResNet18, ResNet18Unfused, Vgg16, Vgg16Unfused};
 use networks::{
     Autoencoder, AutoencoderUnfused, LeNet5, LeNet5Unfused, Mlp, MlpUnfused, MnistBnCnn, MnistBnCnnUnfused,
 };
@@ -65,6 +68,10 @@ enum Name {
     Lenet5,
     Autoencoder,
     MnistBnCnn,
+    Resnet18,
+    #[value(name = "alexnet")]
+    AlexNet,
+    Vgg16,
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
@@ -124,6 +131,16 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
             }
         }};
     }
+    /// A network that exists in single precision only, fused or not.
+    macro_rules! large {
+        ($optimizer:expr, $inputs:expr, $targets:expr, $fused:ident $unfused:ident) => {
+            match (options.precision, options.fusion) {
+                (Precision::F32, Fusion::On) => measure::<$fused, _>(options, $optimizer, $inputs, $targets),
+                (Precision::F32, Fusion::Off) => measure::<$unfused, _>(options, $optimizer, $inputs, $targets),
+                (Precision::Tf32 | Precision::Bf16, _) => Err("this model is here in --precision f32 only".into()),
+            }
+        };
+    }
     match options.model {
         Name::Mlp => measure!(
             sgd, rows(batch)?, labels(batch)?,
@@ -141,6 +158,9 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
             adam, images(batch)?, labels(batch)?,
             MnistBnCnn MnistBnCnnUnfused MnistBnCnnTf32 MnistBnCnnTf32Unfused MnistBnCnnBf16 MnistBnCnnBf16Unfused
         ),
+        Name::Resnet18 => large!(sgd, small_pictures(batch)?, labels(batch)?, ResNet18 ResNet18Unfused),
+        Name::AlexNet => large!(sgd, pictures(batch)?, many_labels(batch)?, AlexNet AlexNetUnfused),
+        Name::Vgg16 => large!(sgd, pictures(batch)?, many_labels(batch)?, Vgg16 Vgg16Unfused),
     }
 }
 
@@ -234,6 +254,18 @@ fn rows(samples: usize) -> Result<Rows<784>, kiln::Error> {
 
 fn images(samples: usize) -> Result<Images<1, 28, 28>, kiln::Error> {
     Images::from_vec(values(samples * 784))
+}
+
+fn small_pictures(samples: usize) -> Result<Images<3, 32, 32>, kiln::Error> {
+    Images::from_vec(values(samples * 3 * 32 * 32))
+}
+
+fn pictures(samples: usize) -> Result<Images<3, 224, 224>, kiln::Error> {
+    Images::from_vec(values(samples * 3 * 224 * 224))
+}
+
+fn many_labels(samples: usize) -> Result<Classes<1000>, kiln::Error> {
+    Classes::from_vec((0..samples).map(|sample| sample * 7 % 1000).collect())
 }
 
 fn labels(samples: usize) -> Result<Classes<10>, kiln::Error> {
