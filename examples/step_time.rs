@@ -6,6 +6,8 @@
 //! Warms up, then repeats the step for `--seconds` and prints one line with the median, the shortest and the longest time.
 //! `train` is forward, loss, backward and the optimizer's update; `infer` is `forward`, including the copy of the outputs.
 //!
+//! `--profile` takes some more steps and prints the median time of each launch, with its GFLOP/s and GB/s.
+//!
 //! On a GPU these times include the copy of the batch to the device and of the results back. Two more are printed there:
 //! `stream_ms`, the mean of training steps that follow each other without waiting for results (copies to the device included), and
 //! `device_ms`, the mean of the step's graph by the device's own clock, its inputs already there.
@@ -20,6 +22,7 @@ use std::error::Error;
 use std::time::{Duration, Instant};
 
 use clap::{Parser, ValueEnum};
+use kiln::LaunchTime;
 use kiln::optim::Optimizer;
 use kiln::prelude::*;
 use large::{AlexNet, AlexNetUnfused, ResNet18, ResNet18Unfused, Vgg16, Vgg16Unfused};
@@ -59,6 +62,10 @@ struct Options {
     /// How long to measure
     #[arg(long, default_value_t = 3.0)]
     seconds: f64,
+
+    /// Also print where the time goes, launch by launch (CPU)
+    #[arg(long)]
+    profile: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -235,7 +242,32 @@ fn measure<N: Network, O: Optimizer>(
         }
     }
     println!();
+    if options.profile {
+        let repeats = times.len().min(200);
+        let launches = match options.mode {
+            Mode::Train => model.profile_train_step(&batch, &mut optimizer, repeats)?,
+            Mode::Infer => model.profile_forward(&batch, repeats)?,
+        };
+        profile(&launches);
+    }
     Ok(())
+}
+
+/// A line per launch: its share of the time, and the rates of what it must do at least.
+fn profile(launches: &[LaunchTime]) {
+    let total: f64 = launches.iter().map(|launch| launch.seconds).sum();
+    println!("{:>9} {:>6} {:>9} {:>8}  launch", "us", "%", "GFLOP/s", "GB/s");
+    for launch in launches {
+        let LaunchTime { name, layers, ops, seconds, flops, bytes } = launch;
+        println!(
+            "{:>9.1} {:>6.1} {:>9.1} {:>8.1}  {name}: {ops}  # {layers}",
+            seconds * 1e6,
+            100.0 * seconds / total,
+            *flops as f64 / seconds / 1e9,
+            *bytes as f64 / seconds / 1e9,
+        );
+    }
+    println!("{:>9.1}  100.0 {:>9} {:>8}  all launches", total * 1e6, "", "");
 }
 
 /// An option as it is typed.

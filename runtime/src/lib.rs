@@ -46,6 +46,8 @@ pub mod train;
 pub use device::Device;
 pub use error::{Error, Result};
 pub use kiln_macros::network;
+#[doc(hidden)]
+pub use model::LaunchTime;
 pub use model::{Gradients, Model, ParameterInfo, StepReport};
 pub use network::Network;
 pub use plan::Level;

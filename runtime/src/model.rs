@@ -5,8 +5,10 @@
 
 mod files;
 mod parameters;
+mod profile;
 
 pub use parameters::{Gradients, ParameterInfo};
+pub use profile::LaunchTime;
 
 use crate::data::{Confusion, Dataset, Feed, Receive};
 use crate::device::Device;

@@ -6,7 +6,7 @@
 use crate::device::cpu::Ctx;
 
 /// Changes whenever emitted code and this file must change together.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// One canonical axis of a [`Layout`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,6 +137,29 @@ pub struct Launch {
     pub tasks: fn(batch: usize) -> usize,
     /// By [`Level`].
     pub entry: [Entry; 3],
+    pub cost: Cost,
+}
+
+/// What a launch costs at least, whatever its algorithm: of each sample of the batch, and once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cost {
+    /// Floating-point operations; a multiply-add counts as two.
+    pub flops_per_sample: u64,
+    pub flops: u64,
+    /// Floats read and written, each once.
+    pub floats_per_sample: u64,
+    pub floats: u64,
+}
+
+impl Cost {
+    pub const fn flops(&self, batch: usize) -> u64 {
+        self.flops_per_sample * batch as u64 + self.flops
+    }
+
+    /// Bytes read and written.
+    pub const fn bytes(&self, batch: usize) -> u64 {
+        4 * (self.floats_per_sample * batch as u64 + self.floats)
+    }
 }
 
 /// One way to run a program. The first whose guard holds is taken.

@@ -4,6 +4,7 @@
 //! lie, `form` which template computes a node, `fuse` which nodes share a kernel. The result prints as stable text.
 
 pub mod blocks;
+pub mod cost;
 pub mod display;
 pub mod form;
 pub mod fuse;
@@ -21,6 +22,7 @@ pub mod verify;
 use crate::graph::op::Op;
 use crate::graph::{Graph, Module, Value, verify::verify as verify_graph};
 pub use blocks::Stage;
+pub use cost::Cost;
 pub use form::{Access, Dense, Form, Iter, Reduced};
 pub use launches::{Launch, Launches, Part};
 pub use layout::{Layout, Order};

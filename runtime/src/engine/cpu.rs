@@ -7,10 +7,12 @@
 use super::{Feeding, Role, Scores, too_large};
 use crate::device::cpu::{Arena, BLOCK, Ctx, Pool};
 use crate::error::Result;
+use crate::model::LaunchTime;
 use crate::optim::Update;
 use crate::params;
-use crate::plan::{Level, Plan, Program, Space, Stored, Tensor, Variant};
+use crate::plan::{Launch, Level, Plan, Program, Space, Stored, Tensor, Variant};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 pub(super) struct Cpu {
     plan: &'static Plan,
@@ -34,6 +36,8 @@ struct Scratch {
     /// Where the arguments of all launches of a run lie.
     args: Args,
     poison: bool,
+    /// Seconds of each launch of the last run, the optimizer's pass last, while somebody wants to know.
+    clock: Option<Vec<f64>>,
 }
 
 /// The caller's buffers of the current run.
@@ -79,6 +83,7 @@ impl Cpu {
                 ports: Ports(Vec::with_capacity(plan.inputs.len() + plan.targets.len())),
                 args: Args::default(),
                 poison: false,
+                clock: None,
             }),
             mean: Arena::new(0),
         }
@@ -129,7 +134,11 @@ impl Cpu {
         // SAFETY: the caller's.
         let scores = unsafe { self.step(counter, batch, feed)? };
         let scratch = self.scratch.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let start = Instant::now();
         update.sweep(&mut self.params, &scratch.grads, &self.pool, self.level);
+        if let Some(clock) = &mut scratch.clock {
+            clock.push(start.elapsed().as_secs_f64());
+        }
         Ok(scores)
     }
 
@@ -193,6 +202,30 @@ impl Cpu {
         self.states.copy_from_slice(states);
     }
 
+    /// Starts or stops to take the time of launches.
+    pub fn set_clock(&mut self, on: bool) {
+        self.scratch.get_mut().unwrap_or_else(PoisonError::into_inner).clock = on.then(Vec::new);
+    }
+
+    /// The launches of the program that ran last, with the time that each took.
+    pub fn clocked(&mut self, role: Role, batch: usize) -> Vec<LaunchTime> {
+        let variants = self.program(role).map_or(&[][..], |program| program.variants);
+        let launches = variants.iter().find(|v| batch <= v.max_batch).map_or(&[][..], |v| v.launches);
+        let scratch = self.scratch.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let times = scratch.clock.as_deref().unwrap_or_default();
+        let mut list = Vec::with_capacity(times.len());
+        for (launch, &seconds) in launches.iter().zip(times) {
+            let Launch { name, layers, ops, cost, .. } = *launch;
+            list.push(LaunchTime { name, layers, ops, seconds, flops: cost.flops(batch), bytes: cost.bytes(batch) });
+        }
+        if let Some(&seconds) = times.get(launches.len()) {
+            // Parameters are read and written, gradients read; what the optimizer remembers comes on top.
+            let bytes = 12 * self.plan.trainable_floats as u64;
+            list.push(LaunchTime { name: "update", layers: "", ops: "", seconds, flops: 0, bytes });
+        }
+        list
+    }
+
     pub fn poison(&mut self, on: bool) {
         self.scratch.get_mut().unwrap_or_else(PoisonError::into_inner).poison = on;
     }
@@ -210,6 +243,7 @@ impl Cpu {
     ) -> Result<Done> {
         let plan = self.plan;
         scratch.ports.0.clear();
+        scratch.clock.iter_mut().for_each(Vec::clear);
         feed(&mut |port| scratch.ports.0.push(port));
         let found = scratch.ports.0.len();
         let all = plan.inputs.len() + plan.targets.len();
@@ -259,7 +293,11 @@ impl Cpu {
             let entry = launch.entry[self.level as usize];
             // SAFETY: the plan is the network's own, so offsets stay within the arenas that were sized from it; the level
             // was detected; tasks of one launch write disjoint places; the caller vouches for the ports.
+            let start = scratch.clock.is_some().then(Instant::now);
             self.pool.run((launch.tasks)(batch), &|worker, task| unsafe { entry(&cx, worker, task) });
+            if let (Some(clock), Some(start)) = (&mut scratch.clock, start) {
+                clock.push(start.elapsed().as_secs_f64());
+            }
         }
         Ok(Done { cx, variant })
     }

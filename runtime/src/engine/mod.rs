@@ -13,6 +13,7 @@ use crate::device::cpu::BLOCK;
 use crate::device::cuda::Accelerator;
 use crate::device::{Device, Opened};
 use crate::error::{Error, Result};
+use crate::model::LaunchTime;
 use crate::optim::Update;
 use crate::plan::{Plan, Tensor, Weights};
 use crate::{init, params};
@@ -272,6 +273,22 @@ impl Engine {
             Backend::Cpu(_) => Ok(None),
             // SAFETY: the caller's.
             Backend::Accelerated(accelerated) => unsafe { accelerated.time_last(launches) },
+        }
+    }
+
+    /// Starts or stops to take the time of launches, where this program starts them itself.
+    pub fn set_clock(&mut self, on: bool) {
+        match &mut self.backend {
+            Backend::Cpu(cpu) => cpu.set_clock(on),
+            Backend::Accelerated(_) => {}
+        }
+    }
+
+    /// The launches of the program that ran last, with the time that each took.
+    pub fn clocked(&mut self, role: Role, batch: usize) -> Vec<LaunchTime> {
+        match &mut self.backend {
+            Backend::Cpu(cpu) => cpu.clocked(role, batch),
+            Backend::Accelerated(_) => Vec::new(),
         }
     }
 

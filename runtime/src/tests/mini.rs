@@ -142,6 +142,7 @@ const fn launch(name: &'static str, tasks: fn(usize) -> usize, entry: Entry) -> 
         args: &[Arg { space: Space::Batch, offset: LOGITS }, Arg { space: Space::Grads, offset: WEIGHT }],
         tasks,
         entry: [entry; 3],
+        cost: Cost { flops_per_sample: 0, flops: 0, floats_per_sample: 0, floats: 0 },
     }
 }
 

@@ -32,6 +32,22 @@ fn forward_is_w_x_plus_b_in_canonical_order() {
 }
 
 #[test]
+fn profiles_name_every_launch_and_change_nothing() {
+    let (mut model, mut other, data) = (model(5), model(5), data(16));
+    let mut optimizers = [&model, &other].map(|m| Sgd::default().bind(m).unwrap());
+    let launches = model.profile_train_step(&data, &mut optimizers[0], 3).unwrap();
+    let names: Vec<&str> = launches.iter().map(|launch| launch.name).collect();
+    assert_eq!(names, ["k0_fc", "k1_loss", "k2_grad", "k3_running", "update"]);
+    assert!(launches.iter().all(|launch| launch.seconds > 0.0));
+    for _ in 0..3 {
+        other.train_step(&data, &mut optimizers[1]).unwrap();
+    }
+    assert_eq!(model.parameter("fc.weight").unwrap(), other.parameter("fc.weight").unwrap());
+    let launches = model.profile_forward(&data, 1).unwrap();
+    assert_eq!(launches.len(), 1);
+}
+
+#[test]
 fn large_inputs_are_cut_and_give_the_same() {
     let (model, data) = (model(3), data(2500));
     let together = model.forward(data.inputs()).unwrap().into_vec();

@@ -11,15 +11,15 @@ mod templates;
 
 use crate::emit::tables;
 use crate::graph::Module;
-use crate::memory::{Planned, Tenant};
-use crate::schedule::{Form, Kernel, ParamPlan, ProgramKind, Schedule, Target};
+use crate::memory::{Planned, Tenant, partials};
+use crate::schedule::{Cost, Form, Kernel, ParamPlan, ProgramKind, Schedule, Target};
 use body::{Arg, Args};
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 use std::collections::HashMap;
 
 /// The version of `kiln::plan` that this prints.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// One launch of a kernel, as text.
 struct Launch {
@@ -185,13 +185,37 @@ pub fn text(planned: &Planned, params: &ParamPlan) -> String {
     text
 }
 
+/// What each of a kernel's launches costs: a second one adds up the partial results of the first.
+fn costs(s: &Schedule, kernel: &Kernel, chunks: usize, launches: usize) -> Vec<TokenStream> {
+    let mut first = Cost::of(s, kernel);
+    let mut list = Vec::new();
+    if launches > 1 {
+        let partials = partials(s, kernel, chunks).map_or(0, |(_, floats)| floats as u64);
+        first.floats += partials;
+        list.resize(launches - 1, Cost { flops: partials, floats: partials, ..Cost::default() });
+    }
+    list.insert(0, first);
+    let print = |c: Cost| {
+        let Cost { flops_per_sample, flops, floats_per_sample, floats } = c;
+        quote! {
+            Cost {
+                flops_per_sample: #flops_per_sample, flops: #flops, floats_per_sample: #floats_per_sample,
+                floats: #floats,
+            }
+        }
+    };
+    list.into_iter().map(print).collect()
+}
+
 fn program(p: &Planned, params: &ParamPlan, target: &Target, kernels: &mut Kernels) -> TokenStream {
     let s = &p.schedule;
     let mut launches = Vec::new();
     let mut scratch = Vec::new();
     for (index, kernel) in s.kernels.iter().enumerate() {
         let writer = Writer { s, kernel, chunks: target.chunks };
-        for launch in writer.write() {
+        let own = writer.write();
+        let costs = costs(s, kernel, target.chunks, own.len());
+        for (launch, cost) in own.into_iter().zip(costs) {
             let layers = s.layers(&kernel.nodes);
             let ops: Vec<&str> = kernel.nodes.iter().map(|v| s.graph().node(*v).op.name()).collect();
             let ops = ops.join(", ");
@@ -207,7 +231,7 @@ fn program(p: &Planned, params: &ParamPlan, target: &Target, kernels: &mut Kerne
             launches.push(quote! {
                 Launch {
                     name: #name, layers: #layers, ops: #ops, args: &[#(#args),*],
-                    tasks: #module::tasks, entry: #module::ENTRY,
+                    tasks: #module::tasks, entry: #module::ENTRY, cost: #cost,
                 }
             });
             if let Some(floats) = &launch.scratch
