@@ -15,6 +15,7 @@ mod support;
 mod tile;
 mod transpose;
 mod window;
+mod winograd;
 
 pub use crate::levels;
 pub use crate::plan::{Entry, Level};
@@ -30,6 +31,7 @@ pub use support::*;
 pub use tile::{Sink, Sink2};
 pub use transpose::*;
 pub use window::*;
+pub use winograd::*;
 
 #[cfg(test)]
 mod tests;

@@ -91,7 +91,7 @@ pub unsafe fn flip_weights(d: &Conv, dy_planar: bool, src: *const f32, dst: *mut
 /// # Safety
 /// Those elements are readable and writable; with 16 lanes and 16 rows, all of both blocks.
 #[inline]
-unsafe fn transpose(from: *const f32, lanes: usize, row: usize, to: *mut f32, rows: usize) {
+pub(super) unsafe fn transpose(from: *const f32, lanes: usize, row: usize, to: *mut f32, rows: usize) {
     #[cfg(target_arch = "x86_64")]
     if lanes == BLOCK && rows == BLOCK && is_x86_feature_detected!("avx2") {
         for (i, j) in [(0, 0), (0, 8), (8, 0), (8, 8)] {

@@ -1,7 +1,7 @@
 use super::*;
 
 /// y[n][o][oy][ox] in f64, and the sum of the absolute terms; x and w channels-first.
-fn naive(d: &Conv, x: &[f32], w: &[f32], batch: usize) -> Vec<(f64, f64)> {
+pub(super) fn naive(d: &Conv, x: &[f32], w: &[f32], batch: usize) -> Vec<(f64, f64)> {
     let mut y = Vec::new();
     each_output(d, batch, |n, o, oy, ox| {
         let mut sum = (0.0, 0.0);
@@ -16,7 +16,7 @@ fn naive(d: &Conv, x: &[f32], w: &[f32], batch: usize) -> Vec<(f64, f64)> {
     y
 }
 
-fn each_output(d: &Conv, batch: usize, mut f: impl FnMut(usize, usize, usize, usize)) {
+pub(super) fn each_output(d: &Conv, batch: usize, mut f: impl FnMut(usize, usize, usize, usize)) {
     for n in 0..batch {
         for o in 0..d.outputs {
             for oy in 0..d.output[0] {
@@ -28,7 +28,7 @@ fn each_output(d: &Conv, batch: usize, mut f: impl FnMut(usize, usize, usize, us
     }
 }
 
-fn each_tap(d: &Conv, oy: usize, ox: usize, mut f: impl FnMut(usize, usize, usize, usize, usize)) {
+pub(super) fn each_tap(d: &Conv, oy: usize, ox: usize, mut f: impl FnMut(usize, usize, usize, usize, usize)) {
     let source = |axis: usize, o: usize, k: usize| {
         let at = (o * d.stride[axis] + k * d.dilation[axis]).checked_sub(d.padding[axis])?;
         (at % d.spread[axis] == 0 && at / d.spread[axis] < d.input[axis]).then(|| at / d.spread[axis])
@@ -45,7 +45,7 @@ fn each_tap(d: &Conv, oy: usize, ox: usize, mut f: impl FnMut(usize, usize, usiz
 }
 
 /// Master form of a weight `[O][C][KH][KW]`.
-fn master(d: &Conv, w: &[f32]) -> Vec<f32> {
+pub(super) fn master(d: &Conv, w: &[f32]) -> Vec<f32> {
     let taps = d.kernel[0] * d.kernel[1];
     let mut out = vec![0.0; d.weight_block() * d.output_blocks()];
     for o in 0..d.outputs {
@@ -65,7 +65,7 @@ fn weight_at(d: &Conv, o: usize, c: usize, tap: usize) -> usize {
     at * BLOCK + o % BLOCK
 }
 
-fn image(d: &Conv, x: &[f32], batch: usize) -> Vec<f32> {
+pub(super) fn image(d: &Conv, x: &[f32], batch: usize) -> Vec<f32> {
     if d.planar { x.to_vec() } else { blocked(x, batch, d.channels, d.input[0] * d.input[1]) }
 }
 
@@ -93,7 +93,7 @@ impl Run for Forward<'_> {
     }
 }
 
-fn forward(d: &'static Conv, x: &[f32], w: &[f32], batch: usize) -> Vec<(Level, Vec<f32>)> {
+pub(super) fn forward(d: &'static Conv, x: &[f32], w: &[f32], batch: usize) -> Vec<(Level, Vec<f32>)> {
     let pixels = d.output[0] * d.output[1];
     let sample = d.output_blocks() * pixels * BLOCK;
     let mut results = Vec::new();
@@ -252,7 +252,14 @@ fn check(d: Conv, batch: usize) {
     }
 }
 
-fn square(channels: usize, outputs: usize, input: usize, kernel: usize, stride: usize, padding: usize) -> Conv {
+pub(super) fn square(
+    channels: usize,
+    outputs: usize,
+    input: usize,
+    kernel: usize,
+    stride: usize,
+    padding: usize,
+) -> Conv {
     let output = (input + 2 * padding - kernel) / stride + 1;
     Conv {
         channels,

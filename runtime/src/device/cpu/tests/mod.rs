@@ -5,6 +5,7 @@ mod convolution;
 mod levels;
 mod maths;
 mod windows;
+mod winograd;
 
 use super::*;
 

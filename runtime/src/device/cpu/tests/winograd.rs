@@ -1,0 +1,217 @@
+use super::convolution::*;
+use super::*;
+
+struct Forward<'a> {
+    d: &'static Conv,
+    x: &'a [f32],
+    /// Of the forward convolution in master form, and whether `d` is its input gradient.
+    w: &'a [f32],
+    of: &'static Conv,
+    turned: bool,
+    batch: usize,
+    place: Place,
+}
+
+impl Run for Forward<'_> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(&mut self, s: S) {
+        let sample = self.x.len() / self.batch;
+        let mut u = vec![f32::NAN; winograd_size(self.of, self.turned)];
+        for task in 0..winograd_weights_tasks(self.of) {
+            // SAFETY: the test sized the buffers.
+            unsafe { winograd_weights(s, self.of, self.turned, self.w.as_ptr(), u.as_mut_ptr(), task) }
+        }
+        assert!(u.iter().all(|u| u.is_finite()), "all of the transformed weights are written");
+        for task in 0..winograd_tasks(self.d, self.batch) {
+            let mut scratch = vec![f32::NAN; winograd_scratch(self.d)];
+            let (x, u, scratch) = (self.x.as_ptr(), u.as_ptr(), scratch.as_mut_ptr());
+            // SAFETY: as above.
+            unsafe { winograd(s, self.d, x, sample, u, scratch, self.batch, task, Store(self.place)) }
+        }
+    }
+}
+
+/// The input gradient of `d` as a convolution.
+fn back(d: &Conv) -> &'static Conv {
+    let (channels, outputs) = (d.outputs, d.channels);
+    let padding = d.padding.map(|p| 2 - p);
+    Box::leak(Box::new(Conv { channels, outputs, input: d.output, output: d.input, padding, ..*d }))
+}
+
+/// Results of a convolution whose input is `x`, canonical, at each level.
+fn results(of: &'static Conv, turned: bool, x: &[f32], w: &[f32], batch: usize) -> Vec<(Level, Vec<f32>)> {
+    let d = if turned { back(of) } else { of };
+    let image = image(d, x, batch);
+    let pixels = d.output[0] * d.output[1];
+    let sample = d.output_blocks() * pixels * BLOCK;
+    let mut results = Vec::new();
+    for level in all_levels() {
+        let mut y = vec![f32::NAN; batch * sample];
+        let place = Place { to: y.as_mut_ptr(), sample, pixels };
+        run_at(level, &mut Forward { d, x: &image, w, of, turned, batch, place });
+        results.push((level, y));
+    }
+    same_bits(&results);
+    results
+}
+
+/// Element of a blocked result.
+fn at(d: &Conv, n: usize, o: usize, pixel: usize) -> usize {
+    let pixels = d.output[0] * d.output[1];
+    ((n * d.output_blocks() + o / BLOCK) * pixels + pixel) * BLOCK + o % BLOCK
+}
+
+/// The weight `[O][C][3][3]` of the input gradient's convolution: flipped, channels and outputs exchanged.
+fn turned_weight(d: &Conv, w: &[f32]) -> Vec<f32> {
+    let mut out = vec![0.0; w.len()];
+    for o in 0..d.outputs {
+        for c in 0..d.channels {
+            for tap in 0..9 {
+                out[(c * d.outputs + o) * 9 + 8 - tap] = w[(o * d.channels + c) * 9 + tap];
+            }
+        }
+    }
+    out
+}
+
+/// Largest error over the largest output, of the forward pass and of the input gradient.
+fn check(d: Conv, batch: usize) {
+    assert!(d.has_winograd());
+    let d: &'static Conv = Box::leak(Box::new(d));
+    let mut numbers = Numbers(d.channels as u64 * 31 + batch as u64);
+    let w = numbers.vec(d.outputs * d.channels * 9);
+    let master = master(d, &w);
+    for turned in [false, true] {
+        let (conv, w) = if turned { (back(d), turned_weight(d, &w)) } else { (d, w.clone()) };
+        let x = numbers.vec(batch * conv.channels * conv.input[0] * conv.input[1]);
+        let want = naive(conv, &x, &w, batch);
+        let largest = want.iter().map(|(value, _)| value.abs()).fold(0.0, f64::max);
+        for (level, y) in results(d, turned, &x, &master, batch) {
+            let mut i = 0;
+            each_output(conv, batch, |n, o, oy, ox| {
+                let got = f64::from(y[at(conv, n, o, oy * conv.output[1] + ox)]);
+                let error = (got - want[i].0).abs() / largest;
+                assert!(error < 5e-6, "{level:?} {conv:?} {:?}: {got}, want {}", (n, o, oy, ox), want[i].0);
+                i += 1;
+            });
+        }
+    }
+}
+
+#[test]
+fn tile_edges() {
+    for size in 1..=9 {
+        check(square(5, 6, size, 3, 1, 1), 2);
+    }
+    for size in [12, 13, 14, 26] {
+        check(square(16, 17, size, 3, 1, 1), 1);
+    }
+    for batch in [1, 2, 11, 12, 13, 25] {
+        check(square(17, 40, 4, 3, 1, 1), batch);
+        check(square(33, 16, 7, 3, 1, 1), batch);
+    }
+    for channels in [5, 15, 16, 17, 32, 33, 80, 145] {
+        check(square(channels, channels, 5, 3, 1, 1), 2);
+    }
+}
+
+#[test]
+fn paddings_and_sides() {
+    for padding in [0, 1, 2] {
+        check(square(7, 18, 9, 3, 1, padding), 2);
+    }
+    for (input, padding) in [([3, 14], [0, 1]), ([10, 1], [1, 2]), ([5, 22], [2, 0])] {
+        let output = [0, 1].map(|a: usize| input[a] + 2 * padding[a] - 2);
+        check(Conv { input, output, padding, ..square(20, 9, 8, 3, 1, 1) }, 3);
+    }
+}
+
+/// How tiles are cut into tasks, and which samples share one, does not show in the bits.
+#[test]
+fn samples_do_not_know_each_other() {
+    for (channels, size, batch) in [(20, 4, 29), (96, 13, 4), (300, 13, 3), (16, 30, 3)] {
+        let d: &'static Conv = Box::leak(Box::new(square(channels, 37, size, 3, 1, 1)));
+        let mut numbers = Numbers(1);
+        let x = numbers.vec(batch * channels * size * size);
+        let w = master(d, &numbers.vec(37 * channels * 9));
+        let all = results(d, false, &x, &w, batch);
+        for (n, x) in x.chunks(channels * size * size).enumerate() {
+            for ((level, together), (_, alone)) in all.iter().zip(results(d, false, x, &w, 1)) {
+                each_output(d, 1, |_, o, oy, ox| {
+                    let (one, two) = (at(d, n, o, oy * size + ox), at(d, 0, o, oy * size + ox));
+                    assert_eq!(together[one].to_bits(), alone[two].to_bits(), "{level:?} {d:?} {:?}", (n, o, oy, ox));
+                });
+            }
+        }
+    }
+}
+
+/// Largest errors of Winograd and of the direct template, over the largest output; then Winograd's over what a tile's inputs could add up to.
+fn errors(channels: usize, mut x: impl FnMut(&mut Numbers, usize) -> f32) -> [f64; 3] {
+    let (size, outputs, batch) = (8, 16, 1);
+    let d: &'static Conv = Box::leak(Box::new(square(channels, outputs, size, 3, 1, 1)));
+    let mut numbers = Numbers(7);
+    let w = numbers.vec(outputs * channels * 9);
+    let x: Vec<f32> = (0..channels * size * size).map(|i| x(&mut numbers, i)).collect();
+    let want = naive(d, &x, &w, batch);
+    let largest = want.iter().map(|(value, _)| value.abs()).fold(0.0, f64::max);
+    let results = results(d, false, &x, &master(d, &w), batch);
+    let (_, y) = results.last().unwrap();
+    let direct = convolution::forward(d, &image(d, &x, batch), &master(d, &w), batch);
+    let (_, direct) = direct.last().unwrap();
+    let mut found = [0f64; 3];
+    let mut i = 0;
+    each_output(d, batch, |n, o, oy, ox| {
+        let pixel = at(d, n, o, oy * size + ox);
+        let error = (f64::from(y[pixel]) - want[i].0).abs();
+        found[0] = found[0].max(error / largest);
+        found[1] = found[1].max((f64::from(direct[pixel]) - want[i].0).abs() / largest);
+        let (top, left) = (oy / 4 * 4, ox / 4 * 4);
+        let mut reach = 0.0;
+        for c in 0..channels {
+            let seen = |iy: usize, ix: usize| f64::from(x[(c * size + iy) * size + ix].abs());
+            let window = (top.saturating_sub(1)..(top + 5).min(size))
+                .flat_map(|iy| (left.saturating_sub(1)..(left + 5).min(size)).map(move |ix| (iy, ix)));
+            let most = window.map(|(iy, ix)| seen(iy, ix)).fold(0.0, f64::max);
+            let weights = &w[(o * channels + c) * 9..][..9];
+            reach += most * weights.iter().map(|w| f64::from(w.abs())).sum::<f64>();
+        }
+        found[2] = found[2].max(error / reach);
+        i += 1;
+    });
+    found
+}
+
+/// On data without structure the error is at most 10⁻⁵ of the largest output, and near direct convolution's.
+#[test]
+fn random_data() {
+    for channels in [16, 64, 256, 512] {
+        for signed in [true, false] {
+            let [winograd, direct, _] = errors(channels, |numbers, _| {
+                let x = numbers.next();
+                if signed { x } else { x.max(0.0) }
+            });
+            println!("{channels} channels, signed {signed}: {winograd:.1e}, direct {direct:.1e}");
+            assert!(winograd <= 1e-5 && winograd <= 6.0 * direct, "{channels} {signed}: {winograd:e}, {direct:e}");
+        }
+    }
+}
+
+/// A large number among small ones loses the small ones of its tile: an output's error is bounded by the largest inputs of the whole 6 × 6 window of each channel, not by those that the output itself reads.
+#[test]
+fn large_dynamic_range() {
+    let spread = |numbers: &mut Numbers, decades: f32| numbers.next() * 10f32.powf(numbers.next() * decades);
+    for channels in [16, 256] {
+        let cases: [(&str, &mut dyn FnMut(&mut Numbers, usize) -> f32); 3] = [
+            ("twelve decades", &mut |numbers, _| spread(numbers, 6.0)),
+            ("spikes", &mut |numbers, i| numbers.next() * if i % 29 == 3 { 1e6 } else { 1.0 }),
+            ("a great mean", &mut |numbers, _| 1e4 + numbers.next()),
+        ];
+        for (name, x) in cases {
+            let [winograd, direct, bounded] = errors(channels, x);
+            println!("{channels} channels, {name}: {winograd:.1e}, direct {direct:.1e}, of the window {bounded:.1e}");
+            assert!(bounded <= 2e-7, "{channels} {name}: {bounded:e}");
+            assert!(winograd <= 1e-5, "{channels} {name}: {winograd:e}");
+        }
+    }
+}
