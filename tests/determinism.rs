@@ -55,3 +55,37 @@ fn same_bits_at_both_vector_levels() {
         assert!((a - b).abs() < 1e-2 * b, "validation loss {a} portable, {b} with vectors");
     }
 }
+
+/// What inference keeps from run to run (folded statistics, transformed weights) must follow every change of a weight.
+#[test]
+fn what_is_kept_follows_the_weights() {
+    let data = data();
+    let mut model = Net::new(&Device::cpu().threads(2), 3).unwrap();
+    let mut optimizer = Sgd { lr: 0.1, momentum: 0.9, ..Sgd::default() }.bind(&model).unwrap();
+    let path = tempfile::tempdir().unwrap();
+    let file = path.path().join("net.safetensors");
+    let check = |model: &Model<Net>, what: &str| {
+        let scores = model.forward(data.inputs()).unwrap().into_vec();
+        let loss = model.evaluate(&data).unwrap().loss;
+        // A model that has kept nothing yet.
+        model.save(&file).unwrap();
+        let mut fresh = Net::new(&Device::cpu().threads(2), 4).unwrap();
+        fresh.load(&file).unwrap();
+        assert_eq!(scores, fresh.forward(data.inputs()).unwrap().into_vec(), "{what}");
+        assert_eq!(loss, fresh.evaluate(&data).unwrap().loss, "{what}");
+        scores
+    };
+    let mut all = vec![check(&model, "at first"), check(&model, "once more")];
+    assert_eq!(all[0], all[1]);
+    model.train_step(&data, &mut optimizer).unwrap();
+    all.push(check(&model, "after a step"));
+    model.accumulate(&data).unwrap();
+    all.push(check(&model, "after running statistics moved"));
+    model.apply(&mut optimizer).unwrap();
+    all.push(check(&model, "after an update"));
+    let names: Vec<_> = model.parameters().map(|p| p.name).collect();
+    let weight = model.parameter(names[0]).unwrap() * 0.5;
+    model.set_parameter(names[0], weight.view()).unwrap();
+    all.push(check(&model, "after a weight was set"));
+    assert!(all[1..].windows(2).all(|pair| pair[0] != pair[1]), "every change shows");
+}

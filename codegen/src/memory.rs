@@ -35,6 +35,8 @@ pub struct Memory {
     /// Per sample of the padded batch.
     pub batch_floats: usize,
     pub fixed_floats: usize,
+    /// Kept from run to run: nothing shares its place.
+    pub derived_floats: usize,
 }
 
 /// A program with its launches and its memory planned.
@@ -64,11 +66,15 @@ pub fn plan(schedule: &Schedule, launches: &Launches, chunks: usize) -> Memory {
             }
             place.offset = place.offset.max(end);
         }
-        let total = if place.storage == Storage::Batch { &mut memory.batch_floats } else { &mut memory.fixed_floats };
+        let total = match place.storage {
+            Storage::Batch => &mut memory.batch_floats,
+            Storage::Derived => &mut memory.derived_floats,
+            _ => &mut memory.fixed_floats,
+        };
         *total = (*total).max(place.offset + place.size);
         memory.places.push(place);
     }
-    memory.places.sort_by_key(|p| (p.storage == Storage::Fixed, p.alive, p.tenant));
+    memory.places.sort_by_key(|p| (class(p.storage), p.alive, p.tenant));
     memory
 }
 
@@ -79,17 +85,18 @@ fn tenants(s: &Schedule, launches: &Launches, chunks: usize) -> Vec<Place> {
     for (k, kernel) in s.kernels.iter().enumerate() {
         for &value in &kernel.stores {
             let storage = s.storage(value).expect("stored values have a class");
-            if !matches!(storage, Storage::Batch | Storage::Fixed) {
+            if !matches!(storage, Storage::Batch | Storage::Fixed | Storage::Derived) {
                 continue;
             }
             let root = roots.iter().any(|r| s.base(*r) == value);
             let (first, done) = launches.levels[k];
             let readers = s.kernels.iter().zip(&launches.levels).filter(|(other, _)| other.reads.contains(&value));
             let last = readers.map(|(_, level)| level.1).fold(done, usize::max);
-            let alive = (first, if root { end } else { last });
+            let kept = storage == Storage::Derived;
+            let alive = (if kept { 0 } else { first }, if root || kept { end } else { last });
             // A batch value's offset is multiplied by a padded batch of at least 16, which aligns it; others align here.
             let size = s.layout(value).size;
-            let size = if storage == Storage::Fixed { size.div_ceil(16) * 16 } else { size };
+            let size = if storage == Storage::Batch { size } else { size.div_ceil(16) * 16 };
             out.push(Place { tenant: Tenant::Value(value), storage, offset: 0, size, alive });
         }
         if let Some((storage, size)) = partials(s, kernel, chunks) {
@@ -100,6 +107,15 @@ fn tenants(s: &Schedule, launches: &Launches, chunks: usize) -> Vec<Place> {
         }
     }
     out
+}
+
+/// Name of an arena; they sort in this order.
+fn class(storage: Storage) -> &'static str {
+    match storage {
+        Storage::Batch => "batch",
+        Storage::Derived => "derived",
+        _ => "fixed",
+    }
 }
 
 /// Arena and floats of partial results that a kernel leaves for its second launch, or finds where values were made.
@@ -133,9 +149,14 @@ impl Memory {
 
     /// Stable text: one line per tenant.
     pub fn text(&self) -> String {
-        let mut text = format!("batch: {} floats per sample, fixed: {} floats\n", self.batch_floats, self.fixed_floats);
+        let mut text = format!("batch: {} floats per sample, fixed: {} floats", self.batch_floats, self.fixed_floats);
+        text += &if self.derived_floats == 0 {
+            "\n".into()
+        } else {
+            format!(", derived: {} floats\n", self.derived_floats)
+        };
         for p in &self.places {
-            let class = if p.storage == Storage::Batch { "batch" } else { "fixed" };
+            let class = class(p.storage);
             let who = match p.tenant {
                 Tenant::Value(v) => format!("%{}", v.0),
                 Tenant::Partials(k) => format!("partials of k{k}"),

@@ -94,6 +94,8 @@ pub enum Space {
     /// Offset × padded batch.
     Batch,
     Fixed,
+    /// Kept from run to run while parameters and states stay as they are. CPU only.
+    Derived,
     /// The caller's buffer of port `offset` (inputs, then targets).
     Port,
     Params,
@@ -138,6 +140,8 @@ pub struct Launch {
     /// By [`Level`].
     pub entry: [Entry; 3],
     pub cost: Cost,
+    /// Everything it stores lies in [`Space::Derived`]: it runs only when parameters or states have changed.
+    pub derived: bool,
 }
 
 /// What a launch costs at least, whatever its algorithm: of each sample of the batch, and once.
@@ -170,6 +174,7 @@ pub struct Variant {
     /// Arena size per sample of the padded batch.
     pub batch_floats: usize,
     pub fixed_floats: usize,
+    pub derived_floats: usize,
     /// Scratch per worker.
     pub worker_floats: usize,
     pub launches: &'static [Launch],

@@ -12,6 +12,7 @@ use quote::{ToTokens, quote};
 pub enum Space {
     Batch,
     Fixed,
+    Derived,
     Port,
     Params,
     Grads,
@@ -24,6 +25,7 @@ impl ToTokens for Space {
         tokens.extend(match self {
             Space::Batch => quote!(Space::Batch),
             Space::Fixed => quote!(Space::Fixed),
+            Space::Derived => quote!(Space::Derived),
             Space::Port => quote!(Space::Port),
             Space::Params => quote!(Space::Params),
             Space::Grads => quote!(Space::Grads),
@@ -83,6 +85,7 @@ pub fn place(s: &Schedule, memory: &Memory, params: &ParamPlan, value: Value) ->
         Storage::Grad(p) => (Space::Grads, params.params[p].offset),
         Storage::Batch => (Space::Batch, memory.offset(Tenant::Value(base))),
         Storage::Fixed => (Space::Fixed, memory.offset(Tenant::Value(base))),
+        Storage::Derived => (Space::Derived, memory.offset(Tenant::Value(base))),
     }
 }
 

@@ -42,6 +42,7 @@ impl Schedule {
         match self.storage(value) {
             Some(Storage::Batch) => " → batch".into(),
             Some(Storage::Fixed) => " → fixed".into(),
+            Some(Storage::Derived) => " → derived".into(),
             Some(Storage::Grad(p)) => format!(" → gradient {p}"),
             Some(Storage::State(i)) => format!(" → state {i}"),
             Some(Storage::Param(p)) => format!(" → parameter {p}"),

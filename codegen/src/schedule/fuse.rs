@@ -8,6 +8,7 @@
 //!
 //! Afterwards a value is stored exactly if another kernel, or the world outside, reads it.
 
+use super::derived;
 use super::form::{self, Access, Form, Iter, Reduced};
 use super::params::behind_reshapes;
 use super::{Kernel, Layout, Schedule, Storage, Target};
@@ -28,9 +29,12 @@ pub fn fuse(schedule: &mut Schedule, target: &Target) {
     if target.fusion {
         fuser.mark_inline();
     }
-    let values: Vec<Value> = fuser.s.graph().values().collect();
-    for value in values {
-        fuser.settle(value);
+    // What is kept from run to run goes first: whoever reads it may then join any kernel.
+    let kept = derived::candidates(fuser.s, target);
+    for early in [true, false] {
+        for value in fuser.s.graph().values().filter(|v| kept[v.index()] == early) {
+            fuser.settle(value);
+        }
     }
     let kernels = fuser.finish();
     schedule.kernels = kernels;

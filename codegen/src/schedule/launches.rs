@@ -101,7 +101,7 @@ fn units(s: &Schedule, updated: &[usize]) -> Vec<Unit> {
         Some(storage @ (Storage::Param(_) | Storage::State(_) | Storage::Grad(_) | Storage::Port(_))) => {
             Place::Stored(storage)
         }
-        Some(Storage::Batch | Storage::Fixed) | None => Place::Value(s.base(value)),
+        Some(Storage::Batch | Storage::Fixed | Storage::Derived) | None => Place::Value(s.base(value)),
     };
     let mut units = Vec::new();
     for (kernel, k) in s.kernels.iter().enumerate() {

@@ -5,9 +5,11 @@
 
 pub mod blocks;
 pub mod cost;
+pub mod derived;
 pub mod display;
 pub mod form;
 pub mod fuse;
+pub mod hoist;
 pub mod launches;
 pub mod layout;
 pub mod moments;
@@ -43,6 +45,9 @@ pub enum Storage {
     Batch,
     /// Statistics, partial sums, derived weights.
     Fixed,
+    /// Made of nothing but parameters and running statistics, in a program that changes neither: it stays from run to run,
+    /// and is made anew when they have changed.
+    Derived,
 }
 
 /// One launch (or a reduction's two): nodes computed together.
@@ -80,13 +85,14 @@ impl Kernel {
 
 /// A program through all decisions: placed and fused, verified.
 pub fn schedule(module: &Module, params: &ParamPlan, program: &Program, target: &Target) -> Schedule {
-    let prepared = prepare::prepare(program, params);
+    let prepared = prepare::prepare(program, params, target);
     debug_assert_eq!(verify_graph(&prepared.graph), Ok(()));
     let mut schedule = place::place(prepared, module, params);
     debug_assert_eq!(verify_graph(schedule.graph()), Ok(()));
     fuse::fuse(&mut schedule, target);
     moments::moments(&mut schedule, target);
     blocks::blocks(&mut schedule, target);
+    derived::keep(&mut schedule, target);
     fuse::assign_storage(&mut schedule);
     debug_assert_eq!(verify::verify(&schedule), Ok(()));
     schedule
@@ -113,6 +119,11 @@ impl Schedule {
     pub fn is_needed_outside(&self, value: Value, kernels: &[usize]) -> bool {
         let reads = |(k, kernel): (usize, &Kernel)| !kernels.contains(&k) && kernel.reads.contains(&value);
         self.kernels.iter().enumerate().any(reads) || self.program.roots.all().iter().any(|r| self.base(*r) == value)
+    }
+
+    /// Whether what this kernel stores stays right until parameters or running statistics change.
+    pub fn is_derived(&self, kernel: &Kernel) -> bool {
+        !kernel.stores.is_empty() && kernel.stores.iter().all(|v| self.storage(*v) == Some(Storage::Derived))
     }
 
     /// Floats from one sample to the next; 0 without a batch.

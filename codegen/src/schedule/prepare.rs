@@ -2,7 +2,9 @@
 //! that read them, inputs copied into a padded layout where vectors will be loaded from them, and weights copied into the
 //! order of the input gradient. A copy is a reshape to the same extents: the one case in which a reshape is not free.
 
+use super::Target;
 use super::form::weight_layout;
+use super::hoist::{hoistable, without};
 use super::layout::{Order, is_blocked};
 use super::params::{ParamPlan, behind_reshapes};
 use super::program::Program;
@@ -11,10 +13,10 @@ use crate::graph::op::{ConvRole, Leaf, MoveOp, Op};
 use crate::graph::{DType, Graph, Node, Shape, Value, is_identity};
 use std::collections::HashMap;
 
-pub fn prepare(program: &Program, params: &ParamPlan) -> Program {
+pub fn prepare(program: &Program, params: &ParamPlan, target: &Target) -> Program {
     let old = &program.graph;
     let needed = old.reachable(&program.roots.all());
-    let mut build = Rebuild { graph: Graph::default(), seen: HashMap::new(), params };
+    let mut build = Rebuild { graph: Graph::default(), seen: HashMap::new(), params, hoists: target.hoists };
     let mut new: Vec<Value> = Vec::with_capacity(old.nodes.len());
     for value in old.values() {
         if !needed[value.index()] {
@@ -38,6 +40,7 @@ pub fn prepare(program: &Program, params: &ParamPlan) -> Program {
 
 struct Rebuild<'p> {
     params: &'p ParamPlan,
+    hoists: bool,
     graph: Graph,
     seen: HashMap<(Op, Vec<Value>, Shape), Value>,
 }
@@ -49,6 +52,9 @@ impl Rebuild<'_> {
                 return node.inputs[0];
             }
             self.fold_broadcasts(&mut node);
+            if self.hoists {
+                node = self.hoist(node, old, from);
+            }
         }
         if self.params.order == Order::Blocked && !reads_port(&node, &self.graph) {
             for i in 0..node.inputs.len() {
@@ -64,6 +70,16 @@ impl Rebuild<'_> {
             node.inputs[1] = self.copy(node.inputs[1], old, from);
         }
         self.push(node, old, from)
+    }
+
+    /// The node without what it computes from per-channel values alone.
+    fn hoist(&mut self, node: Node, old: &Graph, from: Value) -> Node {
+        let hoisted = hoistable(&self.graph, &node);
+        if hoisted.is_empty() {
+            return node;
+        }
+        let values: Vec<Value> = hoisted.iter().map(|h| self.push(h.node.clone(), old, from)).collect();
+        without(&node, &hoisted, &values)
     }
 
     fn push(&mut self, node: Node, old: &Graph, from: Value) -> Value {

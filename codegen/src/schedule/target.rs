@@ -23,6 +23,10 @@ pub struct Target {
     pub sample_blocks: bool,
     /// Whether mean and variance are one pass, from a convolution's tiles where there is one.
     pub moments: bool,
+    /// Whether what an expression computes from per-channel values alone is a map of its own.
+    pub hoists: bool,
+    /// Whether programs that infer keep what they derive from parameters alone.
+    pub keeps_derived: bool,
     /// How contractions multiply.
     pub precision: Precision,
     /// Guards on the batch, ascending; the last has none. One variant of each program is emitted per guard.
@@ -41,6 +45,8 @@ impl Target {
             row_width: 0,
             sample_blocks: false,
             moments: false,
+            hoists: fusion != Fusion::Off,
+            keeps_derived: true,
             precision: Precision::F32,
             guards: vec![usize::MAX],
         }
@@ -57,6 +63,8 @@ impl Target {
             row_width: 64,
             sample_blocks: true,
             moments: true,
+            hoists: false,
+            keeps_derived: false,
             precision,
             guards: vec![usize::MAX],
         }

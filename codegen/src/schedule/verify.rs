@@ -25,7 +25,7 @@ pub fn verify(s: &Schedule) -> Result<(), String> {
                 return Err(format!("kernel {k} stores {value}, which has no place"));
             };
             match place {
-                Storage::Batch | Storage::Fixed => {}
+                Storage::Batch | Storage::Fixed | Storage::Derived => {}
                 Storage::Port(_) | Storage::Param(_) => {
                     return Err(format!("kernel {k} stores {value} into {place:?}, which programs only read"));
                 }

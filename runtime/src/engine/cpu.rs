@@ -20,6 +20,8 @@ pub(super) struct Cpu {
     level: Level,
     params: Arena,
     states: Arena,
+    /// Counts changes of parameters and states.
+    changes: u64,
     scratch: Mutex<Scratch>,
     /// The mean gradient since the last `apply`.
     mean: Arena,
@@ -30,6 +32,8 @@ struct Scratch {
     grads: Arena,
     batch: Arena,
     fixed: Arena,
+    /// By [`Role`].
+    derived: [Kept; 4],
     worker: Arena,
     /// First elements of the caller's buffers: inputs, then targets.
     ports: Ports,
@@ -38,6 +42,13 @@ struct Scratch {
     poison: bool,
     /// Seconds of each launch of the last run, the optimizer's pass last, while somebody wants to know.
     clock: Option<Vec<f64>>,
+}
+
+/// Values that a program derives from parameters and states alone.
+struct Kept {
+    arena: Arena,
+    /// [`Cpu::changes`] when they were made, and the guard of the variant that made them.
+    of: Option<(u64, usize)>,
 }
 
 /// The caller's buffers of the current run.
@@ -75,10 +86,12 @@ impl Cpu {
             level,
             params: Arena::new(plan.param_floats),
             states: Arena::new(plan.state_floats),
+            changes: 0,
             scratch: Mutex::new(Scratch {
                 grads: Arena::new(0),
                 batch: Arena::new(0),
                 fixed: Arena::new(0),
+                derived: [(); 4].map(|()| Kept { arena: Arena::new(0), of: None }),
                 worker: Arena::new(0),
                 ports: Ports(Vec::with_capacity(plan.inputs.len() + plan.targets.len())),
                 args: Args::default(),
@@ -166,6 +179,7 @@ impl Cpu {
     }
 
     pub fn apply(&mut self, update: &mut dyn Update) {
+        self.changes += 1;
         update.sweep(&mut self.params, &self.mean, &self.pool, self.level);
     }
 
@@ -174,6 +188,8 @@ impl Cpu {
     /// # Safety
     /// As `Engine::train`.
     unsafe fn step(&mut self, counter: (u64, u64), batch: usize, feed: Feeding<'_>) -> Result<Scores> {
+        // Its states, and soon its parameters.
+        self.changes += 1;
         let states = self.states.as_mut_ptr();
         let mut scratch = self.scratch();
         // SAFETY: the caller's; the pointer is the only way to the states while `self` is borrowed.
@@ -186,6 +202,7 @@ impl Cpu {
     }
 
     pub fn tensor_mut(&mut self, tensor: &Tensor, state: bool) -> &mut [f32] {
+        self.changes += 1;
         let arena = if state { &mut self.states } else { &mut self.params };
         &mut arena[tensor.offset..tensor.offset + tensor.layout.size]
     }
@@ -198,6 +215,7 @@ impl Cpu {
     }
 
     pub fn restore(&mut self, params: &[f32], states: &[f32]) {
+        self.changes += 1;
         self.params.copy_from_slice(params);
         self.states.copy_from_slice(states);
     }
@@ -260,8 +278,17 @@ impl Cpu {
         scratch.batch.reserve(variant.batch_floats * padded);
         scratch.fixed.reserve(variant.fixed_floats);
         scratch.worker.reserve(worker_stride * self.pool.threads());
+        let kept = &mut scratch.derived[role as usize];
+        kept.arena.reserve(variant.derived_floats);
+        let made_now = Some((self.changes, variant.max_batch));
         if scratch.poison {
-            for arena in [&mut scratch.batch, &mut scratch.fixed, &mut scratch.worker] {
+            kept.of = None;
+        }
+        let fresh = kept.of == made_now;
+        // Until they are all there.
+        kept.of = None;
+        if scratch.poison {
+            for arena in [&mut scratch.batch, &mut scratch.fixed, &mut kept.arena, &mut scratch.worker] {
                 arena.fill_nan();
             }
         }
@@ -271,6 +298,7 @@ impl Cpu {
             states,
             batch_arena: scratch.batch.as_mut_ptr(),
             fixed: scratch.fixed.as_mut_ptr(),
+            derived: kept.arena.as_mut_ptr(),
             worker: scratch.worker.as_mut_ptr(),
             worker_stride,
             ports: scratch.ports.0.as_ptr(),
@@ -290,6 +318,12 @@ impl Cpu {
             let cx = Ctx { args, ..cx };
             // SAFETY: the table has the arguments of all launches, one after the other.
             args = unsafe { args.add(launch.args.len()) };
+            if launch.derived && fresh {
+                if let Some(clock) = &mut scratch.clock {
+                    clock.push(0.0);
+                }
+                continue;
+            }
             let entry = launch.entry[self.level as usize];
             // SAFETY: the plan is the network's own, so offsets stay within the arenas that were sized from it; the level
             // was detected; tasks of one launch write disjoint places; the caller vouches for the ports.
@@ -299,6 +333,7 @@ impl Cpu {
                 clock.push(start.elapsed().as_secs_f64());
             }
         }
+        scratch.derived[role as usize].of = made_now;
         Ok(Done { cx, variant })
     }
 }
@@ -347,6 +382,7 @@ unsafe fn address(cx: &Ctx, space: Space, offset: usize) -> *mut f32 {
         match space {
             Space::Batch => cx.batch(offset),
             Space::Fixed => cx.fixed(offset),
+            Space::Derived => cx.derived(offset),
             Space::Port => cx.port(offset).cast_mut(),
             Space::Params => cx.params(offset),
             Space::Grads => cx.grads(offset),

@@ -121,6 +121,7 @@ const fn variant(launches: &'static [Launch], loss: bool) -> Variant {
         max_batch: usize::MAX,
         batch_floats: 32,
         fixed_floats: 2,
+        derived_floats: 0,
         worker_floats: 1,
         launches,
         outputs: &[OUTPUT],
@@ -143,6 +144,7 @@ const fn launch(name: &'static str, tasks: fn(usize) -> usize, entry: Entry) -> 
         tasks,
         entry: [entry; 3],
         cost: Cost { flops_per_sample: 0, flops: 0, floats_per_sample: 0, floats: 0 },
+        derived: false,
     }
 }
 

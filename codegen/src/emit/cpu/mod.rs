@@ -214,6 +214,7 @@ fn program(p: &Planned, params: &ParamPlan, target: &Target, kernels: &mut Kerne
     for (index, kernel) in s.kernels.iter().enumerate() {
         let writer = Writer { s, kernel, chunks: target.chunks };
         let own = writer.write();
+        let derived = s.is_derived(kernel);
         let costs = costs(s, kernel, target.chunks, own.len());
         for (launch, cost) in own.into_iter().zip(costs) {
             let layers = s.layers(&kernel.nodes);
@@ -232,6 +233,7 @@ fn program(p: &Planned, params: &ParamPlan, target: &Target, kernels: &mut Kerne
                 Launch {
                     name: #name, layers: #layers, ops: #ops, args: &[#(#args),*],
                     tasks: #module::tasks, entry: #module::ENTRY, cost: #cost,
+                    derived: #derived,
                 }
             });
             if let Some(floats) = &launch.scratch
@@ -242,13 +244,16 @@ fn program(p: &Planned, params: &ParamPlan, target: &Target, kernels: &mut Kerne
         }
     }
     let results = tables::results(s, &p.memory, params);
-    let (batch_floats, fixed_floats) = (p.memory.batch_floats, p.memory.fixed_floats);
+    let memory = &p.memory;
+    let (batch_floats, fixed_floats, derived_floats) =
+        (memory.batch_floats, memory.fixed_floats, memory.derived_floats);
     let variants = target.guards.iter().map(|guard| {
         quote! {
             Variant {
                 max_batch: #guard,
                 batch_floats: #batch_floats,
                 fixed_floats: #fixed_floats,
+                derived_floats: #derived_floats,
                 worker_floats: { use ::kiln::__private::cpu::*; largest(&[#(#scratch),*]) },
                 launches: &[#(#launches),*],
                 #results

@@ -11,6 +11,7 @@ pub struct Ctx {
     /// Offsets into it are per sample, times `padded`.
     pub batch_arena: *mut f32,
     pub fixed: *mut f32,
+    pub derived: *mut f32,
     /// Scratch of worker 0; the next one's is `worker_stride` floats on.
     pub worker: *mut f32,
     pub worker_stride: usize,
@@ -82,6 +83,14 @@ impl Ctx {
     pub unsafe fn fixed(&self, offset: usize) -> *mut f32 {
         // SAFETY: the caller's promise.
         unsafe { self.fixed.add(offset) }
+    }
+
+    /// # Safety
+    /// `offset` lies in the arena of derived values.
+    #[inline(always)]
+    pub unsafe fn derived(&self, offset: usize) -> *mut f32 {
+        // SAFETY: the caller's promise.
+        unsafe { self.derived.add(offset) }
     }
 
     /// # Safety

@@ -31,6 +31,7 @@ impl Places<'_> {
         let (base, floats) = match space {
             Space::Batch => (self.batch_arena, offset * self.padded),
             Space::Fixed => (self.fixed, offset),
+            Space::Derived => (0, 0),
             Space::Port => (self.ports.get(offset).copied().unwrap_or(0), 0),
             Space::Params => (self.params, offset),
             Space::Grads => (self.grads, offset),
@@ -49,7 +50,9 @@ impl Places<'_> {
         let at = self.address(arg.space, arg.offset);
         let floats = match arg.space {
             Space::Batch | Space::Port => arg.floats * self.batch,
-            Space::Fixed | Space::Params | Space::Grads | Space::State | Space::Optimizer(_) => arg.floats,
+            Space::Fixed | Space::Derived | Space::Params | Space::Grads | Space::State | Space::Optimizer(_) => {
+                arg.floats
+            }
         };
         (at != 0).then(|| region(name(arg), at, floats, arg.access))
     }
@@ -125,6 +128,7 @@ fn name(arg: &CudaArg) -> String {
     let space = match arg.space {
         Space::Batch => "batch",
         Space::Fixed => "fixed",
+        Space::Derived => "derived",
         Space::Port => return format!("port {}", arg.offset),
         Space::Params => "params",
         Space::Grads => "gradients",

@@ -25,6 +25,7 @@ fn entry_points() {
             states: nothing,
             batch_arena: data.as_mut_ptr(),
             fixed: nothing,
+            derived: nothing,
             worker: scratch.as_mut_ptr(),
             worker_stride: 16,
             ports: std::ptr::null(),
