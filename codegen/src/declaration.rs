@@ -21,6 +21,18 @@ pub enum Precision {
     Bf16,
 }
 
+/// How convolutions that Winograd's algorithm can compute are computed on the CPU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Convolution {
+    /// As costs say, layer by layer.
+    #[default]
+    Cheapest,
+    /// `#[cpu(conv = direct)]`, for tests and measurements like the next one.
+    Direct,
+    /// `#[cpu(conv = winograd)]`
+    Winograd,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Dump {
     Graph,
@@ -50,5 +62,6 @@ pub struct Declaration {
     pub members: Vec<Member>,
     pub fusion: Fusion,
     pub precision: Precision,
+    pub convolution: Convolution,
     pub dumps: Vec<Dump>,
 }

@@ -53,7 +53,8 @@ fn expand(declaration: &Declaration) -> TokenStream {
     for (ident, fusion) in versions {
         let mut version = declaration.clone();
         version.ident = ident;
-        let (target, cuda) = (Target::cpu(fusion), Target::cuda(fusion, declaration.precision));
+        let target = Target { convolution: declaration.convolution, ..Target::cpu(fusion) };
+        let cuda = Target::cuda(fusion, declaration.precision);
         let mut plans = Vec::new();
         for member in &mut version.members {
             member.module.name = version.ident.to_string();

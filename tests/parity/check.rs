@@ -28,8 +28,8 @@ const EMULATED: [(usize, u64, Option<usize>); 5] =
 
 /// Declares a network (and its unfused twin) and checks both against the interpreter.
 macro_rules! parity {
-    ($test:ident $name:ident $unfused:ident { $($body:tt)* }) => {
-        kiln::network! { #[fusion(both)] pub $name { $($body)* } }
+    ($(#[$attribute:meta])* $test:ident $name:ident $unfused:ident { $($body:tt)* }) => {
+        kiln::network! { #[fusion(both)] $(#[$attribute])* pub $name { $($body)* } }
 
         #[test]
         fn $test() {

@@ -2,7 +2,7 @@
 
 use super::body::Lowering;
 use super::*;
-use crate::declaration::{Dump, Fusion, Precision};
+use crate::declaration::{Convolution, Dump, Fusion, Precision};
 use crate::graph::Init;
 use crate::layers::args::{Args, Surplus, closest, positional};
 use crate::layers::site::Wish;
@@ -25,7 +25,7 @@ pub(super) enum Stands {
     Layer,
 }
 
-const KNOWN: &[&str] = &["frozen", "init", "no_decay", "name", "probe", "fusion", "cuda", "dump", "doc"];
+const KNOWN: &[&str] = &["frozen", "init", "no_decay", "name", "probe", "fusion", "cuda", "cpu", "dump", "doc"];
 
 /// The network's own attributes; those of its layers are read with the lines.
 pub(super) fn declaration(network: &syntax::Network, errors: &mut Errors) -> Declaration {
@@ -37,6 +37,7 @@ pub(super) fn declaration(network: &syntax::Network, errors: &mut Errors) -> Dec
         members: Vec::new(),
         fusion: Fusion::On,
         precision: Precision::F32,
+        convolution: Convolution::Cheapest,
         dumps: Vec::new(),
     };
     for attribute in &network.attributes {
@@ -58,6 +59,18 @@ pub(super) fn declaration(network: &syntax::Network, errors: &mut Errors) -> Dec
                 _ => errors.push(
                     Diagnostic::new(source, "`cuda` takes a precision")
                         .help("write `#[cuda(precision = tf32)]`, with `f32`, `tf32` or `bf16`"),
+                ),
+            },
+            "cpu" => match key_value(attribute) {
+                Some((key, value)) if key == "conv" && value == "direct" => {
+                    declaration.convolution = Convolution::Direct;
+                }
+                Some((key, value)) if key == "conv" && value == "winograd" => {
+                    declaration.convolution = Convolution::Winograd;
+                }
+                _ => errors.push(
+                    Diagnostic::new(source, "`cpu` takes an algorithm")
+                        .help("write `#[cpu(conv = direct)]` or `#[cpu(conv = winograd)]`; without the attribute the cheaper one is taken"),
                 ),
             },
             "dump" => dumps(attribute, &mut declaration, errors),
@@ -190,8 +203,8 @@ impl Lowering<'_> {
                 self.errors.push(Diagnostic::new(source, message));
             }
             "name" => {}
-            "fusion" | "cuda" | "dump" if network => {}
-            "fusion" | "cuda" | "dump" => {
+            "fusion" | "cuda" | "cpu" | "dump" if network => {}
+            "fusion" | "cuda" | "cpu" | "dump" => {
                 let message = format!("`{name}` stands on the network, not on a line of it");
                 self.errors.push(Diagnostic::new(source, message).help("move it before `pub`"));
             }

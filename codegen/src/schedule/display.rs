@@ -1,5 +1,6 @@
 //! The plan as a tree of stable text: kernels in order, what each computes, reads and stores.
 
+use super::winograd::Choice;
 use super::{Form, Iter, Schedule, Storage};
 use crate::graph::Value;
 use crate::graph::dims_text;
@@ -10,7 +11,8 @@ impl Schedule {
     pub fn text(&self) -> String {
         let mut text = format!("program {}: {} kernels\n", self.program.kind.name(), self.kernels.len());
         for (k, kernel) in self.kernels.iter().enumerate() {
-            writeln!(text, "k{k} {}  # {}", describe(&kernel.form), self.layers(&kernel.nodes)).expect(STRING);
+            let choice = kernel.nodes.iter().find_map(|v| self.choices.get(v)).map(estimates).unwrap_or_default();
+            writeln!(text, "k{k} {}{choice}  # {}", describe(&kernel.form), self.layers(&kernel.nodes)).expect(STRING);
             for &value in &kernel.nodes {
                 let node = self.graph().node(value);
                 let inputs: Vec<String> = node.inputs.iter().map(|i| format!("%{}", self.base(*i).0)).collect();
@@ -54,6 +56,13 @@ impl Schedule {
 
 const STRING: &str = "writing to a string";
 
+/// What the two ways to compute a convolution were thought to take.
+fn estimates(choice: &Choice) -> String {
+    let micro = |nanos: u64| nanos as f64 / 1000.0;
+    let (direct, winograd) = (micro(choice.direct), micro(choice.by_winograd));
+    format!(", {direct:.1} µs direct, {winograd:.1} µs by winograd for {}", choice.batch)
+}
+
 fn describe(form: &Form) -> String {
     let walk = |i: &Iter| {
         let batch = if i.batch { "batch × " } else { "" };
@@ -73,6 +82,9 @@ fn describe(form: &Form) -> String {
         | Form::ConvWeight { geometry: g, planar, .. } => {
             let order = if *planar { "rows" } else { "blocks" };
             format!("{}×{}×{} → {}, {order}", g.channels, g.kernel[0], g.kernel[1], g.outputs)
+        }
+        Form::Winograd { geometry: g, .. } | Form::WinogradWeights { geometry: g, .. } => {
+            format!("{}×{}×{} → {}", g.channels, g.kernel[0], g.kernel[1], g.outputs)
         }
         Form::Window { axes: [y, x], .. } => format!("{}×{}", y.kernel, x.kernel),
         Form::Block(stages) => stages.iter().map(|stage| stage.form.name()).collect::<Vec<_>>().join(", "),

@@ -136,6 +136,16 @@ pub enum Form {
         planar: bool,
         dy_planar: bool,
     },
+    /// Role forward or input, over transformed weights.
+    Winograd {
+        role: ConvRole,
+        geometry: ConvGeometry,
+    },
+    /// The weight as that template reads it; `geometry` is the forward convolution's.
+    WinogradWeights {
+        role: ConvRole,
+        geometry: ConvGeometry,
+    },
     /// Max and argmax, sum, and their adjoints on channel blocks.
     Window {
         op: WindowOp,
@@ -161,6 +171,7 @@ impl Form {
         match self {
             Form::Dense(Dense { role: ConvRole::Forward | ConvRole::Input, .. })
             | Form::Conv { .. }
+            | Form::Winograd { .. }
             | Form::Window { .. } => Some(Iter::channelwise(shape)),
             Form::Dense(_)
             | Form::Map(_)
@@ -169,6 +180,7 @@ impl Form {
             | Form::ConvWeight { .. }
             | Form::DenseTransposed(_)
             | Form::ConvFlipped { .. }
+            | Form::WinogradWeights { .. }
             | Form::Moments { .. }
             | Form::Block(_)
             | Form::Scalar => None,
@@ -191,6 +203,10 @@ impl Form {
             Form::ConvWeight { .. } => "conv.weight",
             Form::DenseTransposed(_) => "dense.transpose",
             Form::ConvFlipped { .. } => "conv.flip",
+            Form::Winograd { role: ConvRole::Forward, .. } => "winograd.forward",
+            Form::Winograd { .. } => "winograd.input",
+            Form::WinogradWeights { role: ConvRole::Forward, .. } => "winograd.weights",
+            Form::WinogradWeights { .. } => "winograd.turned",
             Form::Window { op: WindowOp::Max | WindowOp::ArgMax, .. } => "window.max",
             Form::Window { op: WindowOp::Sum, .. } => "window.sum",
             Form::Window { op: WindowOp::Spread, .. } => "window.spread",
@@ -267,6 +283,15 @@ pub fn derived_layout(graph: &Graph, value: Value) -> Layout {
         }
         (None, other) => unreachable!("{} has no derived weight", other.name()),
     }
+}
+
+/// The layout of a weight for Winograd's template of this node: 36 positions of each pair of blocks. It has no affine map
+/// either.
+pub fn transformed_layout(graph: &Graph, value: Value) -> Layout {
+    let Op::Conv { geometry: g, .. } = &graph.node(value).op else { unreachable!("a convolution was chosen") };
+    let size = 36 * blocks(g.channels) * blocks(g.outputs) * LANES * LANES;
+    let axes = [g.outputs, g.channels, g.kernel[0] * g.kernel[1]].map(|extent| Axis::plain(extent, 0));
+    Layout { axes: axes.to_vec(), size }
 }
 
 /// Row or column form of a reduction; `None` if it mixes axes in a way only a scalar loop follows.

@@ -182,7 +182,13 @@ impl Fuser<'_> {
         if let Some(dense) = form::dense(self.graph(), reader) {
             return Some(Form::DenseTransposed(dense));
         }
-        let Op::Conv { role: ConvRole::Input, geometry } = self.graph().node(reader).op else { return None };
+        let Op::Conv { role, geometry } = self.graph().node(reader).op else { return None };
+        if self.s.is_by_winograd(reader) {
+            return Some(Form::WinogradWeights { role, geometry });
+        }
+        if role != ConvRole::Input {
+            return None;
+        }
         let planar = |v: Value| !super::layout::is_blocked(&self.graph().shape(v).dims);
         let dy_planar = planar(self.graph().node(reader).inputs[0]);
         Some(Form::ConvFlipped { geometry, planar: planar(reader), dy_planar })
@@ -214,6 +220,12 @@ impl Fuser<'_> {
         // The weight must lie as the template reads it: a parameter in its master order, or its copy.
         let weight = node.inputs[1];
         match role {
+            _ if self.s.is_by_winograd(value) => {
+                let copy = self.s.base(weight);
+                behind_reshapes(graph, graph.node(copy).inputs.first().copied()?)?;
+                let geometry = geometry.expect("a convolution was chosen");
+                return Some(Form::Winograd { role, geometry });
+            }
             ConvRole::Forward => {
                 behind_reshapes(graph, weight)?;
                 self.s.layout(self.s.base(weight)).same_map(&wanted).then_some(())?;
@@ -351,7 +363,7 @@ impl Fuser<'_> {
                 result && shape.batch == first.batch
             }
             Form::Dense(_) if self.has_rows(draft) && shape.batch && shape.numel() == 1 => true,
-            form @ (Form::Dense(_) | Form::Conv { .. } | Form::Window { .. }) => {
+            form @ (Form::Dense(_) | Form::Conv { .. } | Form::Winograd { .. } | Form::Window { .. }) => {
                 form.epilogue(first) == Some(Iter::channelwise(shape))
                     && self.graph().shape(value).batch == first.batch
                     && self.operands_follow(value, false)
@@ -359,6 +371,7 @@ impl Fuser<'_> {
             Form::ConvWeight { .. }
             | Form::DenseTransposed(_)
             | Form::ConvFlipped { .. }
+            | Form::WinogradWeights { .. }
             | Form::Scalar
             | Form::Moments { .. }
             | Form::Block(_) => false,

@@ -166,7 +166,12 @@ pub fn work(kernel: &Kernel) -> usize {
         }
         // As long as its convolutions, and started once.
         Form::Block(_) => 0,
-        Form::DenseTransposed(_) | Form::ConvFlipped { .. } | Form::Window { .. } | Form::Scalar => usize::MAX,
+        Form::DenseTransposed(_)
+        | Form::ConvFlipped { .. }
+        | Form::Winograd { .. }
+        | Form::WinogradWeights { .. }
+        | Form::Window { .. }
+        | Form::Scalar => usize::MAX,
     }
 }
 

@@ -20,6 +20,7 @@ pub mod program;
 pub mod target;
 pub mod tile;
 pub mod verify;
+pub mod winograd;
 
 use crate::graph::op::Op;
 use crate::graph::{Graph, Module, Value, verify::verify as verify_graph};
@@ -30,6 +31,7 @@ pub use launches::{Launch, Launches, Part};
 pub use layout::{Layout, Order};
 pub use params::ParamPlan;
 pub use program::{Program, ProgramKind, Roots};
+use std::collections::BTreeMap;
 pub use target::Target;
 
 /// Where a stored value lives. Offsets come from `memory`.
@@ -74,6 +76,8 @@ pub struct Schedule {
     /// Of values that are stored or come from outside; `None` for values that live in registers.
     pub storage: Vec<Option<Storage>>,
     pub kernels: Vec<Kernel>,
+    /// Of convolutions that can be computed in two ways.
+    pub choices: BTreeMap<Value, winograd::Choice>,
 }
 
 impl Kernel {
@@ -87,7 +91,7 @@ impl Kernel {
 pub fn schedule(module: &Module, params: &ParamPlan, program: &Program, target: &Target) -> Schedule {
     let prepared = prepare::prepare(program, params, target);
     debug_assert_eq!(verify_graph(&prepared.graph), Ok(()));
-    let mut schedule = place::place(prepared, module, params);
+    let mut schedule = place::place(prepared, module, params, target);
     debug_assert_eq!(verify_graph(schedule.graph()), Ok(()));
     fuse::fuse(&mut schedule, target);
     moments::moments(&mut schedule, target);
@@ -101,6 +105,11 @@ pub fn schedule(module: &Module, params: &ParamPlan, program: &Program, target: 
 impl Schedule {
     pub fn graph(&self) -> &Graph {
         &self.program.graph
+    }
+
+    /// Whether this is a convolution for which Winograd's algorithm was chosen.
+    pub fn is_by_winograd(&self, value: Value) -> bool {
+        self.choices.get(&value).is_some_and(|c| c.winograd)
     }
 
     pub fn layout(&self, value: Value) -> &Layout {

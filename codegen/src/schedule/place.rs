@@ -1,18 +1,29 @@
 //! Gives every value a layout and, where it cannot live in registers, a storage class; finds the reshapes that are free.
 
-use super::form::{dense, derived_layout, weight_layout};
+use super::form::{dense, derived_layout, transformed_layout, weight_layout};
 use super::layout::Layout;
 use super::params::ParamPlan;
 use super::program::Program;
+use super::target::Target;
+use super::winograd;
 use super::{Schedule, Storage};
 use crate::graph::op::{ConvRole, Leaf, MoveOp, Op};
 use crate::graph::{Graph, Module, Node, Value};
 
 /// The schedule of a prepared program, without kernels.
-pub fn place(program: Program, module: &Module, params: &ParamPlan) -> Schedule {
+pub fn place(program: Program, module: &Module, params: &ParamPlan, target: &Target) -> Schedule {
     let order = params.order;
-    let mut s =
-        Schedule { program, order, layouts: Vec::new(), base: Vec::new(), storage: Vec::new(), kernels: Vec::new() };
+    let graph = &program.graph;
+    let choices = graph.values().filter_map(|v| Some((v, winograd::choice(target, program.kind, graph, v)?))).collect();
+    let mut s = Schedule {
+        program,
+        order,
+        layouts: Vec::new(),
+        base: Vec::new(),
+        storage: Vec::new(),
+        kernels: Vec::new(),
+        choices,
+    };
     for value in s.program.graph.values() {
         let (layout, base, storage) = decide(&s, value, module, params);
         s.layouts.push(layout);
@@ -38,7 +49,13 @@ fn decide(s: &Schedule, value: Value, module: &Module, params: &ParamPlan) -> (L
             let storage = s.storage(from);
             let persistent = matches!(storage, Some(Storage::Param(_) | Storage::State(_)));
             if persistent && graph.shape(from) == &node.ty.shape {
-                return (derived_layout(graph, reader(graph, value)), value, None);
+                let reader = reader(graph, value);
+                let layout = if s.is_by_winograd(reader) {
+                    transformed_layout(graph, reader)
+                } else {
+                    derived_layout(graph, reader)
+                };
+                return (layout, value, None);
             }
             let standard = Layout::standard(params.order, dims);
             let whole = s.layout(base);

@@ -1,13 +1,15 @@
 //! The graph as the kernels want it: nothing unreachable, nothing twice, no identity maps, broadcasts folded into the maps
 //! that read them, inputs copied into a padded layout where vectors will be loaded from them, and weights copied into the
-//! order of the input gradient. A copy is a reshape to the same extents: the one case in which a reshape is not free.
+//! order of the input gradient, or as Winograd's algorithm reads them. A copy is a reshape to the same extents: the one
+//! case in which a reshape is not free.
 
-use super::Target;
 use super::form::weight_layout;
 use super::hoist::{hoistable, without};
 use super::layout::{Order, is_blocked};
 use super::params::{ParamPlan, behind_reshapes};
-use super::program::Program;
+use super::program::{Program, ProgramKind};
+use super::target::Target;
+use super::winograd;
 use crate::graph::builder::infer;
 use crate::graph::op::{ConvRole, Leaf, MoveOp, Op};
 use crate::graph::{DType, Graph, Node, Shape, Value, is_identity};
@@ -16,7 +18,14 @@ use std::collections::HashMap;
 pub fn prepare(program: &Program, params: &ParamPlan, target: &Target) -> Program {
     let old = &program.graph;
     let needed = old.reachable(&program.roots.all());
-    let mut build = Rebuild { graph: Graph::default(), seen: HashMap::new(), params, hoists: target.hoists };
+    let mut build = Rebuild {
+        graph: Graph::default(),
+        seen: HashMap::new(),
+        transformed: HashMap::new(),
+        params,
+        target,
+        kind: program.kind,
+    };
     let mut new: Vec<Value> = Vec::with_capacity(old.nodes.len());
     for value in old.values() {
         if !needed[value.index()] {
@@ -40,9 +49,12 @@ pub fn prepare(program: &Program, params: &ParamPlan, target: &Target) -> Progra
 
 struct Rebuild<'p> {
     params: &'p ParamPlan,
-    hoists: bool,
+    target: &'p Target,
+    kind: ProgramKind,
     graph: Graph,
     seen: HashMap<(Op, Vec<Value>, Shape), Value>,
+    /// Winograd's copies of weights, for the forward pass or for the input gradient.
+    transformed: HashMap<(Value, ConvRole), Value>,
 }
 
 impl Rebuild<'_> {
@@ -52,7 +64,7 @@ impl Rebuild<'_> {
                 return node.inputs[0];
             }
             self.fold_broadcasts(&mut node);
-            if self.hoists {
+            if self.target.hoists {
                 node = self.hoist(node, old, from);
             }
         }
@@ -61,13 +73,17 @@ impl Rebuild<'_> {
                 node.inputs[i] = self.packed(node.inputs[i], old, from);
             }
         }
+        let by_winograd = winograd::choice(self.target, self.kind, old, from).filter(|c| c.winograd).and(role(&node));
         if self.params.order == Order::Blocked
-            && reads_transposed(&node)
+            && (reads_transposed(&node) || by_winograd.is_some())
             && let Some(param) = behind_reshapes(&self.graph, node.inputs[1])
             && weight_layout(self.params.order, old, from)
                 .is_some_and(|w| self.params.params[param].layout.same_map(&w))
         {
-            node.inputs[1] = self.copy(node.inputs[1], old, from);
+            node.inputs[1] = match by_winograd {
+                Some(role) => self.transformed(node.inputs[1], role, old, from),
+                None => self.copy(node.inputs[1], old, from),
+            };
         }
         self.push(node, old, from)
     }
@@ -89,11 +105,16 @@ impl Rebuild<'_> {
         {
             return value;
         }
+        let value = self.new_node(node, old, from);
+        self.seen.insert(key, value);
+        value
+    }
+
+    fn new_node(&mut self, node: Node, old: &Graph, from: Value) -> Value {
         let value = Value(self.graph.nodes.len() as u32);
         self.graph.nodes.push(node);
         self.graph.sources.push(old.sources[from.index()]);
         self.graph.layers.push(old.layers[from.index()].clone());
-        self.seen.insert(key, value);
         value
     }
 
@@ -123,9 +144,32 @@ impl Rebuild<'_> {
     }
 
     fn copy(&mut self, value: Value, old: &Graph, from: Value) -> Value {
+        let node = self.copied(value);
+        self.push(node, old, from)
+    }
+
+    /// A copy of a weight that shares nothing with copies in another form.
+    fn transformed(&mut self, weight: Value, role: ConvRole, old: &Graph, from: Value) -> Value {
+        if let Some(&copy) = self.transformed.get(&(weight, role)) {
+            return copy;
+        }
+        let node = self.copied(weight);
+        let copy = self.new_node(node, old, from);
+        self.transformed.insert((weight, role), copy);
+        copy
+    }
+
+    fn copied(&self, value: Value) -> Node {
         let ty = self.graph.ty(value).clone();
         let op = Op::Move(MoveOp::Reshape(ty.shape.dims.clone()));
-        self.push(Node { op, inputs: vec![value], ty, detached: false }, old, from)
+        Node { op, inputs: vec![value], ty, detached: false }
+    }
+}
+
+fn role(node: &Node) -> Option<ConvRole> {
+    match node.op {
+        Op::Conv { role, .. } => Some(role),
+        _ => None,
     }
 }
 

@@ -1,7 +1,8 @@
 //! What a plan is made for, as data. The rules of fusion are written once and read this.
 
 use super::layout::Order;
-use crate::declaration::{Fusion, Precision};
+use super::winograd::Rates;
+use crate::declaration::{Convolution, Fusion, Precision};
 
 /// A device family and its knobs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +30,10 @@ pub struct Target {
     pub keeps_derived: bool,
     /// How contractions multiply.
     pub precision: Precision,
+    /// How 3 × 3 convolutions are computed …
+    pub convolution: Convolution,
+    /// … and the speeds that decide it; `None` where there is but one way.
+    pub winograd: Option<Rates>,
     /// Guards on the batch, ascending; the last has none. One variant of each program is emitted per guard.
     pub guards: Vec<usize>,
 }
@@ -48,6 +53,8 @@ impl Target {
             hoists: fusion != Fusion::Off,
             keeps_derived: true,
             precision: Precision::F32,
+            convolution: Convolution::Cheapest,
+            winograd: Some(Rates::CPU),
             guards: vec![usize::MAX],
         }
     }
@@ -66,6 +73,8 @@ impl Target {
             hoists: false,
             keeps_derived: false,
             precision,
+            convolution: Convolution::Cheapest,
+            winograd: None,
             guards: vec![usize::MAX],
         }
     }

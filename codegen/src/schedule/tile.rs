@@ -95,6 +95,8 @@ pub fn of(form: &Form, whole_rows: bool) -> Option<Tile> {
         | Form::Column { .. }
         | Form::DenseTransposed(_)
         | Form::ConvFlipped { .. }
+        | Form::Winograd { .. }
+        | Form::WinogradWeights { .. }
         | Form::Window { .. }
         | Form::Scalar
         | Form::Moments { .. }

@@ -8,6 +8,7 @@ pub mod expr;
 mod loops;
 mod scalar;
 mod templates;
+mod winograd;
 
 use crate::emit::tables;
 use crate::graph::Module;
@@ -69,6 +70,8 @@ impl Writer<'_> {
             Form::ConvFlipped { geometry, planar, dy_planar } => {
                 templates::conv_flipped(self, geometry, *planar, *dy_planar)
             }
+            Form::Winograd { role, geometry } => winograd::winograd(self, *role, geometry),
+            Form::WinogradWeights { role, geometry } => winograd::weights(self, *role, geometry),
             Form::Window { op, axes, iter } => templates::window(self, *op, axes, *iter),
             Form::Scalar => scalar::scalar(self),
             Form::Moments { .. } | Form::Block(_) => unreachable!("{} is CUDA's", self.kernel.form.name()),

@@ -10,13 +10,13 @@ use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
 /// A sink type, and the expression that makes one from the kernel's pointers.
-struct Sink {
-    item: TokenStream,
-    value: TokenStream,
+pub(super) struct Sink {
+    pub item: TokenStream,
+    pub value: TokenStream,
 }
 
 /// The sink that stores what this kernel stores, `results` being the values that the template hands over in `variables`.
-fn sink(w: &Writer, at: At, results: &[(Value, Ident)], place: TokenStream, args: &mut Args) -> Sink {
+pub(super) fn sink(w: &Writer, at: At, results: &[(Value, Ident)], place: TokenStream, args: &mut Args) -> Sink {
     let mut own = Args::default();
     let mut eval = Eval::new(w.s, w.kernel, at.clone());
     for (value, variable) in results {
@@ -52,7 +52,7 @@ fn sink(w: &Writer, at: At, results: &[(Value, Ident)], place: TokenStream, args
 }
 
 /// `let n = row; let b = block; let p = pixel;` for the axes there are.
-fn usual_place(at: &At) -> TokenStream {
+pub(super) fn usual_place(at: &At) -> TokenStream {
     let mut place = TokenStream::new();
     for (variable, from) in [(&at.sample, "row"), (&at.block, "block"), (&at.pixel, "pixel")] {
         let from = name(from);
@@ -63,7 +63,7 @@ fn usual_place(at: &At) -> TokenStream {
     place
 }
 
-fn pointer(w: &Writer, value: Value, args: &mut Args) -> (Ident, usize) {
+pub(super) fn pointer(w: &Writer, value: Value, args: &mut Args) -> (Ident, usize) {
     (args.pointer(Arg::Value(w.s.base(value))), w.s.sample_stride(value))
 }
 
@@ -92,7 +92,7 @@ pub fn dense(w: &Writer, d: Dense) -> Vec<Launch> {
 }
 
 /// Anchors come first among a kernel's own nodes; what is recomputed may stand before them.
-fn anchor(w: &Writer) -> Value {
+pub(super) fn anchor(w: &Writer) -> Value {
     let own =
         |v: &&Value| matches!(w.s.graph().node(**v).op, Op::Contract { .. } | Op::Conv { .. } | Op::Window { .. });
     *w.kernel.nodes.iter().find(own).expect("a template kernel has its anchor")
@@ -248,7 +248,7 @@ fn pair(x: [usize; 2]) -> TokenStream {
 }
 
 /// The descriptor of a forward convolution.
-fn conv_text(g: &ConvGeometry, planar: bool) -> TokenStream {
+pub(super) fn conv_text(g: &ConvGeometry, planar: bool) -> TokenStream {
     let (channels, outputs) = (g.channels, g.outputs);
     let (input, output, kernel) = (pair(g.input), pair(g.output), pair(g.kernel));
     let (stride, padding, dilation) = (pair(g.stride), pair(g.padding), pair(g.dilation));
@@ -261,7 +261,7 @@ fn conv_text(g: &ConvGeometry, planar: bool) -> TokenStream {
 }
 
 /// The input gradient as a convolution of the output's gradient: channels exchanged, kernel flipped, stride as spread.
-fn adjoint_text(g: &ConvGeometry, planar: bool) -> TokenStream {
+pub(super) fn adjoint_text(g: &ConvGeometry, planar: bool) -> TokenStream {
     let (channels, outputs) = (g.outputs, g.channels);
     let (input, output, kernel) = (pair(g.output), pair(g.input), pair(g.kernel));
     let (spread, dilation) = (pair(g.stride), pair(g.dilation));

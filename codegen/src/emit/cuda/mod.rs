@@ -245,7 +245,12 @@ fn write(w: &Writer, phase: usize) -> Phase {
         Form::Dense(_) | Form::Conv { .. } | Form::ConvWeight { .. } => contraction::contraction(w, phase),
         Form::Moments { iter, tiled, .. } => moments::moments(w, *iter, *tiled, phase),
         Form::Block(stages) => block::block(w, stages),
-        Form::DenseTransposed(_) | Form::ConvFlipped { .. } | Form::Window { .. } | Form::Scalar => {
+        Form::DenseTransposed(_)
+        | Form::ConvFlipped { .. }
+        | Form::Winograd { .. }
+        | Form::WinogradWeights { .. }
+        | Form::Window { .. }
+        | Form::Scalar => {
             unreachable!("{} is the CPU's", w.kernel.form.name())
         }
     }

@@ -1,0 +1,22 @@
+//! Convolutions that can be computed in two ways, in each of them.
+
+use crate::check::parity;
+
+/// Borders of none, one and two pixels, extents around the edges of tiles and blocks, a residual in the epilogue.
+macro_rules! either {
+    ($test:ident $name:ident $unfused:ident $algorithm:ident) => {
+        parity! { #[cpu(conv = $algorithm)] $test $name $unfused {
+            input x: [6, 5, 7];
+            target label: class<3>;
+            a: Conv2d<18, 3, padding = 1>; n: BatchNorm; Relu;
+            b: Conv2d<17, 3>; Relu;
+            c: Conv2d<6, 3, padding = 2>;
+            Residual { d: Conv2d<6, 3, padding = 1, bias = false>; m: BatchNorm; }
+            MaxPool2d<2>; GlobalAvgPool; Flatten; fc: Linear<3>;
+            loss: CrossEntropy(_, label);
+        } }
+    };
+}
+
+either! { direct_convolutions Direct DirectUnfused direct }
+either! { winograd_convolutions Winograd WinogradUnfused winograd }
