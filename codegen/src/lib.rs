@@ -27,7 +27,7 @@ use graph::Module;
 use memory::Planned;
 use proc_macro2::{Ident, TokenStream};
 use quote::format_ident;
-use schedule::{Order, ParamPlan, ProgramKind, Target};
+use schedule::{Form, Order, ParamPlan, ProgramKind, Target};
 
 pub use update::update;
 
@@ -80,31 +80,34 @@ pub struct Plans {
     pub target: Target,
     pub params: ParamPlan,
     pub programs: Vec<Planned>,
+    /// Programs for batches up to [`schedule::lanes::SMALL_BATCH`], where they differ.
+    pub small: Vec<Planned>,
 }
 
 /// Schedule and place every program of a network.
 pub fn plan(module: &Module, target: &Target) -> Plans {
     let params = ParamPlan::new(module, target.order);
-    let programs = ProgramKind::ALL
-        .into_iter()
-        .filter_map(|kind| {
-            let program = schedule::program::program(module, kind)?;
-            let schedule = schedule::schedule(module, &params, &program, target);
-            let launches = schedule::launches::launches(&schedule, target);
-            debug_assert_eq!(launches.verify(&schedule), Ok(()));
-            let memory = memory::plan(&schedule, &launches, target.chunks);
-            debug_assert_eq!(memory.verify(), Ok(()));
-            Some(Planned { kind, schedule, launches, memory })
-        })
-        .collect();
-    Plans { target: target.clone(), params, programs }
+    let planned = |kind: ProgramKind, target: &Target| {
+        let program = schedule::program::program(module, kind)?;
+        let schedule = schedule::schedule(module, &params, &program, target);
+        let launches = schedule::launches::launches(&schedule, target);
+        debug_assert_eq!(launches.verify(&schedule), Ok(()));
+        let memory = memory::plan(&schedule, &launches, target.chunks);
+        debug_assert_eq!(memory.verify(), Ok(()));
+        Some(Planned { kind, schedule, launches, memory })
+    };
+    let programs: Vec<Planned> = ProgramKind::ALL.into_iter().filter_map(|kind| planned(kind, target)).collect();
+    let blocks = Target { lanes: false, ..target.clone() };
+    let chained = programs.iter().filter(|p| p.schedule.kernels.iter().any(|k| matches!(k.form, Form::Lanes(_))));
+    let small = chained.filter_map(|p| planned(p.kind, &blocks)).collect();
+    Plans { target: target.clone(), params, programs, small }
 }
 
 impl Plans {
     /// An expression of type `&'static kiln::plan::Plan`; `self` is for the CPU, `cuda` its other half.
     pub fn expand(&self, module: &Module, cuda: &Plans) -> TokenStream {
         let half = emit::cuda::expand(module, &cuda.params, &cuda.programs, &cuda.target);
-        emit::cpu::expand(module, &self.params, &self.programs, &self.target, &half)
+        emit::cpu::expand(module, &self.params, [&self.programs, &self.small], &self.target, &half)
     }
 
     /// The chosen stages of every program as text: `cuda` of a plan for CUDA, everything else of one for the CPU.

@@ -7,8 +7,8 @@
 use crate::graph::Value;
 use crate::schedule::form::Form;
 use crate::schedule::launches::phases;
-use crate::schedule::moments;
 use crate::schedule::{Kernel, Launches, Order, ProgramKind, Schedule, Storage};
+use crate::schedule::{lanes, moments};
 use std::fmt::Write;
 
 /// What occupies an arena.
@@ -137,6 +137,10 @@ fn partial_floats(s: &Schedule, kernel: &Kernel, chunks: usize) -> Option<usize>
             Some(chunks * kernel.reduces(s).len() * result.vectors() * 16)
         }
         Form::Moments { iter, .. } => Some(chunks * 2 * iter.channels),
+        Form::Lanes(chain) => match lanes::partials(s, chain).1 {
+            0 => None,
+            floats => Some(chunks * floats),
+        },
         Form::ConvWeight { chunks: own, .. } if *own > 1 => Some(own * s.layout(kernel.nodes[0]).size),
         _ => None,
     }

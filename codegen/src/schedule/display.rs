@@ -1,7 +1,7 @@
 //! The plan as a tree of stable text: kernels in order, what each computes, reads and stores.
 
 use super::winograd::Choice;
-use super::{Form, Iter, Schedule, Storage};
+use super::{Chain, Form, Iter, Schedule, Storage};
 use crate::graph::Value;
 use crate::graph::dims_text;
 use std::fmt::Write;
@@ -87,7 +87,9 @@ fn describe(form: &Form) -> String {
             format!("{}×{}×{} → {}", g.channels, g.kernel[0], g.kernel[1], g.outputs)
         }
         Form::Window { axes: [y, x], .. } => format!("{}×{}", y.kernel, x.kernel),
-        Form::Block(stages) => stages.iter().map(|stage| stage.form.name()).collect::<Vec<_>>().join(", "),
+        Form::Block(stages) | Form::Lanes(Chain { stages, .. }) => {
+            stages.iter().map(|stage| stage.form.name()).collect::<Vec<_>>().join(", ")
+        }
         Form::Scalar => String::new(),
     };
     format!("{} {detail}", form.name()).trim_end().to_string()

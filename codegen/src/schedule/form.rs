@@ -163,6 +163,8 @@ pub enum Form {
     },
     /// A chain within a sample.
     Block(Vec<super::Stage>),
+    /// A chain over groups of samples.
+    Lanes(super::Chain),
 }
 
 impl Form {
@@ -183,6 +185,7 @@ impl Form {
             | Form::WinogradWeights { .. }
             | Form::Moments { .. }
             | Form::Block(_)
+            | Form::Lanes(_)
             | Form::Scalar => None,
         }
     }
@@ -215,6 +218,7 @@ impl Form {
             Form::Scalar => "scalar",
             Form::Moments { .. } => "moments",
             Form::Block(_) => "block",
+            Form::Lanes(_) => "lanes",
         }
     }
 }

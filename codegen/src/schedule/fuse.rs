@@ -374,7 +374,8 @@ impl Fuser<'_> {
             | Form::WinogradWeights { .. }
             | Form::Scalar
             | Form::Moments { .. }
-            | Form::Block(_) => false,
+            | Form::Block(_)
+            | Form::Lanes(_) => false,
         }
     }
 

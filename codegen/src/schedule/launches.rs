@@ -165,7 +165,7 @@ pub fn work(kernel: &Kernel) -> usize {
             i.channels * i.pixels * kernel.nodes.len()
         }
         // As long as its convolutions, and started once.
-        Form::Block(_) => 0,
+        Form::Block(_) | Form::Lanes(_) => 0,
         Form::DenseTransposed(_)
         | Form::ConvFlipped { .. }
         | Form::Winograd { .. }

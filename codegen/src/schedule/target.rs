@@ -22,6 +22,8 @@ pub struct Target {
     pub row_width: usize,
     /// Whether chains of small convolutions are run sample by sample, from shared memory.
     pub sample_blocks: bool,
+    /// Whether chains of layers of few channels have samples in their lanes.
+    pub lanes: bool,
     /// Whether mean and variance are one pass, from a convolution's tiles where there is one.
     pub moments: bool,
     /// Whether what an expression computes from per-channel values alone is a map of its own.
@@ -49,6 +51,7 @@ impl Target {
             gathers: false,
             row_width: 0,
             sample_blocks: false,
+            lanes: true,
             moments: false,
             hoists: fusion != Fusion::Off,
             keeps_derived: true,
@@ -69,6 +72,7 @@ impl Target {
             gathers: true,
             row_width: 64,
             sample_blocks: true,
+            lanes: false,
             moments: true,
             hoists: false,
             keeps_derived: false,

@@ -100,6 +100,7 @@ pub fn of(form: &Form, whole_rows: bool) -> Option<Tile> {
         | Form::Window { .. }
         | Form::Scalar
         | Form::Moments { .. }
-        | Form::Block(_) => None,
+        | Form::Block(_)
+        | Form::Lanes(_) => None,
     }
 }

@@ -1,20 +1,8 @@
-/// features.0, features.1: conv.forward, map, map
-mod k0_conv {
+/// features.0, features.1, features.2, features.3, features.4, features.5: conv.forward, map, map, window.max, window.argmax, conv.forward, map, map, window.max, window.argmax
+mod k0_lanes {
     use ::kiln::__private::cpu::*;
-    static D: Conv = Conv {
-        channels: 1usize,
-        outputs: 6usize,
-        input: [28usize, 28usize],
-        output: [28usize, 28usize],
-        kernel: [5usize, 5usize],
-        stride: [1usize, 1usize],
-        padding: [2usize, 2usize],
-        dilation: [1usize, 1usize],
-        spread: [1, 1],
-        planar: true,
-    };
     pub fn tasks(#[allow(unused)] batch: usize) -> usize {
-        conv_tasks(&D, batch)
+        lane_groups(batch)
     }
     #[inline(always)]
     unsafe fn run<S: Simd>(s: S, cx: &Ctx, worker: usize, task: usize) {
@@ -23,257 +11,225 @@ mod k0_conv {
             let p1 = cx.arg(1usize);
             let p2 = cx.arg(2usize);
             let p3 = cx.arg(3usize);
-            #[derive(Clone, Copy)]
-            struct Fused<'a> {
-                cx: &'a Ctx,
-                p0: *mut f32,
-                p1: *mut f32,
-            }
-            impl Sink for Fused<'_> {
-                #[inline(always)]
-                unsafe fn put<S: Simd>(
-                    self,
-                    s: S,
-                    acc: S::V,
-                    row: usize,
-                    block: usize,
-                    pixel: usize,
-                ) {
-                    unsafe {
-                        let Fused { cx, p0, p1 } = self;
-                        let n = row;
-                        let p = pixel;
-                        let e0 = s.splat(0f32);
-                        let e1 = acc;
-                        let e2 = s.load(p0);
-                        let e3 = s.add(e1, e2);
-                        let e4 = s.max(e3, e0);
-                        s.store(p1.add(n * 12544usize + p * 16usize), e4);
+            let p4 = cx.arg(4usize);
+            let p5 = cx.arg(5usize);
+            let p6 = cx.arg(6usize);
+            let p7 = cx.arg(7usize);
+            let p8 = cx.arg(8usize);
+            let p9 = cx.arg(9usize);
+            let p10 = cx.arg(10usize);
+            let scratch = cx.scratch(worker);
+            let border = scratch.add(12544usize);
+            let v0 = scratch.add(0usize);
+            let v15 = scratch.add(0usize);
+            for group in lane_task(cx.batch, tasks(cx.batch), task) {
+                let n = group * 16usize;
+                let live = (cx.batch - n).min(16usize);
+                let v7 = p0.add(n * 4704usize);
+                let v8 = p1.add(n * 1176usize);
+                let v70 = p2.add(n * 1176usize);
+                let v14 = p3.add(n * 1600usize);
+                let v62 = p4.add(n * 400usize);
+                {
+                    static V: LaneValue = LaneValue {
+                        channels: 1usize,
+                        pixels: 784usize,
+                        blocked: false,
+                    };
+                    lane_import(s, &V, p5.add(n * 784usize), 784usize, live, v0);
+                }
+                {
+                    static C: LaneConv = LaneConv {
+                        channels: 1usize,
+                        outputs: 6usize,
+                        input: [28usize, 28usize],
+                        output: [28usize, 28usize],
+                        kernel: [5usize, 5usize],
+                        stride: [1usize, 1usize],
+                        padding: [2usize, 2usize],
+                        dilation: [1usize, 1usize],
+                        weight: LaneWeight {
+                            output: 1,
+                            channel: 400usize,
+                            tap: 16usize,
+                        },
+                        turned: false,
+                    };
+                    #[derive(Clone, Copy)]
+                    struct Fused<'a> {
+                        cx: &'a Ctx,
+                        p7: *mut f32,
+                        v7: *mut f32,
+                        v8: *mut f32,
+                        v70: *mut f32,
                     }
+                    impl LanePool for Fused<'_> {
+                        #[inline(always)]
+                        unsafe fn each<S: Simd>(
+                            self,
+                            s: S,
+                            acc: S::V,
+                            c: usize,
+                            p: usize,
+                        ) -> S::V {
+                            unsafe {
+                                let Fused { cx, p7, v7, v8, v70 } = self;
+                                {
+                                    let e0 = s.splat(0f32);
+                                    let e1 = acc;
+                                    let e2 = s.splat(*p7.add(c));
+                                    let e3 = s.add(e1, e2);
+                                    let e4 = s.max(e3, e0);
+                                    s.store(v7.add((c * 784usize + p) * 16usize), e4);
+                                }
+                                let e0 = s.splat(0f32);
+                                let e1 = acc;
+                                let e2 = s.splat(*p7.add(c));
+                                let e3 = s.add(e1, e2);
+                                let e4 = s.max(e3, e0);
+                                e4
+                            }
+                        }
+                        #[inline(always)]
+                        unsafe fn put<S: Simd>(
+                            self,
+                            s: S,
+                            max: S::V,
+                            arg: S::V,
+                            c: usize,
+                            p: usize,
+                        ) {
+                            unsafe {
+                                let Fused { cx, p7, v7, v8, v70 } = self;
+                                let e0 = max;
+                                let e1 = arg;
+                                s.store(v8.add((c * 196usize + p) * 16usize), e0);
+                                s.store_i32(
+                                    v70.add((c * 196usize + p) * 16usize).cast(),
+                                    e1,
+                                );
+                            }
+                        }
+                    }
+                    lane_conv_pool(
+                        s,
+                        &C,
+                        v0,
+                        p6,
+                        border,
+                        Fused {
+                            cx,
+                            p7: p7,
+                            v7: v7,
+                            v8: v8,
+                            v70: v70,
+                        },
+                    );
+                }
+                {
+                    static C: LaneConv = LaneConv {
+                        channels: 6usize,
+                        outputs: 16usize,
+                        input: [14usize, 14usize],
+                        output: [10usize, 10usize],
+                        kernel: [5usize, 5usize],
+                        stride: [1usize, 1usize],
+                        padding: [0usize, 0usize],
+                        dilation: [1usize, 1usize],
+                        weight: LaneWeight {
+                            output: 1,
+                            channel: 16usize,
+                            tap: 256usize,
+                        },
+                        turned: false,
+                    };
+                    #[derive(Clone, Copy)]
+                    struct Fused<'a> {
+                        cx: &'a Ctx,
+                        p9: *mut f32,
+                        v14: *mut f32,
+                        v15: *mut f32,
+                        v62: *mut f32,
+                    }
+                    impl LanePool for Fused<'_> {
+                        #[inline(always)]
+                        unsafe fn each<S: Simd>(
+                            self,
+                            s: S,
+                            acc: S::V,
+                            c: usize,
+                            p: usize,
+                        ) -> S::V {
+                            unsafe {
+                                let Fused { cx, p9, v14, v15, v62 } = self;
+                                {
+                                    let e0 = s.splat(0f32);
+                                    let e1 = acc;
+                                    let e2 = s.splat(*p9.add(c));
+                                    let e3 = s.add(e1, e2);
+                                    let e4 = s.max(e3, e0);
+                                    s.store(v14.add((c * 100usize + p) * 16usize), e4);
+                                }
+                                let e0 = s.splat(0f32);
+                                let e1 = acc;
+                                let e2 = s.splat(*p9.add(c));
+                                let e3 = s.add(e1, e2);
+                                let e4 = s.max(e3, e0);
+                                e4
+                            }
+                        }
+                        #[inline(always)]
+                        unsafe fn put<S: Simd>(
+                            self,
+                            s: S,
+                            max: S::V,
+                            arg: S::V,
+                            c: usize,
+                            p: usize,
+                        ) {
+                            unsafe {
+                                let Fused { cx, p9, v14, v15, v62 } = self;
+                                let e0 = max;
+                                let e1 = arg;
+                                s.store(v15.add((c * 25usize + p) * 16usize), e0);
+                                s.store_i32(
+                                    v62.add((c * 25usize + p) * 16usize).cast(),
+                                    e1,
+                                );
+                            }
+                        }
+                    }
+                    lane_conv_pool(
+                        s,
+                        &C,
+                        v8,
+                        p8,
+                        border,
+                        Fused {
+                            cx,
+                            p9: p9,
+                            v14: v14,
+                            v15: v15,
+                            v62: v62,
+                        },
+                    );
+                }
+                {
+                    static V: LaneValue = LaneValue {
+                        channels: 16usize,
+                        pixels: 25usize,
+                        blocked: true,
+                    };
+                    lane_export(s, &V, v15, p10.add(n * 400usize), 400usize, live);
                 }
             }
-            conv(
-                s,
-                &D,
-                p0,
-                784usize,
-                p1,
-                cx.scratch(worker),
-                cx.batch,
-                task,
-                Fused { cx, p0: p2, p1: p3 },
-            );
-        }
-    }
-    pub static ENTRY: [Entry; 3] = levels!(run);
-}
-
-/// features.2: window.max, window.argmax
-mod k1_window {
-    use ::kiln::__private::cpu::*;
-    static D: Window = Window {
-        blocks: 1usize,
-        axes: [
-            WindowAxis {
-                input: 28usize,
-                output: 14usize,
-                kernel: 2usize,
-                stride: 2usize,
-                dilation: 1usize,
-                padding: 0usize,
-            },
-            WindowAxis {
-                input: 28usize,
-                output: 14usize,
-                kernel: 2usize,
-                stride: 2usize,
-                dilation: 1usize,
-                padding: 0usize,
-            },
-        ],
-    };
-    pub fn tasks(#[allow(unused)] batch: usize) -> usize {
-        window_tasks(&D, batch)
-    }
-    #[inline(always)]
-    unsafe fn run<S: Simd>(s: S, cx: &Ctx, worker: usize, task: usize) {
-        unsafe {
-            let p0 = cx.arg(0usize);
-            let p1 = cx.arg(1usize);
-            let p2 = cx.arg(2usize);
-            #[derive(Clone, Copy)]
-            struct Fused<'a> {
-                cx: &'a Ctx,
-                p0: *mut f32,
-                p1: *mut f32,
-            }
-            impl Sink2 for Fused<'_> {
-                #[inline(always)]
-                unsafe fn put<S: Simd>(
-                    self,
-                    s: S,
-                    max: S::V,
-                    arg: S::V,
-                    row: usize,
-                    block: usize,
-                    pixel: usize,
-                ) {
-                    unsafe {
-                        let Fused { cx, p0, p1 } = self;
-                        let n = row;
-                        let p = pixel;
-                        let e0 = max;
-                        let e1 = arg;
-                        s.store(p0.add(n * 3136usize + p * 16usize), e0);
-                        s.store_i32(p1.add(n * 3136usize + p * 16usize).cast(), e1);
-                    }
-                }
-            }
-            window_max(s, &D, p0, 12544usize, task, Fused { cx, p0: p1, p1: p2 });
-        }
-    }
-    pub static ENTRY: [Entry; 3] = levels!(run);
-}
-
-/// features.3, features.4: conv.forward, map, map
-mod k2_conv {
-    use ::kiln::__private::cpu::*;
-    static D: Conv = Conv {
-        channels: 6usize,
-        outputs: 16usize,
-        input: [14usize, 14usize],
-        output: [10usize, 10usize],
-        kernel: [5usize, 5usize],
-        stride: [1usize, 1usize],
-        padding: [0usize, 0usize],
-        dilation: [1usize, 1usize],
-        spread: [1, 1],
-        planar: false,
-    };
-    pub fn tasks(#[allow(unused)] batch: usize) -> usize {
-        conv_tasks(&D, batch)
-    }
-    #[inline(always)]
-    unsafe fn run<S: Simd>(s: S, cx: &Ctx, worker: usize, task: usize) {
-        unsafe {
-            let p0 = cx.arg(0usize);
-            let p1 = cx.arg(1usize);
-            let p2 = cx.arg(2usize);
-            let p3 = cx.arg(3usize);
-            #[derive(Clone, Copy)]
-            struct Fused<'a> {
-                cx: &'a Ctx,
-                p0: *mut f32,
-                p1: *mut f32,
-            }
-            impl Sink for Fused<'_> {
-                #[inline(always)]
-                unsafe fn put<S: Simd>(
-                    self,
-                    s: S,
-                    acc: S::V,
-                    row: usize,
-                    block: usize,
-                    pixel: usize,
-                ) {
-                    unsafe {
-                        let Fused { cx, p0, p1 } = self;
-                        let n = row;
-                        let p = pixel;
-                        let e0 = s.splat(0f32);
-                        let e1 = acc;
-                        let e2 = s.load(p0);
-                        let e3 = s.add(e1, e2);
-                        let e4 = s.max(e3, e0);
-                        s.store(p1.add(n * 1600usize + p * 16usize), e4);
-                    }
-                }
-            }
-            conv(
-                s,
-                &D,
-                p0,
-                3136usize,
-                p1,
-                cx.scratch(worker),
-                cx.batch,
-                task,
-                Fused { cx, p0: p2, p1: p3 },
-            );
-        }
-    }
-    pub static ENTRY: [Entry; 3] = levels!(run);
-}
-
-/// features.5: window.max, window.argmax
-mod k3_window {
-    use ::kiln::__private::cpu::*;
-    static D: Window = Window {
-        blocks: 1usize,
-        axes: [
-            WindowAxis {
-                input: 10usize,
-                output: 5usize,
-                kernel: 2usize,
-                stride: 2usize,
-                dilation: 1usize,
-                padding: 0usize,
-            },
-            WindowAxis {
-                input: 10usize,
-                output: 5usize,
-                kernel: 2usize,
-                stride: 2usize,
-                dilation: 1usize,
-                padding: 0usize,
-            },
-        ],
-    };
-    pub fn tasks(#[allow(unused)] batch: usize) -> usize {
-        window_tasks(&D, batch)
-    }
-    #[inline(always)]
-    unsafe fn run<S: Simd>(s: S, cx: &Ctx, worker: usize, task: usize) {
-        unsafe {
-            let p0 = cx.arg(0usize);
-            let p1 = cx.arg(1usize);
-            let p2 = cx.arg(2usize);
-            #[derive(Clone, Copy)]
-            struct Fused<'a> {
-                cx: &'a Ctx,
-                p0: *mut f32,
-                p1: *mut f32,
-            }
-            impl Sink2 for Fused<'_> {
-                #[inline(always)]
-                unsafe fn put<S: Simd>(
-                    self,
-                    s: S,
-                    max: S::V,
-                    arg: S::V,
-                    row: usize,
-                    block: usize,
-                    pixel: usize,
-                ) {
-                    unsafe {
-                        let Fused { cx, p0, p1 } = self;
-                        let n = row;
-                        let p = pixel;
-                        let e0 = max;
-                        let e1 = arg;
-                        s.store(p0.add(n * 400usize + p * 16usize), e0);
-                        s.store_i32(p1.add(n * 400usize + p * 16usize).cast(), e1);
-                    }
-                }
-            }
-            window_max(s, &D, p0, 1600usize, task, Fused { cx, p0: p1, p1: p2 });
         }
     }
     pub static ENTRY: [Entry; 3] = levels!(run);
 }
 
 /// classifier.0, classifier.1: conv.forward, map, map
-mod k4_gemm {
+mod k1_gemm {
     use ::kiln::__private::cpu::*;
     static D: Gemm = Gemm {
         rows: Count::Batch(1usize),
@@ -347,7 +303,7 @@ mod k4_gemm {
 }
 
 /// classifier.2, classifier.3: contract, map, map
-mod k5_gemm {
+mod k2_gemm {
     use ::kiln::__private::cpu::*;
     static D: Gemm = Gemm {
         rows: Count::Batch(1usize),
@@ -421,7 +377,7 @@ mod k5_gemm {
 }
 
 /// classifier.4: contract, map
-mod k6_gemm {
+mod k3_gemm {
     use ::kiln::__private::cpu::*;
     static D: Gemm = Gemm {
         rows: Count::Batch(1usize),
@@ -492,7 +448,7 @@ mod k6_gemm {
 }
 
 /// loss, correct, classifier.4: reduce.max, map, reduce.sum, map, reduce.sum, reduce.argmax, map
-mod k7_row {
+mod k4_row {
     use ::kiln::__private::cpu::*;
     pub fn tasks(#[allow(unused)] batch: usize) -> usize {
         batch.div_ceil(16usize)
@@ -586,7 +542,7 @@ mod k7_row {
 }
 
 /// loss, correct: map, reduce.sum, map, map, reduce.sum
-mod k8_column_partials {
+mod k5_column_partials {
     use ::kiln::__private::cpu::*;
     pub fn tasks(#[allow(unused)] batch: usize) -> usize {
         16usize * 1usize
@@ -636,7 +592,7 @@ mod k8_column_partials {
 }
 
 /// loss, correct: map, reduce.sum, map, map, reduce.sum
-mod k9_column_results {
+mod k6_column_results {
     use ::kiln::__private::cpu::*;
     pub fn tasks(#[allow(unused)] batch: usize) -> usize {
         1usize
@@ -687,7 +643,7 @@ mod k9_column_results {
 }
 
 /// classifier.4: reduce.sum
-mod k10_column_partials {
+mod k7_column_partials {
     use ::kiln::__private::cpu::*;
     pub fn tasks(#[allow(unused)] batch: usize) -> usize {
         16usize * 1usize
@@ -718,7 +674,7 @@ mod k10_column_partials {
 }
 
 /// classifier.4: reduce.sum
-mod k11_column_results {
+mod k8_column_results {
     use ::kiln::__private::cpu::*;
     pub fn tasks(#[allow(unused)] batch: usize) -> usize {
         1usize
@@ -751,7 +707,7 @@ mod k11_column_results {
 }
 
 /// classifier.4: reshape
-mod k12_transpose {
+mod k9_transpose {
     use ::kiln::__private::cpu::*;
     static D: Transpose = Transpose {
         outputs: 10usize,
@@ -774,7 +730,7 @@ mod k12_transpose {
 }
 
 /// classifier.4, classifier.2: contract, map
-mod k13_gemm {
+mod k10_gemm {
     use ::kiln::__private::cpu::*;
     static D: Gemm = Gemm {
         rows: Count::Batch(1usize),
@@ -848,7 +804,7 @@ mod k13_gemm {
 }
 
 /// classifier.4: contract
-mod k14_gemm {
+mod k11_gemm {
     use ::kiln::__private::cpu::*;
     static D: Gemm = Gemm {
         rows: Count::Fixed(84usize),
@@ -916,7 +872,7 @@ mod k14_gemm {
 }
 
 /// classifier.2: reduce.sum
-mod k15_column_partials {
+mod k12_column_partials {
     use ::kiln::__private::cpu::*;
     pub fn tasks(#[allow(unused)] batch: usize) -> usize {
         16usize * 6usize
@@ -945,7 +901,7 @@ mod k15_column_partials {
 }
 
 /// classifier.2: reduce.sum
-mod k16_column_results {
+mod k13_column_results {
     use ::kiln::__private::cpu::*;
     pub fn tasks(#[allow(unused)] batch: usize) -> usize {
         1usize
@@ -980,7 +936,7 @@ mod k16_column_results {
 }
 
 /// classifier.2: reshape
-mod k17_transpose {
+mod k14_transpose {
     use ::kiln::__private::cpu::*;
     static D: Transpose = Transpose {
         outputs: 84usize,
@@ -1003,7 +959,7 @@ mod k17_transpose {
 }
 
 /// classifier.2, classifier.0: contract, map
-mod k18_gemm {
+mod k15_gemm {
     use ::kiln::__private::cpu::*;
     static D: Gemm = Gemm {
         rows: Count::Batch(1usize),
@@ -1077,7 +1033,7 @@ mod k18_gemm {
 }
 
 /// classifier.2: contract
-mod k19_gemm {
+mod k16_gemm {
     use ::kiln::__private::cpu::*;
     static D: Gemm = Gemm {
         rows: Count::Fixed(120usize),
@@ -1145,7 +1101,7 @@ mod k19_gemm {
 }
 
 /// classifier.0: reduce.sum
-mod k20_column_partials {
+mod k17_column_partials {
     use ::kiln::__private::cpu::*;
     pub fn tasks(#[allow(unused)] batch: usize) -> usize {
         16usize * 8usize
@@ -1174,7 +1130,7 @@ mod k20_column_partials {
 }
 
 /// classifier.0: reduce.sum
-mod k21_column_results {
+mod k18_column_results {
     use ::kiln::__private::cpu::*;
     pub fn tasks(#[allow(unused)] batch: usize) -> usize {
         1usize
@@ -1209,7 +1165,7 @@ mod k21_column_results {
 }
 
 /// classifier.0: reshape
-mod k22_transpose {
+mod k19_transpose {
     use ::kiln::__private::cpu::*;
     static D: Transpose = Transpose {
         outputs: 120usize,
@@ -1232,7 +1188,7 @@ mod k22_transpose {
 }
 
 /// classifier.0: conv.input
-mod k23_gemm {
+mod k20_gemm {
     use ::kiln::__private::cpu::*;
     static D: Gemm = Gemm {
         rows: Count::Batch(1usize),
@@ -1300,7 +1256,7 @@ mod k23_gemm {
 }
 
 /// classifier.0: conv.weight
-mod k24_gemm {
+mod k21_gemm {
     use ::kiln::__private::cpu::*;
     static D: Gemm = Gemm {
         rows: Count::Fixed(400usize),
@@ -1367,32 +1323,11 @@ mod k24_gemm {
     pub static ENTRY: [Entry; 3] = levels!(run);
 }
 
-/// features.5, features.3: window.route, map
-mod k25_window {
+/// features.5, features.3, features.2, features.0: window.route, map, reduce.sum, reshape, conv.input, conv.weight, window.route, map, reduce.sum, conv.weight
+mod k22_lanes {
     use ::kiln::__private::cpu::*;
-    static D: Window = Window {
-        blocks: 1usize,
-        axes: [
-            WindowAxis {
-                input: 10usize,
-                output: 5usize,
-                kernel: 2usize,
-                stride: 2usize,
-                dilation: 1usize,
-                padding: 0usize,
-            },
-            WindowAxis {
-                input: 10usize,
-                output: 5usize,
-                kernel: 2usize,
-                stride: 2usize,
-                dilation: 1usize,
-                padding: 0usize,
-            },
-        ],
-    };
     pub fn tasks(#[allow(unused)] batch: usize) -> usize {
-        window_tasks(&D, batch)
+        lane_chunks(batch, 16usize)
     }
     #[inline(always)]
     unsafe fn run<S: Simd>(s: S, cx: &Ctx, worker: usize, task: usize) {
@@ -1401,297 +1336,252 @@ mod k25_window {
             let p1 = cx.arg(1usize);
             let p2 = cx.arg(2usize);
             let p3 = cx.arg(3usize);
-            #[derive(Clone, Copy)]
-            struct Fused<'a> {
-                cx: &'a Ctx,
-                p0: *mut f32,
-                p1: *mut f32,
-            }
-            impl Sink for Fused<'_> {
-                #[inline(always)]
-                unsafe fn put<S: Simd>(
-                    self,
-                    s: S,
-                    acc: S::V,
-                    row: usize,
-                    block: usize,
-                    pixel: usize,
-                ) {
-                    unsafe {
-                        let Fused { cx, p0, p1 } = self;
-                        let n = row;
-                        let p = pixel;
-                        let e0 = s.splat(0f32);
-                        let e1 = acc;
-                        let e2 = s.load(p0.add(n * 1600usize + p * 16usize));
-                        let e3 = s.gt(e2, e0);
-                        let e4 = s.select(e3, e1, e0);
-                        s.store(p1.add(n * 1600usize + p * 16usize), e4);
-                    }
+            let p4 = cx.arg(4usize);
+            let p5 = cx.arg(5usize);
+            let p6 = cx.arg(6usize);
+            let p7 = cx.arg(7usize);
+            let p8 = cx.arg(8usize);
+            let scratch = cx.scratch(worker);
+            let border = scratch.add(94080usize);
+            let v0 = scratch.add(75264usize);
+            let v59 = scratch.add(25600usize);
+            let v64 = scratch.add(0usize);
+            let v68 = scratch.add(75264usize);
+            let v72 = scratch.add(0usize);
+            let sums = p5.add(task * 6832usize);
+            sums.write_bytes(0, 6832usize);
+            for group in lane_task(cx.batch, tasks(cx.batch), task) {
+                let n = group * 16usize;
+                let live = (cx.batch - n).min(16usize);
+                let v7 = p0.add(n * 4704usize);
+                let v8 = p1.add(n * 1176usize);
+                let v14 = p2.add(n * 1600usize);
+                let v62 = p3.add(n * 400usize);
+                let v70 = p4.add(n * 1176usize);
+                {
+                    static V: LaneValue = LaneValue {
+                        channels: 16usize,
+                        pixels: 25usize,
+                        blocked: true,
+                    };
+                    lane_import(s, &V, p6.add(n * 400usize), 400usize, live, v59);
                 }
-            }
-            window_route(
-                s,
-                &D,
-                p0,
-                400usize,
-                p1.cast::<i32>(),
-                400usize,
-                task,
-                Fused { cx, p0: p2, p1: p3 },
-            );
-        }
-    }
-    pub static ENTRY: [Entry; 3] = levels!(run);
-}
-
-/// features.3: reduce.sum
-mod k26_column_partials {
-    use ::kiln::__private::cpu::*;
-    pub fn tasks(#[allow(unused)] batch: usize) -> usize {
-        16usize * 1usize
-    }
-    #[inline(always)]
-    unsafe fn run<S: Simd>(s: S, cx: &Ctx, worker: usize, task: usize) {
-        unsafe {
-            let p0 = cx.arg(0usize);
-            let p1 = cx.arg(1usize);
-            let chunk = task / 1usize;
-            let first = chunk * cx.batch / 16usize;
-            let last = (chunk + 1) * cx.batch / 16usize;
-            let mut acc0 = s.splat(0.0f32);
-            for n in first..last {
-                for p in 0..100usize {
-                    let e0 = s.load(p0.add(n * 1600usize + p * 16usize));
-                    {
-                        let x = e0;
-                        acc0 = s.add(acc0, x);
+                {
+                    static D: Window = Window {
+                        blocks: 1usize,
+                        axes: [
+                            WindowAxis {
+                                input: 10usize,
+                                output: 5usize,
+                                kernel: 2usize,
+                                stride: 2usize,
+                                dilation: 1usize,
+                                padding: 0usize,
+                            },
+                            WindowAxis {
+                                input: 10usize,
+                                output: 5usize,
+                                kernel: 2usize,
+                                stride: 2usize,
+                                dilation: 1usize,
+                                padding: 0usize,
+                            },
+                        ],
+                    };
+                    #[derive(Clone, Copy)]
+                    struct Fused<'a> {
+                        cx: &'a Ctx,
+                        v14: *mut f32,
+                        v64: *mut f32,
                     }
-                }
-            }
-            s.store(
-                p1.add(((chunk * 1usize + 0usize) * 1usize + 0usize) * 16usize),
-                acc0,
-            );
-        }
-    }
-    pub static ENTRY: [Entry; 3] = levels!(run);
-}
-
-/// features.3: reduce.sum
-mod k27_column_results {
-    use ::kiln::__private::cpu::*;
-    pub fn tasks(#[allow(unused)] batch: usize) -> usize {
-        1usize
-    }
-    #[inline(always)]
-    unsafe fn run<S: Simd>(s: S, cx: &Ctx, worker: usize, task: usize) {
-        unsafe {
-            let p0 = cx.arg(0usize);
-            let p1 = cx.arg(1usize);
-            let mut acc0 = s.splat(0.0f32);
-            for chunk in 0..16usize {
-                acc0 = s
-                    .add(
-                        acc0,
-                        s
-                            .load(
-                                p0
-                                    .add(
-                                        ((chunk * 1usize + 0usize) * 1usize + 0usize) * 16usize,
-                                    ),
-                            ),
+                    impl Sink for Fused<'_> {
+                        #[inline(always)]
+                        unsafe fn put<S: Simd>(
+                            self,
+                            s: S,
+                            acc: S::V,
+                            c: usize,
+                            _: usize,
+                            p: usize,
+                        ) {
+                            unsafe {
+                                let Fused { cx, v14, v64 } = self;
+                                let e0 = s.splat(0f32);
+                                let e1 = acc;
+                                let e2 = s.load(v14.add((c * 100usize + p) * 16usize));
+                                let e3 = s.gt(e2, e0);
+                                let e4 = s.select(e3, e1, e0);
+                                s.store(v64.add((c * 100usize + p) * 16usize), e4);
+                            }
+                        }
+                    }
+                    lane_route(
+                        s,
+                        &D,
+                        16usize,
+                        v59,
+                        v62.cast::<i32>(),
+                        Fused { cx, v14: v14, v64: v64 },
                     );
-            }
-            let r0 = acc0;
-            let e0 = r0;
-            s.store(p1, e0);
-        }
-    }
-    pub static ENTRY: [Entry; 3] = levels!(run);
-}
-
-/// features.3: reshape
-mod k28_flip {
-    use ::kiln::__private::cpu::*;
-    static D: Conv = Conv {
-        channels: 6usize,
-        outputs: 16usize,
-        input: [14usize, 14usize],
-        output: [10usize, 10usize],
-        kernel: [5usize, 5usize],
-        stride: [1usize, 1usize],
-        padding: [0usize, 0usize],
-        dilation: [1usize, 1usize],
-        spread: [1, 1],
-        planar: false,
-    };
-    pub fn tasks(#[allow(unused)] batch: usize) -> usize {
-        flip_tasks(&D)
-    }
-    #[inline(always)]
-    unsafe fn run<S: Simd>(s: S, cx: &Ctx, worker: usize, task: usize) {
-        unsafe {
-            let p0 = cx.arg(0usize);
-            let p1 = cx.arg(1usize);
-            flip_weights(&D, false, p0, p1, task);
-        }
-    }
-    pub static ENTRY: [Entry; 3] = levels!(run);
-}
-
-/// features.3: conv.input
-mod k29_conv {
-    use ::kiln::__private::cpu::*;
-    static D: Conv = Conv {
-        channels: 16usize,
-        outputs: 6usize,
-        input: [10usize, 10usize],
-        output: [14usize, 14usize],
-        kernel: [5usize, 5usize],
-        stride: [1, 1],
-        padding: [4usize, 4usize],
-        dilation: [1usize, 1usize],
-        spread: [1usize, 1usize],
-        planar: false,
-    };
-    pub fn tasks(#[allow(unused)] batch: usize) -> usize {
-        conv_tasks(&D, batch)
-    }
-    #[inline(always)]
-    unsafe fn run<S: Simd>(s: S, cx: &Ctx, worker: usize, task: usize) {
-        unsafe {
-            let p0 = cx.arg(0usize);
-            let p1 = cx.arg(1usize);
-            let p2 = cx.arg(2usize);
-            #[derive(Clone, Copy)]
-            struct Fused<'a> {
-                cx: &'a Ctx,
-                p0: *mut f32,
-            }
-            impl Sink for Fused<'_> {
-                #[inline(always)]
-                unsafe fn put<S: Simd>(
-                    self,
-                    s: S,
-                    acc: S::V,
-                    row: usize,
-                    block: usize,
-                    pixel: usize,
-                ) {
-                    unsafe {
-                        let Fused { cx, p0 } = self;
-                        let n = row;
-                        let p = pixel;
-                        let e0 = acc;
-                        s.store(p0.add(n * 3136usize + p * 16usize), e0);
+                }
+                lane_sum(s, 16usize, 100usize, v64, sums.add(0usize));
+                {
+                    static C: LaneConv = LaneConv {
+                        channels: 16usize,
+                        outputs: 6usize,
+                        input: [10usize, 10usize],
+                        output: [14usize, 14usize],
+                        kernel: [5usize, 5usize],
+                        stride: [1, 1],
+                        padding: [4usize, 4usize],
+                        dilation: [1usize, 1usize],
+                        weight: LaneWeight {
+                            output: 16usize,
+                            channel: 1,
+                            tap: 256usize,
+                        },
+                        turned: true,
+                    };
+                    #[derive(Clone, Copy)]
+                    struct Fused<'a> {
+                        cx: &'a Ctx,
+                        v68: *mut f32,
                     }
+                    impl Sink for Fused<'_> {
+                        #[inline(always)]
+                        unsafe fn put<S: Simd>(
+                            self,
+                            s: S,
+                            acc: S::V,
+                            c: usize,
+                            _: usize,
+                            p: usize,
+                        ) {
+                            unsafe {
+                                let Fused { cx, v68 } = self;
+                                let e0 = acc;
+                                s.store(v68.add((c * 196usize + p) * 16usize), e0);
+                            }
+                        }
+                    }
+                    lane_conv(s, &C, v64, p7, border, Fused { cx, v68: v68 });
+                }
+                {
+                    static C: LaneConv = LaneConv {
+                        channels: 6usize,
+                        outputs: 16usize,
+                        input: [14usize, 14usize],
+                        output: [10usize, 10usize],
+                        kernel: [5usize, 5usize],
+                        stride: [1usize, 1usize],
+                        padding: [0usize, 0usize],
+                        dilation: [1usize, 1usize],
+                        weight: LaneWeight {
+                            output: 1,
+                            channel: 16usize,
+                            tap: 256usize,
+                        },
+                        turned: false,
+                    };
+                    lane_conv_weight(s, &C, v8, v64, border, sums.add(16usize));
+                }
+                {
+                    static D: Window = Window {
+                        blocks: 1usize,
+                        axes: [
+                            WindowAxis {
+                                input: 28usize,
+                                output: 14usize,
+                                kernel: 2usize,
+                                stride: 2usize,
+                                dilation: 1usize,
+                                padding: 0usize,
+                            },
+                            WindowAxis {
+                                input: 28usize,
+                                output: 14usize,
+                                kernel: 2usize,
+                                stride: 2usize,
+                                dilation: 1usize,
+                                padding: 0usize,
+                            },
+                        ],
+                    };
+                    #[derive(Clone, Copy)]
+                    struct Fused<'a> {
+                        cx: &'a Ctx,
+                        v7: *mut f32,
+                        v72: *mut f32,
+                    }
+                    impl Sink for Fused<'_> {
+                        #[inline(always)]
+                        unsafe fn put<S: Simd>(
+                            self,
+                            s: S,
+                            acc: S::V,
+                            c: usize,
+                            _: usize,
+                            p: usize,
+                        ) {
+                            unsafe {
+                                let Fused { cx, v7, v72 } = self;
+                                let e0 = s.splat(0f32);
+                                let e1 = acc;
+                                let e2 = s.load(v7.add((c * 784usize + p) * 16usize));
+                                let e3 = s.gt(e2, e0);
+                                let e4 = s.select(e3, e1, e0);
+                                s.store(v72.add((c * 784usize + p) * 16usize), e4);
+                            }
+                        }
+                    }
+                    lane_route(
+                        s,
+                        &D,
+                        6usize,
+                        v68,
+                        v70.cast::<i32>(),
+                        Fused { cx, v7: v7, v72: v72 },
+                    );
+                }
+                lane_sum(s, 6usize, 784usize, v72, sums.add(6416usize));
+                {
+                    static V: LaneValue = LaneValue {
+                        channels: 1usize,
+                        pixels: 784usize,
+                        blocked: false,
+                    };
+                    lane_import(s, &V, p8.add(n * 784usize), 784usize, live, v0);
+                }
+                {
+                    static C: LaneConv = LaneConv {
+                        channels: 1usize,
+                        outputs: 6usize,
+                        input: [28usize, 28usize],
+                        output: [28usize, 28usize],
+                        kernel: [5usize, 5usize],
+                        stride: [1usize, 1usize],
+                        padding: [2usize, 2usize],
+                        dilation: [1usize, 1usize],
+                        weight: LaneWeight {
+                            output: 1,
+                            channel: 400usize,
+                            tap: 16usize,
+                        },
+                        turned: false,
+                    };
+                    lane_conv_weight(s, &C, v0, v72, border, sums.add(6432usize));
                 }
             }
-            conv(
-                s,
-                &D,
-                p0,
-                1600usize,
-                p1,
-                cx.scratch(worker),
-                cx.batch,
-                task,
-                Fused { cx, p0: p2 },
-            );
         }
     }
     pub static ENTRY: [Entry; 3] = levels!(run);
 }
 
-/// features.3: conv.weight
-mod k30_conv_weight {
-    use ::kiln::__private::cpu::*;
-    static D: ConvWeight = ConvWeight {
-        conv: Conv {
-            channels: 6usize,
-            outputs: 16usize,
-            input: [14usize, 14usize],
-            output: [10usize, 10usize],
-            kernel: [5usize, 5usize],
-            stride: [1usize, 1usize],
-            padding: [0usize, 0usize],
-            dilation: [1usize, 1usize],
-            spread: [1, 1],
-            planar: false,
-        },
-        dy_planar: false,
-        chunks: 16usize,
-    };
-    pub fn tasks(#[allow(unused)] batch: usize) -> usize {
-        conv_weight_tasks(&D)
-    }
-    #[inline(always)]
-    unsafe fn run<S: Simd>(s: S, cx: &Ctx, worker: usize, task: usize) {
-        unsafe {
-            let p0 = cx.arg(0usize);
-            let p1 = cx.arg(1usize);
-            let p2 = cx.arg(2usize);
-            conv_weight(
-                s,
-                &D,
-                p0,
-                3136usize,
-                p1,
-                1600usize,
-                p2,
-                cx.scratch(worker),
-                cx.batch,
-                task,
-            );
-        }
-    }
-    pub static ENTRY: [Entry; 3] = levels!(run);
-}
-
-/// features.3: conv.weight
-mod k31_combine {
+/// features.5, features.3, features.2, features.0: window.route, map, reduce.sum, reshape, conv.input, conv.weight, window.route, map, reduce.sum, conv.weight
+mod k23_lanes_combine {
     use ::kiln::__private::cpu::*;
     pub fn tasks(#[allow(unused)] batch: usize) -> usize {
-        combine_tasks(6400usize)
-    }
-    #[inline(always)]
-    unsafe fn run<S: Simd>(s: S, cx: &Ctx, worker: usize, task: usize) {
-        unsafe {
-            let p0 = cx.arg(0usize);
-            let p1 = cx.arg(1usize);
-            combine(s, 16usize, 6400usize, p0, p1, task);
-        }
-    }
-    pub static ENTRY: [Entry; 3] = levels!(run);
-}
-
-/// features.2, features.0: window.route, map
-mod k32_window {
-    use ::kiln::__private::cpu::*;
-    static D: Window = Window {
-        blocks: 1usize,
-        axes: [
-            WindowAxis {
-                input: 28usize,
-                output: 14usize,
-                kernel: 2usize,
-                stride: 2usize,
-                dilation: 1usize,
-                padding: 0usize,
-            },
-            WindowAxis {
-                input: 28usize,
-                output: 14usize,
-                kernel: 2usize,
-                stride: 2usize,
-                dilation: 1usize,
-                padding: 0usize,
-            },
-        ],
-    };
-    pub fn tasks(#[allow(unused)] batch: usize) -> usize {
-        window_tasks(&D, batch)
+        4usize
     }
     #[inline(always)]
     unsafe fn run<S: Simd>(s: S, cx: &Ctx, worker: usize, task: usize) {
@@ -1700,173 +1590,18 @@ mod k32_window {
             let p1 = cx.arg(1usize);
             let p2 = cx.arg(2usize);
             let p3 = cx.arg(3usize);
-            #[derive(Clone, Copy)]
-            struct Fused<'a> {
-                cx: &'a Ctx,
-                p0: *mut f32,
-                p1: *mut f32,
-            }
-            impl Sink for Fused<'_> {
-                #[inline(always)]
-                unsafe fn put<S: Simd>(
-                    self,
-                    s: S,
-                    acc: S::V,
-                    row: usize,
-                    block: usize,
-                    pixel: usize,
-                ) {
-                    unsafe {
-                        let Fused { cx, p0, p1 } = self;
-                        let n = row;
-                        let p = pixel;
-                        let e0 = s.splat(0f32);
-                        let e1 = acc;
-                        let e2 = s.load(p0.add(n * 12544usize + p * 16usize));
-                        let e3 = s.gt(e2, e0);
-                        let e4 = s.select(e3, e1, e0);
-                        s.store(p1.add(n * 12544usize + p * 16usize), e4);
-                    }
+            let p4 = cx.arg(4usize);
+            let chunks = lane_chunks(cx.batch, 16usize);
+            match task {
+                0usize => lane_combine(s, chunks, 6832usize, 16usize, p0.add(0usize), p1),
+                1usize => {
+                    lane_combine(s, chunks, 6832usize, 6400usize, p0.add(16usize), p2)
                 }
-            }
-            window_route(
-                s,
-                &D,
-                p0,
-                3136usize,
-                p1.cast::<i32>(),
-                3136usize,
-                task,
-                Fused { cx, p0: p2, p1: p3 },
-            );
-        }
-    }
-    pub static ENTRY: [Entry; 3] = levels!(run);
-}
-
-/// features.0: reduce.sum
-mod k33_column_partials {
-    use ::kiln::__private::cpu::*;
-    pub fn tasks(#[allow(unused)] batch: usize) -> usize {
-        16usize * 1usize
-    }
-    #[inline(always)]
-    unsafe fn run<S: Simd>(s: S, cx: &Ctx, worker: usize, task: usize) {
-        unsafe {
-            let p0 = cx.arg(0usize);
-            let p1 = cx.arg(1usize);
-            let chunk = task / 1usize;
-            let first = chunk * cx.batch / 16usize;
-            let last = (chunk + 1) * cx.batch / 16usize;
-            let mut acc0 = s.splat(0.0f32);
-            for n in first..last {
-                for p in 0..784usize {
-                    let e0 = s.load(p0.add(n * 12544usize + p * 16usize));
-                    {
-                        let x = e0;
-                        acc0 = s.add(acc0, x);
-                    }
+                2usize => {
+                    lane_combine(s, chunks, 6832usize, 16usize, p0.add(6416usize), p3)
                 }
+                _ => lane_combine(s, chunks, 6832usize, 400usize, p0.add(6432usize), p4),
             }
-            s.store(
-                p1.add(((chunk * 1usize + 0usize) * 1usize + 0usize) * 16usize),
-                acc0,
-            );
-        }
-    }
-    pub static ENTRY: [Entry; 3] = levels!(run);
-}
-
-/// features.0: reduce.sum
-mod k34_column_results {
-    use ::kiln::__private::cpu::*;
-    pub fn tasks(#[allow(unused)] batch: usize) -> usize {
-        1usize
-    }
-    #[inline(always)]
-    unsafe fn run<S: Simd>(s: S, cx: &Ctx, worker: usize, task: usize) {
-        unsafe {
-            let p0 = cx.arg(0usize);
-            let p1 = cx.arg(1usize);
-            let mut acc0 = s.splat(0.0f32);
-            for chunk in 0..16usize {
-                acc0 = s
-                    .add(
-                        acc0,
-                        s
-                            .load(
-                                p0
-                                    .add(
-                                        ((chunk * 1usize + 0usize) * 1usize + 0usize) * 16usize,
-                                    ),
-                            ),
-                    );
-            }
-            let r0 = acc0;
-            let e0 = r0;
-            s.store(p1, s.keep_first(e0, 6usize));
-        }
-    }
-    pub static ENTRY: [Entry; 3] = levels!(run);
-}
-
-/// features.0: conv.weight
-mod k35_conv_weight {
-    use ::kiln::__private::cpu::*;
-    static D: ConvWeight = ConvWeight {
-        conv: Conv {
-            channels: 1usize,
-            outputs: 6usize,
-            input: [28usize, 28usize],
-            output: [28usize, 28usize],
-            kernel: [5usize, 5usize],
-            stride: [1usize, 1usize],
-            padding: [2usize, 2usize],
-            dilation: [1usize, 1usize],
-            spread: [1, 1],
-            planar: true,
-        },
-        dy_planar: false,
-        chunks: 16usize,
-    };
-    pub fn tasks(#[allow(unused)] batch: usize) -> usize {
-        conv_weight_tasks(&D)
-    }
-    #[inline(always)]
-    unsafe fn run<S: Simd>(s: S, cx: &Ctx, worker: usize, task: usize) {
-        unsafe {
-            let p0 = cx.arg(0usize);
-            let p1 = cx.arg(1usize);
-            let p2 = cx.arg(2usize);
-            conv_weight(
-                s,
-                &D,
-                p0,
-                784usize,
-                p1,
-                12544usize,
-                p2,
-                cx.scratch(worker),
-                cx.batch,
-                task,
-            );
-        }
-    }
-    pub static ENTRY: [Entry; 3] = levels!(run);
-}
-
-/// features.0: conv.weight
-mod k36_combine {
-    use ::kiln::__private::cpu::*;
-    pub fn tasks(#[allow(unused)] batch: usize) -> usize {
-        combine_tasks(400usize)
-    }
-    #[inline(always)]
-    unsafe fn run<S: Simd>(s: S, cx: &Ctx, worker: usize, task: usize) {
-        unsafe {
-            let p0 = cx.arg(0usize);
-            let p1 = cx.arg(1usize);
-            combine(s, 16usize, 400usize, p0, p1, task);
         }
     }
     pub static ENTRY: [Entry; 3] = levels!(run);

@@ -5,6 +5,7 @@
 
 mod body;
 pub mod expr;
+mod lanes;
 mod loops;
 mod scalar;
 mod templates;
@@ -13,6 +14,7 @@ mod winograd;
 use crate::emit::tables;
 use crate::graph::Module;
 use crate::memory::{Planned, Tenant, partials};
+use crate::schedule::lanes::SMALL_BATCH;
 use crate::schedule::{Cost, Form, Kernel, ParamPlan, ProgramKind, Schedule, Target};
 use body::{Arg, Args};
 use proc_macro2::{Ident, TokenStream};
@@ -74,6 +76,7 @@ impl Writer<'_> {
             Form::WinogradWeights { role, geometry } => winograd::weights(self, *role, geometry),
             Form::Window { op, axes, iter } => templates::window(self, *op, axes, *iter),
             Form::Scalar => scalar::scalar(self),
+            Form::Lanes(chain) => lanes::lanes(self, chain),
             Form::Moments { .. } | Form::Block(_) => unreachable!("{} is CUDA's", self.kernel.form.name()),
         }
     }
@@ -124,11 +127,11 @@ impl Kernels {
     }
 }
 
-/// An expression of type `&'static Plan`; `cuda` is its other half.
+/// An expression of type `&'static Plan`; `small` are programs for small batches, `cuda` is its other half.
 pub fn expand(
     module: &Module,
     params: &ParamPlan,
-    programs: &[Planned],
+    [programs, small]: [&[Planned]; 2],
     target: &Target,
     cuda: &TokenStream,
 ) -> TokenStream {
@@ -136,7 +139,11 @@ pub fn expand(
     let mut fields = Vec::new();
     for kind in ProgramKind::ALL {
         let name = format_ident!("{}", kind.name());
-        let program = programs.iter().find(|p| p.kind == kind).map(|p| program(p, params, target, &mut kernels));
+        let small = small.iter().find(|p| p.kind == kind).map(|p| (SMALL_BATCH, p));
+        let large = programs.iter().find(|p| p.kind == kind).map(|p| (usize::MAX, p));
+        let variants: Vec<_> =
+            small.into_iter().chain(large).map(|(guard, p)| variant(p, guard, params, target, &mut kernels)).collect();
+        let program = (!variants.is_empty()).then(|| quote!(Program { variants: &[#(#variants),*] }));
         fields.push(match (kind, program) {
             (ProgramKind::Infer, program) => quote!(#name: #program),
             (_, Some(program)) => quote!(#name: ::core::option::Option::Some(#program)),
@@ -176,7 +183,7 @@ pub fn expand(
 pub fn text(planned: &Planned, params: &ParamPlan) -> String {
     let mut kernels = Kernels::default();
     let target = Target::cpu(crate::declaration::Fusion::On);
-    program(planned, params, &target, &mut kernels);
+    variant(planned, usize::MAX, params, &target, &mut kernels);
     let mut text = String::new();
     for item in &kernels.items {
         text += &match syn::parse2::<syn::File>(item.clone()) {
@@ -210,7 +217,8 @@ fn costs(s: &Schedule, kernel: &Kernel, chunks: usize, launches: usize) -> Vec<T
     list.into_iter().map(print).collect()
 }
 
-fn program(p: &Planned, params: &ParamPlan, target: &Target, kernels: &mut Kernels) -> TokenStream {
+/// One way to run a program, for batches up to `guard`.
+fn variant(p: &Planned, guard: usize, params: &ParamPlan, target: &Target, kernels: &mut Kernels) -> TokenStream {
     let s = &p.schedule;
     let mut launches = Vec::new();
     let mut scratch = Vec::new();
@@ -250,18 +258,15 @@ fn program(p: &Planned, params: &ParamPlan, target: &Target, kernels: &mut Kerne
     let memory = &p.memory;
     let (batch_floats, fixed_floats, derived_floats) =
         (memory.batch_floats, memory.fixed_floats, memory.derived_floats);
-    let variants = target.guards.iter().map(|guard| {
-        quote! {
-            Variant {
-                max_batch: #guard,
-                batch_floats: #batch_floats,
-                fixed_floats: #fixed_floats,
-                derived_floats: #derived_floats,
-                worker_floats: { use ::kiln::__private::cpu::*; largest(&[#(#scratch),*]) },
-                launches: &[#(#launches),*],
-                #results
-            }
+    quote! {
+        Variant {
+            max_batch: #guard,
+            batch_floats: #batch_floats,
+            fixed_floats: #fixed_floats,
+            derived_floats: #derived_floats,
+            worker_floats: { use ::kiln::__private::cpu::*; largest(&[#(#scratch),*]) },
+            launches: &[#(#launches),*],
+            #results
         }
-    });
-    quote!(Program { variants: &[#(#variants),*] })
+    }
 }

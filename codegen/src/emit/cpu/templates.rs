@@ -341,14 +341,19 @@ fn axis_text(a: &WindowAxis) -> TokenStream {
     }
 }
 
+/// The descriptor of a window over so many blocks.
+pub fn window_text(blocks: usize, axes: &[WindowAxis; 2]) -> TokenStream {
+    let (a0, a1) = (axis_text(&axes[0]), axis_text(&axes[1]));
+    quote!(Window { blocks: #blocks, axes: [#a0, #a1] })
+}
+
 pub fn window(w: &Writer, op: WindowOp, axes: &[WindowAxis; 2], iter: Iter) -> Vec<Launch> {
     let graph = w.s.graph();
     let value = anchor(w);
     let node = graph.node(value);
     let mut args = Args::default();
     let (x, x_sample) = pointer(w, node.inputs[0], &mut args);
-    let (blocks, a0, a1) = (iter.blocks(), axis_text(&axes[0]), axis_text(&axes[1]));
-    let descriptor = quote!(Window { blocks: #blocks, axes: [#a0, #a1] });
+    let descriptor = window_text(iter.blocks(), axes);
     let at = At::of(iter);
     let place = usual_place(&at);
     let of = |wanted: WindowOp| {

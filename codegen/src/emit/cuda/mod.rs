@@ -250,7 +250,8 @@ fn write(w: &Writer, phase: usize) -> Phase {
         | Form::Winograd { .. }
         | Form::WinogradWeights { .. }
         | Form::Window { .. }
-        | Form::Scalar => {
+        | Form::Scalar
+        | Form::Lanes(_) => {
             unreachable!("{} is the CPU's", w.kernel.form.name())
         }
     }

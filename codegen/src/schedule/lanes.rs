@@ -1,0 +1,319 @@
+//! Chains of layers of few channels in one launch, group by group of 16 samples, whose lanes are the samples.
+//!
+//! Channel blocks of 16 waste most lanes on six channels, and a small network spends its time between the second-level
+//! cache and barriers. A chain keeps to itself what only its own kernels read; what another chain reads is stored in the
+//! lanes' order (`[C][H][W][16 samples]` for each group); everything else goes through a transposition at the chain's edge.
+//! Sums over the batch leave partial results, which a second launch adds up.
+
+use super::blocks::Stage;
+use super::form::{self, Access, Dense, Form, Reduced};
+use super::layout::{LANES, Layout};
+use super::params::behind_reshapes;
+use super::{Kernel, Schedule, Target};
+use crate::graph::expr::{Expr, Scalar};
+use crate::graph::op::{ConvGeometry, ConvRole, Leaf, Op, ReduceOp, WindowOp};
+use crate::graph::{DType, Value};
+
+/// The largest batch that runs without chains: a group that is mostly empty costs as much as a full one.
+pub const SMALL_BATCH: usize = 15;
+
+/// Convolutions with more than so many channels and outputs fill the lanes of a block well enough.
+const FEW: usize = 8;
+
+/// Kernels that run one after the other on each group of samples.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chain {
+    pub stages: Vec<Stage>,
+    /// Values of other kernels, in the standard layout.
+    pub imports: Vec<Value>,
+    /// Own values that other kernels read in the standard layout.
+    pub exports: Vec<Value>,
+    /// Values that other chains have stored or will read.
+    pub shared: Vec<Value>,
+}
+
+/// Finds the chains. Runs before values are given storage.
+pub fn lanes(s: &mut Schedule, target: &Target) {
+    if !target.fusion || !target.lanes {
+        return;
+    }
+    let mut regions: Vec<Vec<usize>> = Vec::new();
+    for first in 0..s.kernels.len() {
+        if !regions.iter().flatten().any(|k| *k == first) {
+            let region = region(s, first, &regions);
+            let worth = |k: &usize| matches!(s.kernels[*k].form, Form::Conv { .. } | Form::ConvWeight { .. });
+            if region.len() > 1 && region.iter().any(worth) {
+                regions.push(region);
+            }
+        }
+    }
+    if !regions.is_empty() {
+        join(s, &regions);
+    }
+}
+
+/// Kernels from `first` on that can run with it at its place.
+fn region(s: &Schedule, first: usize, others: &[Vec<usize>]) -> Vec<usize> {
+    if !fits(s, &s.kernels[first]) {
+        return Vec::new();
+    }
+    let mut region = vec![first];
+    for k in first + 1..s.kernels.len() {
+        if others.iter().flatten().any(|other| *other == k) || !fits(s, &s.kernels[k]) {
+            continue;
+        }
+        let from = |v: &Value| s.kernels.iter().position(|other| other.stores.contains(v));
+        let sources: Vec<usize> = reads(s, &s.kernels[k]).iter().filter_map(from).collect();
+        let inside = |source: &usize| region.contains(source);
+        // A sum over the batch is complete only behind the chain.
+        let whole = |source: &usize| inside(source) && sums(s, &s.kernels[*source].stores).is_empty();
+        if sources.iter().any(inside) && sources.iter().all(|source| whole(source) || *source < first) {
+            region.push(k);
+        }
+    }
+    region
+}
+
+/// The copy of a weight that an input gradient reads outside of chains; in one it is the master form read differently.
+fn copy(s: &Schedule, form: &Form, nodes: &[Value]) -> Option<Value> {
+    let Form::Conv { role: ConvRole::Input, .. } = form else { return None };
+    Some(s.base(s.graph().node(anchor(s, nodes)).inputs[1]))
+}
+
+/// Stored values that a kernel reads in a chain.
+fn reads(s: &Schedule, kernel: &Kernel) -> Vec<Value> {
+    let Some(copy) = copy(s, &kernel.form, &kernel.nodes) else { return kernel.reads.clone() };
+    let master = master(s, copy).expect("checked by `fits`");
+    let mut reads: Vec<Value> = kernel.reads.iter().copied().filter(|v| *v != copy).chain([master]).collect();
+    reads.sort_unstable();
+    reads.dedup();
+    reads
+}
+
+/// The node that gives a kernel its form.
+pub fn anchor(s: &Schedule, nodes: &[Value]) -> Value {
+    let heavy = |v: &&Value| matches!(s.graph().node(**v).op, Op::Conv { .. } | Op::Window { .. });
+    *nodes.iter().find(heavy).expect("convolutions and windows have their anchor")
+}
+
+/// The parameter behind a weight, or behind its copy.
+pub fn master(s: &Schedule, weight: Value) -> Option<Value> {
+    s.graph().leaf(Leaf::Param(behind_reshapes(s.graph(), weight)?))
+}
+
+fn fits(s: &Schedule, kernel: &Kernel) -> bool {
+    let right = match &kernel.form {
+        Form::Conv { role, geometry, .. } => {
+            let weight = s.base(s.graph().node(anchor(s, &kernel.nodes)).inputs[1]);
+            // The gradient of a strided convolution has holes, and more padding than the kernel reaches has no gradient.
+            let turned = geometry.stride == [1, 1]
+                && (0..2).all(|i| geometry.padding[i] <= geometry.dilation[i] * (geometry.kernel[i] - 1));
+            few(geometry) && master(s, weight).is_some() && (*role == ConvRole::Forward || turned)
+        }
+        Form::ConvWeight { geometry, .. } => few(geometry),
+        Form::Window { op, iter, .. } => *op != WindowOp::Pick && iter.batch,
+        Form::Map(iter) => iter.batch,
+        Form::Column { reduced, .. } => {
+            let all = Reduced { batch: true, channels: false, pixels: true };
+            let sum = |v: &Value| matches!(s.graph().node(*v).op, Op::Reduce { op: ReduceOp::Sum, .. });
+            *reduced == all && kernel.nodes.iter().all(sum)
+        }
+        Form::Row { .. }
+        | Form::Dense(_)
+        | Form::DenseTransposed(_)
+        | Form::ConvFlipped { .. }
+        | Form::Winograd { .. }
+        | Form::WinogradWeights { .. }
+        | Form::Scalar
+        | Form::Moments { .. }
+        | Form::Block(_)
+        | Form::Lanes(_) => false,
+    };
+    right && kernel.nodes.iter().all(|v| follows(s, *v))
+}
+
+fn few(g: &ConvGeometry) -> bool {
+    g.groups == 1 && g.channels.max(g.outputs) <= LANES && g.channels.min(g.outputs) <= FEW
+}
+
+/// Whether a node's value and operands can be followed with samples in the lanes.
+fn follows(s: &Schedule, value: Value) -> bool {
+    let graph = s.graph();
+    let node = graph.node(value);
+    let map = |v: Value| {
+        let shape = graph.shape(v);
+        shape.batch && shape.rank() == 3 && shape.dims[0] <= LANES
+    };
+    let is_map_of = |v: Value| map(s.base(v)) && graph.shape(s.base(v)).dims == graph.shape(v).dims;
+    match &node.op {
+        Op::Map(expr) => {
+            let operand = |v: &Value| {
+                let access = form::access(&graph.shape(*v).dims, &node.ty.shape.dims, false);
+                if graph.shape(*v).batch {
+                    return access.is_some() && is_map_of(*v);
+                }
+                let layout = s.layout(s.base(*v));
+                let in_order = || (0..graph.shape(*v).numel()).all(|i| layout.offset(i) == i);
+                graph.ty(*v).dtype == DType::F32
+                    && (access == Some(Access::One) || access == Some(Access::Channel) && in_order())
+            };
+            map(value) && !indexed(expr) && node.inputs.iter().all(operand)
+        }
+        Op::Conv { role: ConvRole::Forward | ConvRole::Input, .. } => map(value) && is_map_of(node.inputs[0]),
+        Op::Conv { role: ConvRole::Weight, .. } => node.inputs.iter().all(|v| is_map_of(*v)),
+        Op::Window { .. } => map(value) && node.inputs.iter().all(|v| is_map_of(*v)),
+        Op::Reduce { .. } => is_map_of(node.inputs[0]),
+        Op::Leaf(_)
+        | Op::Contract { .. }
+        | Op::Table { .. }
+        | Op::Move(_)
+        | Op::Gather
+        | Op::ScatterAdd { .. }
+        | Op::Random { .. }
+        | Op::Assign { .. } => false,
+    }
+}
+
+fn indexed(expr: &Expr) -> bool {
+    expr.nodes().iter().any(|n| matches!(n, Scalar::Index(_)))
+}
+
+/// Of these values, the sums over the batch.
+fn sums(s: &Schedule, values: &[Value]) -> Vec<Value> {
+    values.iter().copied().filter(|v| !s.graph().shape(*v).batch).collect()
+}
+
+/// Sums of a chain, where their partial results lie in those of a chunk, and the floats of a chunk.
+pub fn partials(s: &Schedule, chain: &Chain) -> (Vec<(Value, usize)>, usize) {
+    let (mut list, mut floats) = (Vec::new(), 0);
+    for value in chain.stages.iter().flat_map(|stage| sums(s, &stage.stores)) {
+        list.push((value, floats));
+        floats += s.layout(value).size.div_ceil(LANES) * LANES;
+    }
+    (list, floats)
+}
+
+fn join(s: &mut Schedule, regions: &[Vec<usize>]) {
+    let shared = shared(s, regions);
+    for value in &shared {
+        s.layouts[value.index()] = Layout::dense(&s.graph().shape(*value).dims);
+    }
+    let mut joined: Vec<(usize, Kernel)> = regions.iter().map(|r| (r[0], chain(s, r, &shared))).collect();
+    let mut old = std::mem::take(&mut s.kernels).into_iter().enumerate().collect::<Vec<_>>();
+    old.retain(|(k, _)| !regions.iter().flatten().any(|other| other == k));
+    joined.extend(old);
+    joined.sort_by_key(|(k, _)| *k);
+    s.kernels = joined.into_iter().map(|(_, kernel)| kernel).collect();
+    // Chains read no copies of weights.
+    let mut k = 0;
+    while k < s.kernels.len() {
+        let kernel = &s.kernels[k];
+        let unread = matches!(kernel.form, Form::ConvFlipped { .. } | Form::DenseTransposed(Dense { .. }))
+            && !kernel.stores.iter().any(|v| s.is_needed_outside(*v, &[k]));
+        if unread {
+            s.kernels.remove(k);
+        } else {
+            k += 1;
+        }
+    }
+}
+
+/// Values that leave one chain and are read by others only.
+fn shared(s: &Schedule, regions: &[Vec<usize>]) -> Vec<Value> {
+    let chained = |k: usize| regions.iter().any(|r| r.contains(&k));
+    let root = |v: Value| s.program.roots.all().iter().any(|r| s.base(*r) == v);
+    let mut shared = Vec::new();
+    for region in regions {
+        for value in region.iter().flat_map(|k| &s.kernels[*k].stores).copied() {
+            let readers = s.kernels.iter().enumerate().filter(|(_, kernel)| kernel.reads.contains(&value));
+            let outside: Vec<usize> = readers.map(|(k, _)| k).filter(|k| !region.contains(k)).collect();
+            let others = !outside.is_empty() && outside.iter().all(|k| chained(*k));
+            if s.graph().shape(value).batch && others && !root(value) {
+                shared.push(value);
+            }
+        }
+    }
+    shared
+}
+
+fn chain(s: &Schedule, region: &[usize], all_shared: &[Value]) -> Kernel {
+    let kernels = region.iter().map(|k| &s.kernels[*k]);
+    let stages: Vec<Stage> = kernels
+        .clone()
+        .map(|Kernel { form, nodes, stores, .. }| Stage {
+            form: form.clone(),
+            nodes: nodes.clone(),
+            stores: stores.clone(),
+        })
+        .collect();
+    let own: Vec<Value> = stages.iter().flat_map(|stage| stage.stores.iter().copied()).collect();
+    let mut all_reads: Vec<Value> = kernels.flat_map(|kernel| reads(s, kernel)).filter(|v| !own.contains(v)).collect();
+    all_reads.sort_unstable();
+    all_reads.dedup();
+    let mut nodes: Vec<Value> = Vec::new();
+    for stage in &stages {
+        for value in copy(s, &stage.form, &stage.nodes).into_iter().chain(stage.nodes.iter().copied()) {
+            if !nodes.contains(&value) {
+                nodes.push(value);
+            }
+        }
+    }
+    let stores: Vec<Value> = own.iter().copied().filter(|v| s.is_needed_outside(*v, region)).collect();
+    let batch = |v: &Value| s.graph().shape(*v).batch;
+    let is_shared = |v: &Value| all_shared.contains(v);
+    let chain = Chain {
+        imports: all_reads.iter().copied().filter(|v| batch(v) && !is_shared(v)).collect(),
+        exports: stores.iter().copied().filter(|v| batch(v) && !is_shared(v)).collect(),
+        shared: all_reads.iter().chain(&stores).copied().filter(is_shared).collect(),
+        stages,
+    };
+    Kernel { form: Form::Lanes(chain), nodes, reads: all_reads, stores }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::declaration::Fusion;
+    use crate::schedule::{ParamPlan, ProgramKind, program, schedule, verify};
+
+    fn chains(layers: &str, kind: ProgramKind, lanes: bool) -> Vec<Chain> {
+        let text = format!(
+            "pub Net {{ input x: [1, 12, 12]; target c: class<3>; {layers}
+            Flatten; Linear<3>; loss: CrossEntropy(_, c); }}"
+        );
+        let (declarations, _, errors) = crate::lower::frontend(text.parse().unwrap());
+        assert!(errors.is_empty());
+        let module = &declarations[0].members[0].module;
+        let program = program::program(module, kind).unwrap();
+        let target = Target { lanes, ..Target::cpu(Fusion::On) };
+        let s = schedule(module, &ParamPlan::new(module, target.order), &program, &target);
+        assert_eq!(verify::verify(&s), Ok(()));
+        let chain = |k: &Kernel| if let Form::Lanes(chain) = &k.form { Some(chain.clone()) } else { None };
+        s.kernels.iter().filter_map(chain).collect()
+    }
+
+    const TWO: &str = "Conv2d<6, 5, padding = 2>; Relu; MaxPool2d<2>; Conv2d<16, 3>; Relu; MaxPool2d<2>;";
+
+    #[test]
+    fn a_chain_forward_and_one_backward() {
+        let [infer] = &chains(TWO, ProgramKind::Infer, true)[..] else { panic!("one chain") };
+        assert_eq!((infer.imports.len(), infer.exports.len(), infer.shared.len()), (1, 1, 0));
+        let [forward, backward] = &chains(TWO, ProgramKind::Step, true)[..] else { panic!("two chains") };
+        assert_eq!(forward.imports.len(), 1);
+        assert!(!forward.shared.is_empty() && forward.shared.iter().all(|v| backward.shared.contains(v)));
+        // What came of the dense layers, and the image once more.
+        assert_eq!((backward.imports.len(), backward.exports.len()), (2, 0));
+        assert!(backward.stages.iter().any(|stage| matches!(stage.form, Form::ConvWeight { .. })));
+        assert!(chains(TWO, ProgramKind::Step, false).is_empty());
+    }
+
+    #[test]
+    fn many_channels_and_statistics_of_the_batch_are_no_chain() {
+        assert!(chains("Conv2d<32, 3>; Relu; MaxPool2d<2>;", ProgramKind::Step, true).is_empty());
+        for chain in chains("Conv2d<6, 3>; BatchNorm; Relu; MaxPool2d<2>;", ProgramKind::Step, true) {
+            // A sum over the batch ends a chain: nobody inside it reads the sum.
+            let sums: Vec<Value> = chain.stages.iter().flat_map(|stage| &stage.stores).copied().collect();
+            assert!(chain.imports.iter().all(|v| !sums.contains(v)));
+        }
+    }
+}
