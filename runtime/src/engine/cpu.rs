@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::model::LaunchTime;
 use crate::optim::Update;
 use crate::params;
-use crate::plan::{Launch, Level, Plan, Program, Space, Stored, Tensor, Variant};
+use crate::plan::{Cost, Launch, Level, Plan, Program, Space, Stored, Tensor, Variant};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -328,7 +328,12 @@ impl Cpu {
             // SAFETY: the plan is the network's own, so offsets stay within the arenas that were sized from it; the level
             // was detected; tasks of one launch write disjoint places; the caller vouches for the ports.
             let start = scratch.clock.is_some().then(Instant::now);
-            self.pool.run((launch.tasks)(batch), &|worker, task| unsafe { entry(&cx, worker, task) });
+            let (tasks, run) = ((launch.tasks)(batch), |worker, task| unsafe { entry(&cx, worker, task) });
+            if is_short(&launch.cost, batch) {
+                (0..tasks).for_each(|task| run(0, task));
+            } else {
+                self.pool.run(tasks, &run);
+            }
             if let (Some(clock), Some(start)) = (&mut scratch.clock, start) {
                 clock.push(start.elapsed().as_secs_f64());
             }
@@ -372,6 +377,16 @@ impl Done {
             correct: self.variant.correct.as_ref().map(|stored| scalar(stored) as usize),
         }
     }
+}
+
+/// Whether sharing a launch out takes longer than doing it. By the plan's count of its work, not by the clock: which thread
+/// does what must not change from run to run.
+fn is_short(cost: &Cost, batch: usize) -> bool {
+    /// What a core does in a nanosecond, and the nanoseconds that a launch on several takes before it gains.
+    const FLOPS: u64 = 64;
+    const BYTES: u64 = 32;
+    const SHORT: u64 = 1000;
+    cost.flops(batch) / FLOPS + cost.bytes(batch) / BYTES < SHORT
 }
 
 /// # Safety

@@ -1,19 +1,23 @@
 //! Threads that wait for work, and share out numbered tasks.
 //!
 //! A run allocates nothing. The caller takes part as worker 0; the others spin for a short while after a run, because the next launch of a step follows within microseconds, and then sleep. Nobody waits for a
-//! sleeper: a run is open to whoever comes in time, and ends when its tasks are done and all who joined have left. Which worker takes which task is left to chance: tasks must not depend on it.
+//! sleeper: a run ends when its tasks are done. Tasks are dealt out in equal parts of neighbours, the same each time, so that a worker finds the same slice of weights in its own cache every step; who has done its part
+//! takes what is left of the others'. Which worker takes which task is therefore left to chance in the end: tasks must not depend on it.
+//!
+//! A part is one word, its first task that nobody has claimed and its end. Whoever succeeds in counting it up owns a task of the run that is under way, and that run cannot end before the task is done: only then is the
+//! caller's frame looked at. So nobody needs to sign in or out, and who comes late finds nothing, or helps with the next run.
 //!
 //! Deliberately absent: nested runs (a task that calls `run` on its own pool waits for ever), priorities, pinning.
 
 use std::{
     any::Any,
-    cell::UnsafeCell,
     hint::spin_loop,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    ptr,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{
-            AtomicBool, AtomicUsize,
+            AtomicBool, AtomicPtr, AtomicU64, AtomicUsize,
             Ordering::{Acquire, Relaxed, Release, SeqCst},
         },
     },
@@ -24,8 +28,8 @@ use std::{
 /// How long a worker looks for the next run before it sleeps, and the caller for the last worker before it yields.
 const SPIN: Duration = Duration::from_micros(100);
 
-/// The run takes workers. The other bits of `Shared::state` count those inside.
-const OPEN: usize = 1 << (usize::BITS - 1);
+/// A part's first task lies above its end.
+const FIRST: u32 = 32;
 
 type Task<'a> = &'a (dyn Fn(usize, usize) + Sync + 'a);
 
@@ -36,30 +40,32 @@ pub struct Pool {
     workers: Vec<JoinHandle<()>>,
 }
 
+/// On a pair of cache lines of its own: the hardware fetches them by twos.
+#[repr(align(128))]
+struct Line<T>(T);
+
 struct Shared {
-    /// Counts runs, so that a worker sees a new one; also changes at shutdown.
-    epoch: AtomicUsize,
-    state: AtomicUsize,
-    /// Written between runs, read by workers that have joined.
-    job: UnsafeCell<Job>,
-    next: AtomicUsize,
+    run: Line<Run>,
+    /// Each worker's part of the tasks.
+    parts: Box<[Line<AtomicU64>]>,
+    /// Tasks of the run that are done.
+    done: Line<AtomicUsize>,
     panic: Mutex<Option<Box<dyn Any + Send>>>,
+    /// A task has panicked: the others are dropped.
+    failed: AtomicBool,
     shutdown: AtomicBool,
     sleepers: AtomicUsize,
     sleep: Mutex<()>,
     wake: Condvar,
 }
 
-#[derive(Clone, Copy)]
-struct Job {
-    task: Task<'static>,
-    tasks: usize,
+/// What workers look at while they wait.
+struct Run {
+    /// Counts runs, so that a worker sees a new one; also changes at shutdown.
+    epoch: AtomicUsize,
+    /// On the caller's stack; may be followed between a claim and its completion.
+    task: AtomicPtr<Task<'static>>,
 }
-
-// SAFETY: `job` is written only while no worker is inside, and read only by those inside; all else is made for sharing.
-unsafe impl Sync for Shared {}
-// SAFETY: `Task` is Sync, so a reference to it may go to another thread.
-unsafe impl Send for Shared {}
 
 /// A panic in a task leaves nothing half-done that a lock here protects.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -73,11 +79,11 @@ impl Pool {
     /// If the system gives no more threads.
     pub fn new(threads: usize) -> Pool {
         let shared = Arc::new(Shared {
-            epoch: AtomicUsize::new(0),
-            state: AtomicUsize::new(0),
-            job: UnsafeCell::new(Job { task: &|_, _| (), tasks: 0 }),
-            next: AtomicUsize::new(0),
+            run: Line(Run { epoch: AtomicUsize::new(0), task: AtomicPtr::new(ptr::null_mut()) }),
+            parts: (0..threads.max(1)).map(|_| Line(AtomicU64::new(0))).collect(),
+            done: Line(AtomicUsize::new(0)),
             panic: Mutex::new(None),
+            failed: AtomicBool::new(false),
             shutdown: AtomicBool::new(false),
             sleepers: AtomicUsize::new(0),
             sleep: Mutex::new(()),
@@ -101,34 +107,41 @@ impl Pool {
     /// Calls `f(worker, task)` once for every task below `tasks`, and returns when all are done. One run at a time: others wait for their turn.
     ///
     /// # Panics
-    /// If a task panics: with its payload, after all workers have left. Tasks not yet begun are dropped.
+    /// If a task panics: with its payload, after all others have ended. Tasks not yet begun are dropped.
     pub fn run(&self, tasks: usize, f: &(dyn Fn(usize, usize) + Sync)) {
-        let _turn = lock(&self.turn);
         if tasks <= 1 || self.workers.is_empty() {
+            // Nobody is asked, so nobody needs a turn.
             for task in 0..tasks {
                 f(0, task);
             }
             return;
         }
+        assert!(u32::try_from(tasks).is_ok(), "{tasks} tasks");
+        let _turn = lock(&self.turn);
         let shared = &*self.shared;
-        // SAFETY: only the lifetime changes, and this function does not return before all who may hold the reference have left.
+        // SAFETY: only the lifetime changes, and this function does not return before all tasks are done: after that nobody claims one, and without a claim nobody follows the pointer.
         let task = unsafe { std::mem::transmute::<Task<'_>, Task<'static>>(f) };
-        // SAFETY: the last run has ended and this one is not open, so nobody reads.
-        unsafe { *shared.job.get() = Job { task, tasks } };
-        shared.next.store(0, Relaxed);
-        shared.state.store(OPEN, Release);
+        shared.done.0.store(0, Relaxed);
+        shared.run.0.task.store(ptr::from_ref(&task).cast_mut(), Relaxed);
+        let parts = shared.parts.len();
+        for (i, part) in shared.parts.iter().enumerate() {
+            let (first, end) = ((i * tasks / parts) as u64, ((i + 1) * tasks / parts) as u64);
+            part.0.store(first << FIRST | end, Release);
+        }
         shared.announce();
-        shared.take_tasks(0, Job { task, tasks });
-        shared.state.fetch_and(!OPEN, Relaxed);
+        shared.take_tasks(0);
         let mut patience = Patience::new();
-        while shared.state.load(Acquire) != 0 {
+        while shared.done.0.load(Acquire) != tasks {
             if !patience.spin() {
                 thread::yield_now();
             }
         }
-        let panic = lock(&shared.panic).take();
-        if let Some(payload) = panic {
-            resume_unwind(payload);
+        if shared.failed.load(Relaxed) {
+            shared.failed.store(false, Relaxed);
+            let panic = lock(&shared.panic).take();
+            if let Some(payload) = panic {
+                resume_unwind(payload);
+            }
         }
     }
 }
@@ -148,7 +161,7 @@ impl Shared {
     /// Starts a new epoch and wakes those who sleep.
     fn announce(&self) {
         // SeqCst on both: either this thread sees the sleeper, or the sleeper sees the epoch.
-        self.epoch.fetch_add(1, SeqCst);
+        self.run.0.epoch.fetch_add(1, SeqCst);
         if self.sleepers.load(SeqCst) > 0 {
             let _guard = lock(&self.sleep);
             self.wake.notify_all();
@@ -162,11 +175,7 @@ impl Shared {
             if self.shutdown.load(SeqCst) {
                 return;
             }
-            if self.join() {
-                // SAFETY: inside an open run, so the job is not written.
-                self.take_tasks(worker, unsafe { *self.job.get() });
-                self.state.fetch_sub(1, Release);
-            }
+            self.take_tasks(worker);
         }
     }
 
@@ -174,7 +183,7 @@ impl Shared {
     fn wait(&self, seen: usize) -> usize {
         let mut patience = Patience::new();
         loop {
-            let epoch = self.epoch.load(Acquire);
+            let epoch = self.run.0.epoch.load(Acquire);
             if epoch != seen {
                 return epoch;
             }
@@ -183,33 +192,45 @@ impl Shared {
             }
             let mut guard = lock(&self.sleep);
             self.sleepers.fetch_add(1, SeqCst);
-            while self.epoch.load(SeqCst) == seen {
+            while self.run.0.epoch.load(SeqCst) == seen {
                 guard = self.wake.wait(guard).unwrap_or_else(PoisonError::into_inner);
             }
             self.sleepers.fetch_sub(1, SeqCst);
         }
     }
 
-    /// Enters the run, if it is still open.
-    fn join(&self) -> bool {
-        let enter = |state: usize| (state & OPEN != 0).then_some(state + 1);
-        self.state.fetch_update(Acquire, Relaxed, enter).is_ok()
+    /// A task of this part, if there is one left.
+    fn claim(&self, part: usize) -> Option<usize> {
+        let part = &self.parts[part].0;
+        let mut word = part.load(Acquire);
+        while word >> FIRST < word & u64::from(u32::MAX) {
+            match part.compare_exchange_weak(word, word + (1 << FIRST), Acquire, Acquire) {
+                Ok(_) => return Some((word >> FIRST) as usize),
+                Err(now) => word = now,
+            }
+        }
+        None
     }
 
-    fn take_tasks(&self, worker: usize, job: Job) {
-        let result = catch_unwind(AssertUnwindSafe(|| {
-            loop {
-                let task = self.next.fetch_add(1, Relaxed);
-                if task >= job.tasks {
-                    return;
+    /// The worker's own part of the run, then what others have left.
+    fn take_tasks(&self, worker: usize) {
+        let parts = self.parts.len();
+        let mut done = 0;
+        for part in (0..parts).map(|i| (worker + i) % parts) {
+            while let Some(task) = self.claim(part) {
+                if !self.failed.load(Relaxed) {
+                    // SAFETY: a claimed task keeps the run, and with it the caller's frame, alive.
+                    let run = unsafe { *self.run.0.task.load(Relaxed) };
+                    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| run(worker, task))) {
+                        self.failed.store(true, Relaxed);
+                        lock(&self.panic).get_or_insert(payload);
+                    }
                 }
-                (job.task)(worker, task);
+                done += 1;
             }
-        }));
-        if let Err(payload) = result {
-            // `fetch_add` of the others goes on from here: far from wrapping.
-            self.next.store(job.tasks, Relaxed);
-            lock(&self.panic).get_or_insert(payload);
+        }
+        if done > 0 {
+            self.done.0.fetch_add(done, Release);
         }
     }
 }
@@ -306,6 +327,40 @@ mod tests {
                         assert_eq!(inside.load(Relaxed), 4);
                     }
                 });
+            }
+        });
+    }
+
+    #[test]
+    fn undisturbed_workers_keep_their_part() {
+        // A worker that waits for the other inside its first task: each must own half of the tasks then.
+        let pool = Pool::new(2);
+        for _ in 0..50 {
+            let owners: Vec<_> = (0..2).map(|_| AtomicUsize::new(9)).collect();
+            let inside = AtomicUsize::new(0);
+            pool.run(2, &|worker, task| {
+                owners[task].store(worker, Relaxed);
+                inside.fetch_add(1, SeqCst);
+                while inside.load(SeqCst) < 2 {
+                    thread::yield_now();
+                }
+            });
+            assert_eq!([owners[0].load(Relaxed), owners[1].load(Relaxed)], [0, 1]);
+        }
+    }
+
+    #[test]
+    fn what_a_busy_worker_leaves_is_taken() {
+        let pool = Pool::new(2);
+        let done = AtomicUsize::new(0);
+        // The first task ends only when all others are done, those of its own part among them.
+        pool.run(40, &|_, task| {
+            if task == 0 {
+                while done.load(SeqCst) < 39 {
+                    thread::yield_now();
+                }
+            } else {
+                done.fetch_add(1, SeqCst);
             }
         });
     }
