@@ -1,7 +1,7 @@
 //! Gradient of a convolution's weight: a contraction over samples and pixels for every kernel position.
 //!
 //! Where the weights are too few to keep all threads busy, samples are cut into a fixed number of chunks, each with a buffer of its own, and [`combine`] adds those in order. The border is left out of the sums where x is
-//! blocked, and copied as zeros where it is planar (there the rows of a tile are the kernel positions of one row).
+//! blocked, and its columns copied as zeros where it is planar (there the rows of a tile are the kernel positions of one row).
 
 use core::ops::Range;
 
@@ -52,7 +52,7 @@ impl ConvWeight {
     /// A bordered sample of planar x.
     const fn copy(&self) -> usize {
         let d = &self.conv;
-        d.channels * d.reach(0, d.output[0]) * d.reach(1, d.output[1])
+        d.channels * d.input[0] * d.columns()[1]
     }
 
     const fn copies(&self) -> bool {
@@ -149,7 +149,7 @@ unsafe fn run<S: Simd>(
             let mut free = scratch;
             if d.copies() {
                 for i in 0..group {
-                    border(conv, x.add((sample + i) * x_sample), free.add(i * x_copy), 0, conv.output[0]);
+                    border(conv, x.add((sample + i) * x_sample), free.add(i * x_copy), 0..conv.input[0]);
                 }
                 (job.x, job.x_sample) = (free, x_copy);
                 free = free.add(d.group() * x_copy);
@@ -269,23 +269,32 @@ impl Job<'_> {
     unsafe fn planar<S: Simd>(&self, s: S, samples: usize, add: bool) {
         let d = self.conv;
         let [out_h, out_w] = d.output;
-        let [height, width] = if d.bordered() { [d.reach(0, out_h), d.reach(1, out_w)] } else { d.input };
-        let walk = Walk {
-            count: [samples, out_h, 1, out_w],
-            a: [self.x_sample, d.stride[0] * width, 0, d.stride[1]],
-            b: [self.dy_sample, out_w * BLOCK, 0, BLOCK],
-            tail: out_w,
-        };
+        let (height, [_, wide]) = (d.input[0], d.columns());
+        // Without a border the image is read where it lies, all of its columns.
+        let width = if d.bordered() { wide } else { d.input[1] };
         let tiling = Tiling::new(S::LEVEL, d.kernel[1], self.blocks.len());
         for channel in self.parts.clone() {
             for ky in self.rows.clone() {
-                // SAFETY: x has its border, so that every kernel position can be read for every output.
+                let oy = d.outputs_at(0, ky);
+                let walk = Walk {
+                    count: [samples, oy.len(), 1, out_w],
+                    a: [self.x_sample, d.stride[0] * width, 0, d.stride[1]],
+                    b: [self.dy_sample, out_w * BLOCK, 0, BLOCK],
+                    tail: out_w,
+                };
+                // SAFETY: x has its border, so that every kernel position can be read for every output of these rows; where there are none, nothing is read.
                 unsafe {
                     let at = self.blocks.start * d.weight_block() + (channel * d.kernel[0] + ky) * d.kernel[1] * BLOCK;
+                    let (mut a, mut b) = (self.x, self.dy);
+                    if !oy.is_empty() {
+                        let y = oy.start * d.stride[0] + ky * d.dilation[0] - d.padding[0];
+                        a = a.add((channel * height + y) * width);
+                        b = b.add((self.blocks.start * out_h + oy.start) * out_w * BLOCK);
+                    }
                     let t = Tile {
-                        a: self.x.add((channel * height + ky * d.dilation[0]) * width),
+                        a,
                         a_row: d.dilation[1],
-                        b: self.dy.add(self.blocks.start * out_h * out_w * BLOCK),
+                        b,
                         b_block: out_h * out_w * BLOCK,
                         walk: &walk,
                         out: self.dst.add(at),

@@ -72,25 +72,28 @@ pub(super) struct Tiling {
     pub block_tiles: usize,
 }
 
+/// By level and height: how many blocks wide a tile may be.
+const WIDEST: [&[usize]; 3] = [&[1; 2], &[4, 2, 2, 1, 1, 1], &[4, 4, 4, 4, 4, 4, 3, 3, 2, 2, 2, 2]];
+/// Lower tiles have too few sums to keep the multipliers busy.
+const LOWEST: usize = 4;
+
 impl Tiling {
+    /// The fewest tiles, as each costs as much as some ten steps of its loop; of those, the highest, which read least of B.
     #[inline]
     pub fn new(level: Level, rows: usize, blocks: usize) -> Tiling {
-        let most = match level {
-            Level::Portable => 2,
-            Level::Avx2 => 6,
-            Level::Avx512 => 12,
-        };
-        let row_tiles = rows.div_ceil(most);
-        let across = match (level, rows.div_ceil(row_tiles.max(1))) {
-            (Level::Portable, _) => 1,
-            (Level::Avx2, 4..) => 1,
-            (Level::Avx2, 2..) => 2,
-            (Level::Avx2, _) => 4,
-            (Level::Avx512, 9..) => 2,
-            (Level::Avx512, 7..) => 3,
-            (Level::Avx512, _) => 4,
-        };
-        Tiling { row_tiles, block_tiles: blocks.div_ceil(across) }
+        let widest = WIDEST[level as usize];
+        let most = widest.len();
+        let mut best = Tiling { row_tiles: 0, block_tiles: 0 };
+        let mut height = most;
+        while height >= LOWEST.min(most) && rows > 0 {
+            let row_tiles = rows.div_ceil(height);
+            let block_tiles = blocks.div_ceil(widest[rows.div_ceil(row_tiles) - 1]);
+            if height == most || row_tiles * block_tiles < best.row_tiles * best.block_tiles {
+                best = Tiling { row_tiles, block_tiles };
+            }
+            height -= 1;
+        }
+        best
     }
 }
 
