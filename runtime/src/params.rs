@@ -4,6 +4,7 @@
 //! as it is.
 
 use crate::plan::{Axis, Layout};
+use std::slice;
 
 /// Walks `layout` in canonical order and gives each element's physical offset.
 fn walk(axes: &[Axis], base: usize, f: &mut impl FnMut(usize)) {
@@ -12,6 +13,26 @@ fn walk(axes: &[Axis], base: usize, f: &mut impl FnMut(usize)) {
     for i in 0..axis.extent {
         let offset = base + (i / block) * axis.outer + if block > 1 { (i % block) * axis.inner } else { 0 };
         walk(rest, offset, f);
+    }
+}
+
+/// As `walk`, by runs of elements that follow each other in both orders: first offset and length.
+fn walk_runs(axes: &[Axis], base: usize, f: &mut impl FnMut(usize, usize)) {
+    match axes {
+        [] => f(base, 1),
+        [axis] => {
+            let block = axis.block.max(1);
+            let run = match axis {
+                Axis { outer: 1, .. } if block == 1 => axis.extent,
+                Axis { inner: 1, .. } if block > 1 && axis.outer == block => axis.extent,
+                Axis { inner: 1, .. } if block > 1 => block,
+                _ => return walk(axes, base, &mut |at| f(at, 1)),
+            };
+            for i in (0..axis.extent).step_by(run.max(1)) {
+                f(base + i / block * axis.outer, run.min(axis.extent - i));
+            }
+        }
+        [axis, rest @ ..] => walk(slice::from_ref(axis), base, &mut |at| walk_runs(rest, at, f)),
     }
 }
 
@@ -41,7 +62,9 @@ pub fn unpack(layout: &Layout, physical: &[f32], out: &mut Vec<f32>) {
 /// Every index of the layout leads to a float.
 pub unsafe fn unpack_raw(layout: &Layout, physical: *const f32, out: &mut Vec<f32>) {
     // SAFETY: the caller's.
-    walk(layout.axes, 0, &mut |at| out.push(unsafe { *physical.add(at) }));
+    walk_runs(layout.axes, 0, &mut |at, run| {
+        out.extend_from_slice(unsafe { slice::from_raw_parts(physical.add(at), run) })
+    });
 }
 
 #[cfg(test)]
@@ -70,6 +93,30 @@ mod tests {
         let mut back = Vec::new();
         unpack(&LAYOUT, &physical, &mut back);
         assert_eq!(back, values);
+    }
+
+    #[test]
+    fn runs_are_the_elements_in_order() {
+        let plain = |extent, outer| Axis { extent, block: 1, outer, inner: 0 };
+        let blocked = |extent, outer, inner| Axis { extent, block: 16, outer, inner };
+        let cases: [&'static [Axis]; 7] = [
+            &[],
+            Vec::leak(vec![plain(5, 1)]),
+            Vec::leak(vec![plain(5, 3)]),
+            Vec::leak(vec![blocked(37, 16, 1)]),
+            Vec::leak(vec![blocked(37, 64, 1)]),
+            Vec::leak(vec![blocked(20, 64, 2)]),
+            Vec::leak(vec![blocked(20, 128, 1), plain(3, 32), plain(2, 16)]),
+        ];
+        let physical: Vec<f32> = (0..600).map(|i| i as f32).collect();
+        for axes in cases {
+            let layout = Layout { axes, size: physical.len() };
+            let (mut one, mut runs) = (Vec::new(), Vec::new());
+            unpack(&layout, &physical, &mut one);
+            // SAFETY: no offset lies beyond 600.
+            unsafe { unpack_raw(&layout, physical.as_ptr(), &mut runs) };
+            assert_eq!(one, runs, "{axes:?}");
+        }
     }
 
     #[test]

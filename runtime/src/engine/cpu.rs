@@ -357,6 +357,7 @@ impl Finished<'_> {
     pub fn output(&self, index: usize, out: &mut Vec<f32>) {
         let Done { cx, variant } = &self.done;
         let stored = &variant.outputs[index];
+        out.reserve(cx.batch * params::numel(&stored.layout));
         for sample in 0..cx.batch {
             // SAFETY: the plan keeps outputs alive until the program's end, within their arena, which is still held.
             unsafe {

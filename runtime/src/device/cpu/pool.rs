@@ -12,6 +12,7 @@
 use std::{
     any::Any,
     hint::spin_loop,
+    ops::Range,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     ptr,
     sync::{
@@ -30,6 +31,9 @@ const SPIN: Duration = Duration::from_micros(100);
 
 /// A part's first task lies above its end.
 const FIRST: u32 = 32;
+
+/// The share of what is left of a part that is claimed at once. What a disturbed worker has claimed waits for it.
+const SHARE: u64 = 8;
 
 type Task<'a> = &'a (dyn Fn(usize, usize) + Sync + 'a);
 
@@ -199,17 +203,22 @@ impl Shared {
         }
     }
 
-    /// A task of this part, if there is one left.
-    fn claim(&self, part: usize) -> Option<usize> {
+    /// Some tasks of this part, if there are any left: several at once where there are many, because a claim costs as much
+    /// as a small task, and holds up what the next one could read ahead.
+    fn claim(&self, part: usize) -> Option<Range<usize>> {
         let part = &self.parts[part].0;
         let mut word = part.load(Acquire);
-        while word >> FIRST < word & u64::from(u32::MAX) {
-            match part.compare_exchange_weak(word, word + (1 << FIRST), Acquire, Acquire) {
-                Ok(_) => return Some((word >> FIRST) as usize),
+        loop {
+            let (first, end) = (word >> FIRST, word & u64::from(u32::MAX));
+            if first >= end {
+                return None;
+            }
+            let count = ((end - first) / SHARE).max(1);
+            match part.compare_exchange_weak(word, word + (count << FIRST), Acquire, Acquire) {
+                Ok(_) => return Some(first as usize..(first + count) as usize),
                 Err(now) => word = now,
             }
         }
-        None
     }
 
     /// The worker's own part of the run, then what others have left.
@@ -217,16 +226,17 @@ impl Shared {
         let parts = self.parts.len();
         let mut done = 0;
         for part in (0..parts).map(|i| (worker + i) % parts) {
-            while let Some(task) = self.claim(part) {
-                if !self.failed.load(Relaxed) {
-                    // SAFETY: a claimed task keeps the run, and with it the caller's frame, alive.
-                    let run = unsafe { *self.run.0.task.load(Relaxed) };
-                    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| run(worker, task))) {
-                        self.failed.store(true, Relaxed);
-                        lock(&self.panic).get_or_insert(payload);
-                    }
+            while let Some(tasks) = self.claim(part) {
+                done += tasks.len();
+                // SAFETY: claimed tasks keep the run, and with it the caller's frame, alive.
+                let run = unsafe { *self.run.0.task.load(Relaxed) };
+                let all = AssertUnwindSafe(|| tasks.for_each(|task| run(worker, task)));
+                if !self.failed.load(Relaxed)
+                    && let Err(payload) = catch_unwind(all)
+                {
+                    self.failed.store(true, Relaxed);
+                    lock(&self.panic).get_or_insert(payload);
                 }
-                done += 1;
             }
         }
         if done > 0 {
@@ -353,10 +363,11 @@ mod tests {
     fn what_a_busy_worker_leaves_is_taken() {
         let pool = Pool::new(2);
         let done = AtomicUsize::new(0);
-        // The first task ends only when all others are done, those of its own part among them.
-        pool.run(40, &|_, task| {
+        // The first task ends only when all others are done, those of its own part among them: so few that it was claimed alone.
+        let tasks = 2 * SHARE as usize;
+        pool.run(tasks, &|_, task| {
             if task == 0 {
-                while done.load(SeqCst) < 39 {
+                while done.load(SeqCst) + 1 < tasks {
                     thread::yield_now();
                 }
             } else {
