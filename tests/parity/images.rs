@@ -70,3 +70,12 @@ parity! { residual_and_branches Branches BranchesUnfused {
     GlobalAvgPool; fc: Linear<3>;
     loss: CrossEntropy(_, label);
 } }
+
+// What is computed in the lanes of no sample must not reach the gradients: maps that turn 0 into something else.
+parity! { few_channels_and_constants FewConstants FewConstantsUnfused {
+    input image: [1, 7, 6]; target t: [4, 4, 3];
+    a: Conv2d<5, 3, padding = 1, bias = false>; n: BatchNorm;
+    b: Conv2d<6, 3, padding = 1>; Sigmoid;
+    c: Conv2d<4, [4, 4], bias = false>; m: BatchNorm; Tanh;
+    loss: Mse(_, t);
+} }

@@ -386,7 +386,7 @@ fn is_short(cost: &Cost, batch: usize) -> bool {
     /// What a core does in a nanosecond, and the nanoseconds that a launch on several takes before it gains.
     const FLOPS: u64 = 64;
     const BYTES: u64 = 32;
-    const SHORT: u64 = 1000;
+    const SHORT: u64 = 2000;
     cost.flops(batch) / FLOPS + cost.bytes(batch) / BYTES < SHORT
 }
 

@@ -1424,6 +1424,7 @@ mod k22_lanes {
                         Fused { cx, v14: v14, v64: v64 },
                     );
                 }
+                lane_mask(s, 1600usize, live, v64);
                 lane_sum(s, 16usize, 100usize, v64, sums.add(0usize));
                 {
                     static C: LaneConv = LaneConv {
@@ -1483,6 +1484,7 @@ mod k22_lanes {
                         },
                         turned: false,
                     };
+                    lane_mask(s, 1176usize, live, v8);
                     lane_conv_weight(s, &C, v8, v64, border, sums.add(16usize));
                 }
                 {
@@ -1543,6 +1545,7 @@ mod k22_lanes {
                         Fused { cx, v7: v7, v72: v72 },
                     );
                 }
+                lane_mask(s, 4704usize, live, v72);
                 lane_sum(s, 6usize, 784usize, v72, sums.add(6416usize));
                 {
                     static V: LaneValue = LaneValue {

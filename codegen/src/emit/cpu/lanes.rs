@@ -21,7 +21,7 @@ use std::collections::HashMap;
 
 pub fn lanes(w: &Writer, chain: &Chain) -> Vec<Launch> {
     let (sums, floats) = partials(w.s, chain);
-    let mut text = Text { w, chain, args: Args::default(), borders: Vec::new() };
+    let mut text = Text { w, chain, args: Args::default(), borders: Vec::new(), masked: chain.imports.clone() };
     let chunks = w.chunks;
     let tasks = if sums.is_empty() { quote!(lane_groups(batch)) } else { quote!(lane_chunks(batch, #chunks)) };
     let (scratch, scratch_floats) = scratch(w, chain);
@@ -162,6 +162,8 @@ struct Text<'a> {
     args: Args,
     /// Descriptors of convolutions, for the size of their bordered copies.
     borders: Vec<TokenStream>,
+    /// Values whose lanes beyond the batch are 0.
+    masked: Vec<Value>,
 }
 
 impl Text<'_> {
@@ -243,14 +245,15 @@ impl Text<'_> {
             Form::ConvWeight { geometry, .. } => {
                 let value = stage.nodes[0];
                 let (x, dy, to) = (operand(value, 0), operand(value, 1), sum_at(value));
-                let conv = self.conv_text(geometry, ConvRole::Weight);
-                quote!({ static C: LaneConv = #conv; lane_conv_weight(s, &C, #x, #dy, border, #to); })
+                let (conv, masks) = (self.conv_text(geometry, ConvRole::Weight), self.masks(value));
+                quote!({ static C: LaneConv = #conv; #masks lane_conv_weight(s, &C, #x, #dy, border, #to); })
             }
             Form::Column { .. } => {
                 let mut text = TokenStream::new();
                 for value in &stage.nodes {
                     let (channels, pixels) = self.extents(graph.node(*value).inputs[0]);
                     let (x, to) = (operand(*value, 0), sum_at(*value));
+                    text.extend(self.masks(*value));
                     text.extend(quote!(lane_sum(s, #channels, #pixels, #x, #to);));
                 }
                 text
@@ -267,6 +270,21 @@ impl Text<'_> {
             Form::Window { op, axes, .. } => self.window(stage, *op, axes),
             other => unreachable!("{} is in no chain", other.name()),
         }
+    }
+
+    /// Keeps what no sample owns out of a sum over samples.
+    fn masks(&mut self, sum: Value) -> TokenStream {
+        let mut text = TokenStream::new();
+        for input in &self.w.s.graph().node(sum).inputs {
+            let value = self.w.s.base(*input);
+            if !self.masked.contains(&value) {
+                self.masked.push(value);
+                let (place, (channels, pixels)) = (place(value), self.extents(value));
+                let vectors = channels * pixels;
+                text.extend(quote!(lane_mask(s, #vectors, live, #place);));
+            }
+        }
+        text
     }
 
     fn window(&mut self, stage: &Stage, op: WindowOp, axes: &[WindowAxis; 2]) -> TokenStream {

@@ -1,7 +1,8 @@
 //! Layers of few channels over groups of 16 samples: the lanes of a vector are samples.
 //!
 //! Channel blocks of 16 leave ten of sixteen lanes empty where there are six channels. Here a value of a group lies as `[C][H][W][16 samples]`: all lanes work, a weight is one number for all of them, and a tile holds
-//! outputs × pixels. A task takes a group through a whole chain of layers while it is in the second-level cache; [`lane_import`] and [`lane_export`] stand at the chain's edges. Lanes beyond the batch are imported as 0.
+//! outputs × pixels. A task takes a group through a whole chain of layers while it is in the second-level cache; [`lane_import`] and [`lane_export`] stand at the chain's edges. Lanes beyond the batch are imported as 0, and
+//! made 0 again before sums over samples.
 //! Gradients of weights are summed over the lanes, and left as one partial result for each chunk of groups; [`lane_combine`] adds those in order.
 
 use core::ops::Range;
@@ -436,6 +437,31 @@ unsafe fn sum<S: Simd>(s: S, channels: usize, pixels: usize, x: *const f32, dst:
                 acc[0] = s.add(acc[0], s.load(x.add(pixel * BLOCK)));
             }
             *dst.add(channel) += s.sum(s.add(s.add(acc[0], acc[1]), s.add(acc[2], acc[3])));
+        }
+    }
+}
+
+compiled_here! {
+    /// Zeros in the lanes from `live` on: what is computed there is no sample's, and may be anything, so it must not reach
+    /// a sum over samples.
+    ///
+    /// # Safety
+    /// `x` is writable for so many vectors.
+    pub unsafe fn lane_mask(vectors: usize, live: usize, x: *mut f32) = mask
+}
+
+/// # Safety
+/// As [`lane_mask`].
+#[inline(always)]
+unsafe fn mask<S: Simd>(s: S, vectors: usize, live: usize, x: *mut f32) {
+    if live >= BLOCK {
+        return;
+    }
+    for i in 0..vectors {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let x = x.add(i * BLOCK);
+            s.store(x, s.keep_first(s.load(x), live));
         }
     }
 }

@@ -263,6 +263,11 @@ impl Run for Edges {
         unsafe {
             lane_import(s, &self.d, from, self.sample, self.live, group);
             lane_export(s, &self.d, group, to, self.sample, self.live);
+            // Anything may be where no sample is.
+            for i in (0..self.group.len()).filter(|i| i % BLOCK >= self.live) {
+                *group.add(i) = f32::NAN;
+            }
+            lane_mask(s, self.d.channels * self.d.pixels, self.live, group);
             lane_sum(s, self.d.channels, self.d.pixels, group, self.sums.as_mut_ptr());
         }
     }
