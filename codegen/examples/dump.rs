@@ -31,10 +31,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for error in errors.iter() {
         eprintln!("error: {}", error.text());
     }
-    for member in declarations.iter().flat_map(|d| &d.members) {
-        for target in [Target::cpu(fusion), Target::cuda(fusion, precision)] {
-            let plans = kiln_codegen::plan(&member.module, &target);
-            print!("{}", plans.dump(&member.module, &stages));
+    for declaration in &declarations {
+        let cpu = Target { convolution: declaration.convolution, ..Target::cpu(fusion) };
+        for member in &declaration.members {
+            for target in [&cpu, &Target::cuda(fusion, precision)] {
+                let plans = kiln_codegen::plan(&member.module, target);
+                print!("{}", plans.dump(&member.module, &stages));
+            }
         }
     }
     if errors.is_empty() { Ok(()) } else { Err(format!("{file}: {} mistakes", errors.len()).into()) }

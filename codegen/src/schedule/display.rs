@@ -56,11 +56,16 @@ impl Schedule {
 
 const STRING: &str = "writing to a string";
 
-/// What the two ways to compute a convolution were thought to take.
+/// What the way taken to compute a convolution should take, and the other one.
 fn estimates(choice: &Choice) -> String {
     let micro = |nanos: u64| nanos as f64 / 1000.0;
-    let (direct, winograd) = (micro(choice.direct), micro(choice.by_winograd));
-    format!(", {direct:.1} µs direct, {winograd:.1} µs by winograd for {}", choice.batch)
+    let Choice { winograd, batch, direct, by_winograd } = *choice;
+    let (direct, by_winograd) = (micro(direct), micro(by_winograd));
+    if winograd {
+        format!(", {by_winograd:.1} µs by winograd for {batch}, directly {direct:.1}")
+    } else {
+        format!(", {direct:.1} µs directly for {batch}, by winograd {by_winograd:.1}")
+    }
 }
 
 fn describe(form: &Form) -> String {

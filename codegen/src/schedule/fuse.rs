@@ -220,7 +220,7 @@ impl Fuser<'_> {
         // The weight must lie as the template reads it: a parameter in its master order, or its copy.
         let weight = node.inputs[1];
         match role {
-            _ if self.s.is_by_winograd(value) => {
+            ConvRole::Forward | ConvRole::Input if self.s.is_by_winograd(value) => {
                 let copy = self.s.base(weight);
                 behind_reshapes(graph, graph.node(copy).inputs.first().copied()?)?;
                 let geometry = geometry.expect("a convolution was chosen");

@@ -73,7 +73,8 @@ impl Rebuild<'_> {
                 node.inputs[i] = self.packed(node.inputs[i], old, from);
             }
         }
-        let by_winograd = winograd::choice(self.target, self.kind, old, from).filter(|c| c.winograd).and(role(&node));
+        let by_winograd =
+            winograd::choice(self.target, self.kind, old, from).filter(|c| c.winograd).and(reading_role(&node));
         if self.params.order == Order::Blocked
             && (reads_transposed(&node) || by_winograd.is_some())
             && let Some(param) = behind_reshapes(&self.graph, node.inputs[1])
@@ -166,9 +167,10 @@ impl Rebuild<'_> {
     }
 }
 
-fn role(node: &Node) -> Option<ConvRole> {
+/// The role of a convolution that reads a weight.
+fn reading_role(node: &Node) -> Option<ConvRole> {
     match node.op {
-        Op::Conv { role, .. } => Some(role),
+        Op::Conv { role: role @ (ConvRole::Forward | ConvRole::Input), .. } => Some(role),
         _ => None,
     }
 }

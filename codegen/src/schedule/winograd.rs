@@ -1,6 +1,6 @@
 //! Which convolutions are computed by Winograd's F(4 × 4, 3 × 3) instead of directly: 36 products for what takes 144, against
-//! transforms of inputs, weights and outputs. Decided layer by layer from extents and a few measured speeds; both estimates
-//! print with the schedule.
+//! transforms of inputs, weights and outputs; the same for both gradients. Decided layer by layer from extents and a few
+//! measured speeds; both estimates print with the schedule.
 
 use super::ProgramKind;
 use super::form::dense;
@@ -44,6 +44,9 @@ const POSITIONS: usize = 36;
 /// Transformed inputs of a task are about so many floats, but of these tiles at least and at most, as `kiln` cuts them.
 const TASK: usize = 1 << 17;
 const TILES: [usize; 2] = [24, 96];
+/// Of the weight gradient: tiles of a run, and blocks of channels and of outputs of a task.
+const GRADIENT_RUN: usize = 48;
+const GRADIENT_BLOCKS: usize = 4;
 
 /// The choice for a convolution that could be computed either way; `None` for everything else.
 pub fn choice(target: &Target, kind: ProgramKind, graph: &Graph, value: Value) -> Option<Choice> {
@@ -61,27 +64,39 @@ pub fn choice(target: &Target, kind: ProgramKind, graph: &Graph, value: Value) -
     Some(choice)
 }
 
-/// Forward or input gradient of a 3 × 3 convolution at stride 1 between channel blocks.
+/// A 3 × 3 convolution at stride 1 between channel blocks, or one of its gradients.
 fn fits(role: ConvRole, g: &ConvGeometry) -> bool {
     let plain = g.kernel == [3, 3] && g.stride == [1, 1] && g.dilation == [1, 1] && g.groups == 1;
-    let within = role == ConvRole::Forward || g.padding.iter().all(|p| *p <= 2);
+    let within = role != ConvRole::Input || g.padding.iter().all(|p| *p <= 2);
     let input = is_blocked(&[g.channels, g.input[0], g.input[1]]);
     let output = is_blocked(&[g.outputs, g.output[0], g.output[1]]);
-    plain && within && input && output && role != ConvRole::Weight
+    plain && within && input && output
 }
 
 fn estimate(target: &Target, rates: Rates, kind: ProgramKind, role: ConvRole, g: &ConvGeometry) -> Choice {
     // What pays for a single sample pays for many; training is about batches.
     let batch = if kind == ProgramKind::Infer { 1 } else { 32 };
     let (from, to, image) = match role {
-        ConvRole::Forward => (g.channels, g.outputs, g.output),
-        ConvRole::Input | ConvRole::Weight => (g.outputs, g.channels, g.input),
+        ConvRole::Forward | ConvRole::Weight => (g.channels, g.outputs, g.output),
+        ConvRole::Input => (g.outputs, g.channels, g.input),
     };
     let to = blocks(to) * LANES;
     let tiles = batch * image[0].div_ceil(EDGE) * image[1].div_ceil(EDGE);
     let time = |work: usize, rate: u64| work as u64 / rate;
     let products = |taps: usize, count: usize| time(2 * taps * from * to * count, rates.flops);
     let direct = products(9, batch * image[0] * image[1]);
+    if role == ConvRole::Weight {
+        let chunks = if 9 * from * to <= target.chunked_weight_floats { target.chunks } else { 1 };
+        let repeats = |extent: usize| if chunks > 1 { 1 } else { blocks(extent).div_ceil(GRADIENT_BLOCKS) };
+        let transformed = 4 * POSITIONS * tiles * (from * repeats(to) + to * repeats(from));
+        // The sums are read and written for each run of tiles, and transformed once a chunk.
+        let sums = 4 * POSITIONS * from * to * 2 * tiles.div_ceil(GRADIENT_RUN).max(chunks);
+        let by_winograd = products(POSITIONS, tiles)
+            + time(transformed, rates.transformed)
+            + time(sums, rates.weights)
+            + time(4 * (POSITIONS + 9) * from * to * chunks, rates.transforms);
+        return Choice { winograd: false, batch, direct, by_winograd };
+    }
     let transformed = 4 * POSITIONS * tiles * (from + to);
     let tasks = tiles.div_ceil((TASK / (POSITIONS * from)).clamp(TILES[0], TILES[1]));
     let read = 4 * POSITIONS * from * to * tasks;
@@ -118,8 +133,8 @@ mod tests {
 
     #[test]
     fn weights_are_transformed_right_before_they_are_read() {
-        let text = "pub Net { input x: [5, 9, 9]; target c: class<3>; Conv2d<6, 3>; Relu; Conv2d<7, 3, padding = 1>;
-            Conv2d<8, 3, stride = 2>; Conv2d<5, 3>; Flatten; Linear<3>; loss: CrossEntropy(_, c); }";
+        let text = "pub Net { input x: [17, 9, 9]; target c: class<3>; Conv2d<18, 3>; Relu; Conv2d<19, 3, padding = 1>;
+            Conv2d<20, 3, stride = 2>; Conv2d<21, 3>; Flatten; Linear<3>; loss: CrossEntropy(_, c); }";
         let s = planned(text, ProgramKind::Step, &forced(Convolution::Winograd));
         let expected = "winograd.weights winograd.forward winograd.weights winograd.forward conv.forward
             conv.flip conv.input conv.weight winograd.turned winograd.input conv.weight conv.weight";
@@ -127,6 +142,14 @@ mod tests {
         assert_eq!(forms(&s), expected.split_whitespace().collect::<Vec<_>>());
         let s = planned(text, ProgramKind::Step, &forced(Convolution::Direct));
         assert!(forms(&s).iter().all(|name| name.starts_with("conv")));
+        let gradients = |s: &Schedule| {
+            let weights = s.kernels.iter().filter(|k| matches!(k.form, Form::ConvWeight { .. }));
+            weights.map(|k| s.is_by_winograd(k.nodes[0])).collect::<Vec<_>>()
+        };
+        assert_eq!(gradients(&s), [false; 3]);
+        // In order of the backward pass: stride 2, then the other two.
+        let s = planned(text, ProgramKind::Step, &forced(Convolution::Winograd));
+        assert_eq!(gradients(&s), [false, true, true]);
     }
 
     #[test]

@@ -316,12 +316,13 @@ pub fn conv_weight(w: &Writer, geometry: &ConvGeometry, planar: bool, chunks: us
     let (x, x_sample) = pointer(w, node.inputs[0], &mut args);
     let (dy, dy_sample) = pointer(w, node.inputs[1], &mut args);
     let to = args.pointer(if chunks > 1 { Arg::Partials } else { Arg::Value(value) });
+    let template = if w.s.is_by_winograd(value) { "winograd_gradient" } else { "conv_weight" };
+    let [call, tasks, scratch] = ["", "_tasks", "_scratch"].map(|end| format_ident!("{template}{end}"));
     let body = quote! {
-        conv_weight(s, &D, #x, #x_sample, #dy, #dy_sample, #to, cx.scratch(worker), cx.batch, task);
+        #call(s, &D, #x, #x_sample, #dy, #dy_sample, #to, cx.scratch(worker), cx.batch, task);
     };
-    let tasks = quote!(conv_weight_tasks(&D));
-    let mut first = w.launch_with("conv_weight", args, quote!(ConvWeight = #descriptor), tasks, body);
-    first.scratch = Some(quote!(conv_weight_scratch(&#descriptor)));
+    let mut first = w.launch_with(template, args, quote!(ConvWeight = #descriptor), quote!(#tasks(&D)), body);
+    first.scratch = Some(quote!(#scratch(&#descriptor)));
     if chunks == 1 {
         return vec![first];
     }

@@ -18,6 +18,7 @@ mod tile;
 mod transpose;
 mod window;
 mod winograd;
+mod winograd_weight;
 
 pub use crate::levels;
 pub use crate::plan::{Entry, Level};
@@ -35,6 +36,7 @@ pub use tile::{Sink, Sink2};
 pub use transpose::*;
 pub use window::*;
 pub use winograd::*;
+pub use winograd_weight::*;
 
 #[cfg(test)]
 mod tests;

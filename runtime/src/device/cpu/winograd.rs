@@ -17,19 +17,22 @@ use super::{
 };
 
 /// Edge of an output tile, of the kernel, and of the inputs that a tile reads.
-const EDGE: usize = 4;
-const KERNEL: usize = 3;
-const REACH: usize = EDGE + KERNEL - 1;
+pub(super) const EDGE: usize = 4;
+pub(super) const KERNEL: usize = 3;
+pub(super) const REACH: usize = EDGE + KERNEL - 1;
 /// Positions of the transformed tile: so many independent products.
-const POSITIONS: usize = REACH * REACH;
+pub(super) const POSITIONS: usize = REACH * REACH;
 
 /// The points ±A and ±B, their powers, and the coefficients of (x² - A²)(x² - B²).
-const A: f32 = 0.75;
-const B: f32 = 1.5;
-const A2: f32 = A * A;
-const B2: f32 = B * B;
+pub(super) const A: f32 = 0.75;
+pub(super) const B: f32 = 1.5;
+pub(super) const A2: f32 = A * A;
+pub(super) const B2: f32 = B * B;
 const A2_PLUS_B2: f32 = A2 + B2;
-const A2_TIMES_B2: f32 = A2 * B2;
+pub(super) const A2_TIMES_B2: f32 = A2 * B2;
+/// Products of a point's distances from the other points. Coefficients made of them are rounded once: their errors do not average out over the channels.
+pub(super) const N_A: f64 = 2.0 * (A2 * (A2 - B2)) as f64;
+pub(super) const N_B: f64 = 2.0 * (B2 * (B2 - A2)) as f64;
 
 /// Transformed inputs of a task are about so many floats, so that they stay in the second-level cache …
 const FLOATS: usize = 1 << 17;
@@ -69,7 +72,7 @@ impl Conv {
     }
 
     /// Tiles of output along an axis.
-    const fn tiles(&self, axis: usize) -> usize {
+    pub(super) const fn tiles(&self, axis: usize) -> usize {
         self.output[axis].div_ceil(EDGE)
     }
 
@@ -104,7 +107,7 @@ pub const fn winograd_scratch(d: &Conv) -> usize {
 }
 
 /// Vectors from one position to the next: odd, lest the 36 positions of a tile fall into few sets of the cache.
-const fn pitch(tiles: usize) -> usize {
+pub(super) const fn pitch(tiles: usize) -> usize {
     tiles | 1
 }
 
@@ -141,7 +144,7 @@ pub unsafe fn winograd<S: Simd, K: Sink>(
         for block_tile in 0..tiling.block_tiles {
             let own = part(blocks.len(), tiling.block_tiles, block_tile);
             let block = blocks.start + own.start;
-            multiply(s, d, scratch, u.add(block * d.transformed_block()), m, tiles.len(), own.len());
+            multiply(s, d, scratch, u.add(block * d.transformed_block()), m, tiles.len(), tiling.row_tiles, own.len());
             for j in 0..own.len() {
                 for (t, id) in tiles.clone().enumerate() {
                     let (sample, ty, tx) = (id / (high * wide), id / wide % high * EDGE, id % wide * EDGE);
@@ -195,14 +198,7 @@ unsafe fn inputs_body<S: Simd>(
                 let image = x.add(sample * x_sample + part * height * width * BLOCK);
                 let to = v.add((part * POSITIONS * pitch + t) * BLOCK);
                 let (top, left) = (ty.wrapping_sub(d.padding[0]), tx.wrapping_sub(d.padding[1]));
-                // An index below zero has wrapped to a large one.
-                let inside = top < height && top + REACH <= height && left < width && left + REACH <= width;
-                let window = Window { image, height, width, top, left };
-                if inside {
-                    window.transform::<S, true>(s, to, pitch * BLOCK);
-                } else {
-                    window.transform::<S, false>(s, to, pitch * BLOCK);
-                }
+                Patch { image, height, width, top, left }.transform(s, to, pitch * BLOCK);
             }
         }
     }
@@ -210,19 +206,42 @@ unsafe fn inputs_body<S: Simd>(
 
 /// The 6 × 6 inputs of a tile; the first row and column may lie before the image (wrapped).
 #[derive(Clone, Copy)]
-struct Window {
-    image: *const f32,
-    height: usize,
-    width: usize,
-    top: usize,
-    left: usize,
+pub(super) struct Patch {
+    pub image: *const f32,
+    pub height: usize,
+    pub width: usize,
+    pub top: usize,
+    pub left: usize,
 }
 
-impl Window {
+impl Patch {
+    /// Bᵀ x B
+    ///
     /// # Safety
-    /// The image is readable; if `INSIDE`, the window lies in it; `to` is writable at 36 positions of this distance.
+    /// The image is readable; `to` is writable at 36 positions of this distance.
     #[inline(always)]
-    unsafe fn transform<S: Simd, const INSIDE: bool>(self, s: S, to: *mut f32, position: usize) {
+    pub unsafe fn transform<S: Simd>(self, s: S, to: *mut f32, position: usize) {
+        // SAFETY: the caller's promises.
+        unsafe {
+            if self.is_inside(REACH) {
+                self.transform_where::<S, true>(s, to, position);
+            } else {
+                self.transform_where::<S, false>(s, to, position);
+            }
+        }
+    }
+
+    /// Whether all of a window of this edge lies in the image: an index below zero has wrapped to a large one.
+    #[inline(always)]
+    pub fn is_inside(self, edge: usize) -> bool {
+        let Patch { height, width, top, left, .. } = self;
+        top < height && top + edge <= height && left < width && left + edge <= width
+    }
+
+    /// # Safety
+    /// As `transform`; if `INSIDE`, the window lies in the image.
+    #[inline(always)]
+    unsafe fn transform_where<S: Simd, const INSIDE: bool>(self, s: S, to: *mut f32, position: usize) {
         // SAFETY: the caller's promises.
         unsafe {
             let w = [
@@ -270,10 +289,12 @@ impl Window {
         }
     }
 
+    /// A pixel, or the border's zeros.
+    ///
     /// # Safety
-    /// As `transform`.
+    /// The image is readable, and the pixel lies in it if `INSIDE`.
     #[inline(always)]
-    unsafe fn load<S: Simd, const INSIDE: bool>(self, s: S, i: usize, j: usize) -> S::V {
+    pub unsafe fn load<S: Simd, const INSIDE: bool>(self, s: S, i: usize, j: usize) -> S::V {
         let (y, x) = (self.top.wrapping_add(i), self.left.wrapping_add(j));
         let at = self.image.wrapping_add(y.wrapping_mul(self.width).wrapping_add(x).wrapping_mul(BLOCK));
         // A choice of addresses, not a jump.
@@ -316,9 +337,6 @@ fn output<S: Simd>(s: S, m: [S::V; REACH]) -> [S::V; EDGE] {
 /// G g: one row per point, over the product of its distances from the others.
 #[inline(always)]
 fn weight<S: Simd>(s: S, g: [S::V; KERNEL]) -> [S::V; REACH] {
-    // Rounded once, from exact quotients: errors of these constants do not average out over the channels.
-    const N_A: f64 = 2.0 * (A2 * (A2 - B2)) as f64;
-    const N_B: f64 = 2.0 * (B2 * (B2 - A2)) as f64;
     let even_a = s.fma(s.splat((A2 as f64 / N_A) as f32), g[2], s.mul(s.splat((1.0 / N_A) as f32), g[0]));
     let even_b = s.fma(s.splat((B2 as f64 / N_B) as f32), g[2], s.mul(s.splat((1.0 / N_B) as f32), g[0]));
     let (odd_a, odd_b) = (s.splat((A as f64 / N_A) as f32), s.splat((B as f64 / N_B) as f32));
@@ -333,7 +351,7 @@ fn weight<S: Simd>(s: S, g: [S::V; KERNEL]) -> [S::V; REACH] {
 }
 
 compiled_here! {
-    /// Products of `tiles` transformed tiles with `blocks` blocks of weights, transformed back: `[block][16 of 36][tiles][16]`.
+    /// Products of `tiles` transformed tiles with `blocks` blocks of weights, transformed back: `[block][16 of 36][tiles][16]`. A tiling gave `row_tiles` and the width `blocks`.
     ///
     /// # Safety
     /// `v` is as [`transform_inputs`] leaves it, `u` points to the first block's weights, `m` holds 36 vectors per tile and block.
@@ -343,11 +361,13 @@ compiled_here! {
         u: *const f32,
         m: *mut f32,
         tiles: usize,
+        row_tiles: usize,
         blocks: usize,
     ) = multiply_body
 }
 
 #[inline(always)]
+#[allow(clippy::too_many_arguments)]
 unsafe fn multiply_body<S: Simd>(
     s: S,
     d: &Conv,
@@ -355,10 +375,10 @@ unsafe fn multiply_body<S: Simd>(
     u: *const f32,
     m: *mut f32,
     tiles: usize,
+    row_tiles: usize,
     blocks: usize,
 ) {
     let (parts, pitch) = (d.parts(), pitch(tiles));
-    let row_tiles = Tiling::new(S::LEVEL, tiles, blocks).row_tiles;
     let walk = Walk {
         count: [parts, 1, 1, BLOCK],
         a: [POSITIONS * pitch * BLOCK, 0, 0, 1],

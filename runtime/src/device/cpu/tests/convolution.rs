@@ -58,7 +58,7 @@ pub(super) fn master(d: &Conv, w: &[f32]) -> Vec<f32> {
     out
 }
 
-fn weight_at(d: &Conv, o: usize, c: usize, tap: usize) -> usize {
+pub(super) fn weight_at(d: &Conv, o: usize, c: usize, tap: usize) -> usize {
     let taps = d.kernel[0] * d.kernel[1];
     let (part, lane) = (c / d.lanes(), c % d.lanes());
     let at = ((o / BLOCK * d.parts() + part) * taps + tap) * d.lanes() + lane;
@@ -135,7 +135,8 @@ impl Run for Weight<'_> {
     }
 }
 
-fn weight_gradient(d: &Conv, x: &[f32], dy: &[f32], batch: usize) {
+/// dw[o][c][ky][kx] in f64, and the sum of the absolute terms.
+pub(super) fn naive_weight_gradient(d: &Conv, x: &[f32], dy: &[f32], batch: usize) -> Vec<(f64, f64)> {
     let pixels = d.output[0] * d.output[1];
     let taps = d.kernel[0] * d.kernel[1];
     let mut want = vec![(0.0, 0.0); d.outputs * d.channels * taps];
@@ -148,6 +149,12 @@ fn weight_gradient(d: &Conv, x: &[f32], dy: &[f32], batch: usize) {
             *sum = (sum.0 + term, sum.1 + term.abs());
         });
     });
+    want
+}
+
+fn weight_gradient(d: &Conv, x: &[f32], dy: &[f32], batch: usize) {
+    let (pixels, taps) = (d.output[0] * d.output[1], d.kernel[0] * d.kernel[1]);
+    let want = naive_weight_gradient(d, x, dy, batch);
     let image = image(d, x, batch);
     for dy_planar in [false, true] {
         if dy_planar && d.outputs >= 5 {

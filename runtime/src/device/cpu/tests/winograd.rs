@@ -55,6 +55,60 @@ fn results(of: &'static Conv, turned: bool, x: &[f32], w: &[f32], batch: usize) 
     results
 }
 
+struct Gradient<'a> {
+    d: ConvWeight,
+    x: &'a [f32],
+    dy: &'a [f32],
+    dst: &'a mut [f32],
+    batch: usize,
+}
+
+impl Run for Gradient<'_> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(&mut self, s: S) {
+        let (x_sample, dy_sample) = (self.x.len() / self.batch, self.dy.len() / self.batch);
+        let floats = self.d.floats();
+        let mut chunks = vec![f32::NAN; floats * self.d.chunks];
+        for task in 0..winograd_gradient_tasks(&self.d) {
+            let mut scratch = vec![f32::NAN; winograd_gradient_scratch(&self.d)];
+            let (x, dy) = (self.x.as_ptr(), self.dy.as_ptr());
+            let (dst, scratch) = (chunks.as_mut_ptr(), scratch.as_mut_ptr());
+            // SAFETY: the test sized the buffers.
+            unsafe { winograd_gradient(s, &self.d, x, x_sample, dy, dy_sample, dst, scratch, self.batch, task) }
+        }
+        for task in 0..combine_tasks(floats) {
+            // SAFETY: as above.
+            unsafe { combine(s, self.d.chunks, floats, chunks.as_ptr(), self.dst.as_mut_ptr(), task) }
+        }
+    }
+}
+
+/// The weight gradient, with one chunk and with several; errors are in parts of the largest element.
+fn check_gradient(d: &Conv, x: &[f32], dy: &[f32], batch: usize) {
+    let want = naive_weight_gradient(d, x, dy, batch);
+    let largest = want.iter().map(|(value, _)| value.abs()).fold(0.0, f64::max);
+    let (image, dy) = (image(d, x, batch), blocked(dy, batch, d.outputs, d.output[0] * d.output[1]));
+    for chunks in [1, 3, 16] {
+        let weight = ConvWeight { conv: *d, dy_planar: false, chunks };
+        let mut results = Vec::new();
+        for level in all_levels() {
+            let mut dst = vec![f32::NAN; weight.floats()];
+            run_at(level, &mut Gradient { d: weight, x: &image, dy: &dy, dst: &mut dst, batch });
+            let mut rest = dst.clone();
+            for (i, (value, _)) in want.iter().enumerate() {
+                let (o, c, tap) = (i / 9 / d.channels, i / 9 % d.channels, i % 9);
+                let element = weight_at(d, o, c, tap);
+                let error = (f64::from(dst[element]) - value).abs() / largest;
+                assert!(error < 5e-6, "{level:?} {weight:?} {:?}: {}, want {value}", (o, c, tap), dst[element]);
+                rest[element] = 0.0;
+            }
+            assert!(rest.iter().all(|x| *x == 0.0), "{level:?} {weight:?}: padding is not zero");
+            results.push((level, dst));
+        }
+        same_bits(&results);
+    }
+}
+
 /// Element of a blocked result.
 fn at(d: &Conv, n: usize, o: usize, pixel: usize) -> usize {
     let pixels = d.output[0] * d.output[1];
@@ -74,7 +128,7 @@ fn turned_weight(d: &Conv, w: &[f32]) -> Vec<f32> {
     out
 }
 
-/// Largest error over the largest output, of the forward pass and of the input gradient.
+/// Forward pass and both gradients; errors are in parts of the largest output.
 fn check(d: Conv, batch: usize) {
     assert!(d.has_winograd());
     let d: &'static Conv = Box::leak(Box::new(d));
@@ -96,6 +150,9 @@ fn check(d: Conv, batch: usize) {
             });
         }
     }
+    let x = numbers.vec(batch * d.channels * d.input[0] * d.input[1]);
+    let dy = numbers.vec(batch * d.outputs * d.output[0] * d.output[1]);
+    check_gradient(d, &x, &dy, batch);
 }
 
 #[test]
@@ -180,6 +237,18 @@ fn errors(channels: usize, mut x: impl FnMut(&mut Numbers, usize) -> f32) -> [f6
         i += 1;
     });
     found
+}
+
+/// A sum over many pixels: the weight gradient is as good as the direct one.
+#[test]
+fn weight_gradients_of_many_pixels() {
+    for (channels, size, batch) in [(8, 40, 6), (80, 12, 12)] {
+        let d = square(channels, 7, size, 3, 1, 1);
+        let mut numbers = Numbers(3);
+        let x: Vec<f32> = numbers.vec(batch * channels * size * size).into_iter().map(|x| x.max(0.0)).collect();
+        let dy = numbers.vec(batch * 7 * size * size);
+        check_gradient(&d, &x, &dy, batch);
+    }
 }
 
 /// On data without structure the error is at most 10⁻⁵ of the largest output, and near direct convolution's.

@@ -1,0 +1,303 @@
+//! Gradient of a 3 × 3 convolution's weight by Winograd's algorithm: 36 products for what takes 144, as in the forward pass.
+//!
+//! `dg = Gᵀ [ Σ (Bᵀ x B) ∘ (A dy Aᵀ) ] G`, summed over the tiles of all samples: the adjoint of [`winograd`](super::winograd) in g, over the same points. A task transforms some channels of x and some of dy,
+//! a run of tiles at a time, and adds their products up for each of the 36 positions (a matrix product: rows are channels, depth is tiles); the sums are transformed back once.
+//!
+//! Sums are chains over the tiles in order, whatever the runs. Chunks of the batch are those of [`conv_weight`](super::conv_weight), cut between tiles instead of samples.
+
+use core::ops::Range;
+
+use super::{
+    BLOCK, Conv, ConvWeight, Simd,
+    simd::levels::compiled_here,
+    tile::{Tile, Tiling, Walk, part, tile},
+    winograd::{A, A2, A2_TIMES_B2, B, B2, EDGE, KERNEL, N_A, N_B, POSITIONS, Patch, REACH, pitch},
+};
+
+/// Tiles of a run: enough that the sums are seldom read and written, few enough to stay near.
+const RUN: usize = 48;
+/// Blocks of channels and of outputs of a task, where tasks are parts of the weight.
+const BLOCKS: usize = 4;
+
+impl ConvWeight {
+    /// Groups of input blocks and of output blocks that make the tasks.
+    const fn winograd_split(&self) -> [usize; 2] {
+        if self.chunks > 1 {
+            [1, 1]
+        } else {
+            [self.conv.parts().div_ceil(BLOCKS), self.conv.output_blocks().div_ceil(BLOCKS)]
+        }
+    }
+
+    /// The most blocks of channels and of outputs that a task has.
+    const fn winograd_blocks(&self) -> [usize; 2] {
+        let [parts, blocks] = self.winograd_split();
+        [self.conv.parts().div_ceil(parts), self.conv.output_blocks().div_ceil(blocks)]
+    }
+}
+
+/// Number of tasks of [`winograd_gradient`].
+pub const fn winograd_gradient_tasks(d: &ConvWeight) -> usize {
+    let [parts, blocks] = d.winograd_split();
+    d.chunks * parts * blocks
+}
+
+/// Floats of scratch that a task of [`winograd_gradient`] needs.
+pub const fn winograd_gradient_scratch(d: &ConvWeight) -> usize {
+    let [parts, blocks] = d.winograd_blocks();
+    POSITIONS * BLOCK * ((parts + blocks) * pitch(RUN) + parts * blocks * BLOCK)
+}
+
+compiled_here! {
+    /// As [`conv_weight`](super::conv_weight), for a convolution that [`has_winograd`](super::Conv::has_winograd) and whose dy lies in blocks.
+    ///
+    /// # Safety
+    /// `x` and `dy` are readable at these distances of samples, `dst` is writable, `scratch` is this worker's and holds [`winograd_gradient_scratch`] floats, and `task` is below [`winograd_gradient_tasks`].
+    pub unsafe fn winograd_gradient(
+        d: &ConvWeight,
+        x: *const f32,
+        x_sample: usize,
+        dy: *const f32,
+        dy_sample: usize,
+        dst: *mut f32,
+        scratch: *mut f32,
+        batch: usize,
+        task: usize,
+    ) = run
+}
+
+/// # Safety
+/// As [`winograd_gradient`].
+#[inline(always)]
+#[allow(clippy::too_many_arguments)]
+unsafe fn run<S: Simd>(
+    s: S,
+    d: &ConvWeight,
+    x: *const f32,
+    x_sample: usize,
+    dy: *const f32,
+    dy_sample: usize,
+    dst: *mut f32,
+    scratch: *mut f32,
+    batch: usize,
+    task: usize,
+) {
+    let conv = &d.conv;
+    let [part_groups, block_groups] = d.winograd_split();
+    let (chunk, group) = (task / (part_groups * block_groups), task % (part_groups * block_groups));
+    let parts = part(conv.parts(), part_groups, group % part_groups);
+    let blocks = part(conv.output_blocks(), block_groups, group / part_groups);
+    let tiles = part(batch * conv.tiles(0) * conv.tiles(1), d.chunks, chunk);
+    let (rows, columns) = (parts.len() * BLOCK, blocks.len() * BLOCK);
+    let x = Side { image: x, sample: x_sample, extent: conv.input, padding: conv.padding, channels: conv.channels };
+    let dy = Side { image: dy, sample: dy_sample, extent: conv.output, padding: [0, 0], channels: conv.outputs };
+    let tiling = Tiling::new(S::LEVEL, rows, blocks.len());
+    // SAFETY: the caller's promises; the scratch holds both operands of a run, and the sums.
+    unsafe {
+        let v = scratch;
+        let w = v.add(POSITIONS * pitch(RUN) * rows);
+        let sums = w.add(POSITIONS * pitch(RUN) * columns);
+        if tiles.is_empty() {
+            sums.write_bytes(0, POSITIONS * rows * columns);
+        }
+        for first in tiles.clone().step_by(RUN) {
+            let own = first..(first + RUN).min(tiles.end);
+            x.transform::<S, true>(s, conv, own.clone(), parts.clone(), v);
+            dy.transform::<S, false>(s, conv, own.clone(), blocks.clone(), w);
+            for position in 0..POSITIONS {
+                let (a, b) = (v.add(position * pitch(own.len()) * rows), w.add(position * pitch(own.len()) * columns));
+                let walk =
+                    Walk { count: [1, 1, 1, own.len()], a: [0, 0, 0, rows], b: [0, 0, 0, columns], tail: own.len() };
+                for block_tile in 0..tiling.block_tiles {
+                    let across = part(blocks.len(), tiling.block_tiles, block_tile);
+                    for row_tile in 0..tiling.row_tiles {
+                        let down = part(rows, tiling.row_tiles, row_tile);
+                        let t = Tile {
+                            a: a.add(down.start),
+                            a_row: 1,
+                            b: b.add(across.start * BLOCK),
+                            b_block: BLOCK,
+                            walk: &walk,
+                            out: sums.add((position * rows + down.start) * columns + across.start * BLOCK),
+                            out_row: columns,
+                            out_block: BLOCK,
+                            add: first > tiles.start,
+                        };
+                        tile(s, down.len(), across.len(), &t);
+                    }
+                }
+            }
+        }
+        let dst = dst.add(chunk * d.floats());
+        for block in 0..blocks.len() {
+            for row in 0..rows {
+                let (o_block, c_block) = (blocks.start + block, parts.start + row / BLOCK);
+                let to =
+                    dst.add((o_block * conv.parts() + c_block) * KERNEL * KERNEL * BLOCK * BLOCK + row % BLOCK * BLOCK);
+                back(s, sums.add(row * columns + block * BLOCK), rows * columns, to);
+            }
+        }
+    }
+}
+
+/// An operand: x with its border, or dy.
+struct Side {
+    image: *const f32,
+    sample: usize,
+    extent: [usize; 2],
+    padding: [usize; 2],
+    channels: usize,
+}
+
+impl Side {
+    /// Tiles of some channel blocks, transformed as inputs or as outputs: `[36][tiles][channels]`. Lanes beyond the channels become 0.
+    ///
+    /// # Safety
+    /// The image is readable, and `to` holds the result.
+    #[inline(always)]
+    unsafe fn transform<S: Simd, const INPUTS: bool>(
+        &self,
+        s: S,
+        conv: &Conv,
+        tiles: Range<usize>,
+        blocks: Range<usize>,
+        to: *mut f32,
+    ) {
+        let [height, width] = self.extent;
+        let (high, wide) = (conv.tiles(0), conv.tiles(1));
+        let row = blocks.len() * BLOCK;
+        let position = pitch(tiles.len()) * row;
+        for (i, block) in blocks.enumerate() {
+            let lanes = self.channels - block * BLOCK;
+            for (t, id) in tiles.clone().enumerate() {
+                let (sample, ty, tx) = (id / (high * wide), id / wide % high * EDGE, id % wide * EDGE);
+                let (top, left) = (ty.wrapping_sub(self.padding[0]), tx.wrapping_sub(self.padding[1]));
+                // SAFETY: tiles lie in the batch, blocks in the image.
+                unsafe {
+                    let image = self.image.add(sample * self.sample + block * height * width * BLOCK);
+                    let window = Patch { image, height, width, top, left };
+                    let to = to.add(t * row + i * BLOCK);
+                    if INPUTS {
+                        window.transform(s, to, position);
+                    } else if window.is_inside(EDGE) {
+                        spread::<S, true>(s, window, to, position);
+                    } else {
+                        spread::<S, false>(s, window, to, position);
+                    }
+                    if lanes < BLOCK {
+                        for p in 0..POSITIONS {
+                            let to = to.add(p * position);
+                            s.store(to, s.keep_first(s.load(to), lanes));
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A dy Aᵀ of a tile.
+///
+/// # Safety
+/// The image is readable, and the tile lies in it if `INSIDE`; `to` is writable at 36 positions of this distance.
+#[inline(always)]
+unsafe fn spread<S: Simd, const INSIDE: bool>(s: S, dy: Patch, to: *mut f32, position: usize) {
+    macro_rules! row {
+        ($($i:literal)*) => { [$(
+            // SAFETY: the caller's promises.
+            unsafe {
+                outer(s, [
+                    dy.load::<S, INSIDE>(s, $i, 0),
+                    dy.load::<S, INSIDE>(s, $i, 1),
+                    dy.load::<S, INSIDE>(s, $i, 2),
+                    dy.load::<S, INSIDE>(s, $i, 3),
+                ])
+            }
+        ),*] };
+    }
+    let w = row!(0 1 2 3);
+    macro_rules! column {
+        ($($j:literal)*) => { $(
+            let v = outer(s, [w[0][$j], w[1][$j], w[2][$j], w[3][$j]]);
+            // SAFETY: the caller's promises.
+            unsafe {
+                s.store(to.add($j * position), v[0]);
+                s.store(to.add((REACH + $j) * position), v[1]);
+                s.store(to.add((2 * REACH + $j) * position), v[2]);
+                s.store(to.add((3 * REACH + $j) * position), v[3]);
+                s.store(to.add((4 * REACH + $j) * position), v[4]);
+                s.store(to.add((5 * REACH + $j) * position), v[5]);
+            }
+        )* };
+    }
+    column!(0 1 2 3 4 5);
+}
+
+/// A y
+#[inline(always)]
+fn outer<S: Simd>(s: S, y: [S::V; EDGE]) -> [S::V; REACH] {
+    let even_a = s.fma(s.splat(A2), y[2], y[0]);
+    let odd_a = s.fma(s.splat(A2), y[3], y[1]);
+    let even_b = s.fma(s.splat(B2), y[2], y[0]);
+    let odd_b = s.fma(s.splat(B2), y[3], y[1]);
+    [
+        y[0],
+        s.fma(s.splat(A), odd_a, even_a),
+        s.fma(s.splat(-A), odd_a, even_a),
+        s.fma(s.splat(B), odd_b, even_b),
+        s.fma(s.splat(-B), odd_b, even_b),
+        y[3],
+    ]
+}
+
+/// Gᵀ m
+#[inline(always)]
+fn weight<S: Simd>(s: S, m: [S::V; REACH]) -> [S::V; KERNEL] {
+    let (even_a, odd_a) = (s.add(m[1], m[2]), s.sub(m[1], m[2]));
+    let (even_b, odd_b) = (s.add(m[3], m[4]), s.sub(m[3], m[4]));
+    [
+        s.fma(
+            s.splat((1.0 / N_A) as f32),
+            even_a,
+            s.fma(s.splat((1.0 / N_B) as f32), even_b, s.mul(s.splat(1.0 / A2_TIMES_B2), m[0])),
+        ),
+        s.fma(s.splat((A as f64 / N_A) as f32), odd_a, s.mul(s.splat((B as f64 / N_B) as f32), odd_b)),
+        s.fma(s.splat((A2 as f64 / N_A) as f32), even_a, s.fma(s.splat((B2 as f64 / N_B) as f32), even_b, m[5])),
+    ]
+}
+
+/// The sums of one channel and 16 outputs become 9 vectors of the master form.
+///
+/// # Safety
+/// `sums` is readable at 36 positions of this distance, `to` writable at 9 of 256.
+#[inline(always)]
+unsafe fn back<S: Simd>(s: S, sums: *const f32, position: usize, to: *mut f32) {
+    macro_rules! row {
+        ($($i:literal)*) => { [$(
+            // SAFETY: the caller's promise.
+            unsafe {
+                weight(s, [
+                    s.load(sums.add((REACH * $i) * position)),
+                    s.load(sums.add((REACH * $i + 1) * position)),
+                    s.load(sums.add((REACH * $i + 2) * position)),
+                    s.load(sums.add((REACH * $i + 3) * position)),
+                    s.load(sums.add((REACH * $i + 4) * position)),
+                    s.load(sums.add((REACH * $i + 5) * position)),
+                ])
+            }
+        ),*] };
+    }
+    let w = row!(0 1 2 3 4 5);
+    macro_rules! column {
+        ($($j:literal)*) => { $(
+            let g = weight(s, [w[0][$j], w[1][$j], w[2][$j], w[3][$j], w[4][$j], w[5][$j]]);
+            // SAFETY: the caller's promise.
+            unsafe {
+                s.store(to.add($j * BLOCK * BLOCK), g[0]);
+                s.store(to.add((KERNEL + $j) * BLOCK * BLOCK), g[1]);
+                s.store(to.add((2 * KERNEL + $j) * BLOCK * BLOCK), g[2]);
+            }
+        )* };
+    }
+    column!(0 1 2);
+}
