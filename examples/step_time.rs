@@ -8,6 +8,8 @@
 //!
 //! `--profile` takes some more steps and prints the median time of each launch, with its GFLOP/s and GB/s.
 //!
+//! `planned_mb` is what the model and the optimizer hold (weights, state, arenas), `peak_mb` the most memory that the process had.
+//!
 //! On a GPU these times include the copy of the batch to the device and of the results back. Two more are printed there:
 //! `stream_ms`, the mean of training steps that follow each other without waiting for results (copies to the device included), and
 //! `device_ms`, the mean of the step's graph by the device's own clock, its inputs already there.
@@ -241,6 +243,12 @@ fn measure<N: Network, O: Optimizer>(
             print!(" device_ms={time:.5}");
         }
     }
+    if options.device == Place::Cpu {
+        print!(" planned_mb={:.1}", (model.arena_bytes() + optimizer.state_bytes()) as f64 / 1e6);
+        if let Some(peak) = peak_bytes() {
+            print!(" peak_mb={:.1}", peak as f64 / 1e6);
+        }
+    }
     println!();
     if options.profile {
         let repeats = times.len().min(200);
@@ -251,6 +259,13 @@ fn measure<N: Network, O: Optimizer>(
         profile(&launches);
     }
     Ok(())
+}
+
+/// The most memory that this process has had, where the system tells (Linux).
+fn peak_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
 }
 
 /// A line per launch: its share of the time, and the rates of what it must do at least.

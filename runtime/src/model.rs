@@ -146,6 +146,12 @@ impl<N: Network> Model<N> {
         Ok(time.map(|time| time / launches as f64))
     }
 
+    /// Bytes of all memory that the model holds between runs, on the CPU.
+    #[doc(hidden)]
+    pub fn arena_bytes(&mut self) -> usize {
+        self.engine.arena_bytes()
+    }
+
     /// Returns when all steps are done.
     #[doc(hidden)]
     pub fn wait(&self) -> Result<()> {

@@ -220,6 +220,14 @@ impl Cpu {
         self.states.copy_from_slice(states);
     }
 
+    pub fn arena_bytes(&mut self) -> usize {
+        let Scratch { grads, batch, fixed, derived, worker, .. } =
+            self.scratch.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let scratch = [&*grads, batch, fixed, worker].into_iter().chain(derived.iter().map(|kept| &kept.arena));
+        let all = scratch.chain([&self.params, &self.states, &self.mean]);
+        all.map(|arena| size_of_val::<[f32]>(arena)).sum()
+    }
+
     /// Starts or stops to take the time of launches.
     pub fn set_clock(&mut self, on: bool) {
         self.scratch.get_mut().unwrap_or_else(PoisonError::into_inner).clock = on.then(Vec::new);

@@ -87,13 +87,9 @@ impl Engine {
         };
         let mut engine = Engine { plan, seed, step: 0, accumulated: 0, backend };
         let weights = engine.weights();
-        let mut values = Vec::new();
         for (tensors, state) in [(weights.params, false), (weights.states, true)] {
             for tensor in tensors {
-                values.clear();
-                values.resize(params::numel(&tensor.layout), 0.0);
-                init::fill(tensor, seed, &mut values);
-                engine.write(tensor, state, &mut values.iter().copied())?;
+                engine.write(tensor, state, &mut init::values(tensor, seed))?;
             }
         }
         Ok(engine)
@@ -273,6 +269,15 @@ impl Engine {
             Backend::Cpu(_) => Ok(None),
             // SAFETY: the caller's.
             Backend::Accelerated(accelerated) => unsafe { accelerated.time_last(launches) },
+        }
+    }
+
+    /// Bytes of all memory that is held between runs: weights, running statistics, activations and scratch as far as they
+    /// have been needed. The CPU's only.
+    pub fn arena_bytes(&mut self) -> usize {
+        match &mut self.backend {
+            Backend::Cpu(cpu) => cpu.arena_bytes(),
+            Backend::Accelerated(_) => 0,
         }
     }
 

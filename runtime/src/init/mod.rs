@@ -3,29 +3,43 @@
 use crate::plan::{Init, Tensor};
 use crate::rng;
 
-/// Fills `out` (as many values as the tensor has) from the seed and the tensor's name.
-pub fn fill(tensor: &Tensor, seed: u64, out: &mut [f32]) {
+/// Values made at a time: large weights never exist twice. A multiple of what one random number generator's block gives.
+const PIECE: usize = 1 << 12;
+
+/// All values of the tensor, from the seed and the tensor's name.
+pub fn values(tensor: &Tensor, seed: u64) -> impl Iterator<Item = f32> {
+    let mut piece = vec![0.0; PIECE];
+    (0..usize::MAX).map(move |i| {
+        if i % PIECE == 0 {
+            fill(tensor, seed, i, &mut piece);
+        }
+        piece[i % PIECE]
+    })
+}
+
+/// Fills `out` with the values from number `first` on, a multiple of four.
+fn fill(tensor: &Tensor, seed: u64, first: usize, out: &mut [f32]) {
     let (fan_in, fan_out) = (tensor.fan_in.max(1) as f64, tensor.fan_out.max(1) as f64);
     let fan = |out: bool| if out { fan_out } else { fan_in };
     match tensor.init {
         Init::Zeros => out.fill(0.0),
         Init::Ones => out.fill(1.0),
         Init::Constant(value) => out.fill(value as f32),
-        Init::Uniform { low, high } => uniform(tensor.name, seed, low, high, out),
-        Init::Normal { mean, std } => normal(tensor.name, seed, mean, std, out),
+        Init::Uniform { low, high } => uniform(tensor.name, seed, low, high, first, out),
+        Init::Normal { mean, std } => normal(tensor.name, seed, mean, std, first, out),
         Init::KaimingUniform { gain, fan_out } => {
             let bound = gain * (3.0 / fan(fan_out)).sqrt();
-            uniform(tensor.name, seed, -bound, bound, out);
+            uniform(tensor.name, seed, -bound, bound, first, out);
         }
         Init::KaimingNormal { gain, fan_out } => {
-            normal(tensor.name, seed, 0.0, gain / fan(fan_out).sqrt(), out);
+            normal(tensor.name, seed, 0.0, gain / fan(fan_out).sqrt(), first, out);
         }
         Init::XavierUniform { gain } => {
             let bound = gain * (6.0 / (fan_in + fan_out)).sqrt();
-            uniform(tensor.name, seed, -bound, bound, out);
+            uniform(tensor.name, seed, -bound, bound, first, out);
         }
         Init::XavierNormal { gain } => {
-            normal(tensor.name, seed, 0.0, gain * (2.0 / (fan_in + fan_out)).sqrt(), out);
+            normal(tensor.name, seed, 0.0, gain * (2.0 / (fan_in + fan_out)).sqrt(), first, out);
         }
     }
 }
@@ -36,19 +50,19 @@ fn words(name_hash: u64, key: [u32; 2], block: usize) -> [u32; 4] {
     rng::philox([block as u32, (block >> 32) as u32, name_hash as u32, (name_hash >> 32) as u32], key)
 }
 
-fn uniform(name: &str, seed: u64, low: f64, high: f64, out: &mut [f32]) {
+fn uniform(name: &str, seed: u64, low: f64, high: f64, first: usize, out: &mut [f32]) {
     let (hash, key) = (rng::hash(name), rng::key(seed, rng::INIT));
     for (block, chunk) in out.chunks_mut(4).enumerate() {
-        for (value, word) in chunk.iter_mut().zip(words(hash, key, block)) {
+        for (value, word) in chunk.iter_mut().zip(words(hash, key, first / 4 + block)) {
             *value = (low + f64::from(rng::unit(word)) * (high - low)) as f32;
         }
     }
 }
 
-fn normal(name: &str, seed: u64, mean: f64, std: f64, out: &mut [f32]) {
+fn normal(name: &str, seed: u64, mean: f64, std: f64, first: usize, out: &mut [f32]) {
     let (hash, key) = (rng::hash(name), rng::key(seed, rng::INIT));
     for (block, chunk) in out.chunks_mut(4).enumerate() {
-        let w = words(hash, key, block);
+        let w = words(hash, key, first / 4 + block);
         let (a, b) = rng::normal(w[0], w[1]);
         let (c, d) = rng::normal(w[2], w[3]);
         for (value, z) in chunk.iter_mut().zip([a, b, c, d]) {
@@ -66,9 +80,7 @@ mod tests {
         let layout = Layout { axes: &[], size: 0 };
         let tensor =
             Tensor { name, dims: &[], layout, offset: 0, init, fan_in: 25, fan_out: 100, trainable: true, decay: true };
-        let mut out = vec![0.0; 40_001];
-        fill(&tensor, seed, &mut out);
-        out
+        values(&tensor, seed).take(40_001).collect()
     }
 
     fn moments(values: &[f32]) -> (f64, f64, f64, f64) {

@@ -95,6 +95,15 @@ impl<O: Optimizer> Bound<O> {
         self.steps
     }
 
+    /// Bytes of what it remembers between steps, on the CPU.
+    #[doc(hidden)]
+    pub fn state_bytes(&self) -> usize {
+        match &self.memory {
+            Memory::Cpu { arenas, .. } => arenas.iter().map(|arena| size_of_val::<[f32]>(arena)).sum(),
+            Memory::Device { .. } => 0,
+        }
+    }
+
     /// Whether this optimizer can update a model of `N`.
     pub(crate) fn check<N: Network>(&self, engine: &Engine) -> Result<()> {
         let network = N::plan().name;
