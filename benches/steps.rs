@@ -1,7 +1,9 @@
-//! Fused against unfused: one training step and one inference of the shared networks, at batch size 64.
+//! Fused against unfused: one training step and one inference of the shared networks, at the batch sizes of `benches/peers`.
 //!
 //! `KILN_THREADS` sets the threads. `examples/step_time.rs` measures one of these by itself.
 
+#[path = "../examples/networks/large.rs"]
+mod large;
 #[path = "../examples/networks/mod.rs"]
 mod networks;
 
@@ -9,6 +11,7 @@ use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
 use kiln::optim::Optimizer;
 use kiln::prelude::*;
+use large::{AlexNet, AlexNetUnfused, ResNet18, ResNet18Unfused, Vgg16, Vgg16Unfused};
 use networks::{
     Autoencoder, AutoencoderUnfused, LeNet5, LeNet5Unfused, Mlp, MlpUnfused, MnistBnCnn, MnistBnCnnUnfused,
 };
@@ -16,20 +19,29 @@ use networks::{
 const BATCH: usize = 64;
 
 fn rows() -> Rows<784> {
-    Rows::from_vec(values()).expect("whole samples")
+    Rows::from_vec(values(BATCH * 784)).expect("whole samples")
 }
 
 fn images() -> Images<1, 28, 28> {
-    Images::from_vec(values()).expect("whole samples")
+    Images::from_vec(values(BATCH * 784)).expect("whole samples")
 }
 
 fn labels() -> Classes<10> {
     Classes::from_vec((0..BATCH).map(|sample| sample * 7 % 10).collect()).expect("digits")
 }
 
+/// Colour pictures of `SIDE` × `SIDE` pixels with labels.
+fn pictures<const SIDE: usize, const CLASSES: usize>(
+    samples: usize,
+) -> Dataset<Images<3, SIDE, SIDE>, Classes<CLASSES>> {
+    let images = Images::from_vec(values(samples * 3 * SIDE * SIDE)).expect("whole samples");
+    let labels = Classes::from_vec((0..samples).map(|sample| sample * 7 % CLASSES).collect()).expect("classes");
+    Dataset::new(images, labels).expect("equal lengths")
+}
+
 /// Values in [0, 1) that look random and are the same everywhere.
-fn values() -> Vec<f32> {
-    (0..BATCH as u32 * 784).map(|i| (i.wrapping_mul(0x9e37_79b9) >> 8) as f32 / (1 << 24) as f32).collect()
+fn values(count: usize) -> Vec<f32> {
+    (0..count as u32).map(|i| (i.wrapping_mul(0x9e37_79b9) >> 8) as f32 / (1 << 24) as f32).collect()
 }
 
 /// Both modes of one network.
@@ -75,6 +87,24 @@ fn steps(criterion: &mut Criterion) {
     group.sample_size(20);
     measure::<MnistBnCnn, _>(&mut group, "fused", adam(), digits());
     measure::<MnistBnCnnUnfused, _>(&mut group, "unfused", adam(), digits());
+    group.finish();
+
+    let mut group = criterion.benchmark_group("resnet18");
+    group.sample_size(10);
+    measure::<ResNet18, _>(&mut group, "fused", sgd(), pictures(32));
+    measure::<ResNet18Unfused, _>(&mut group, "unfused", sgd(), pictures(32));
+    group.finish();
+
+    let mut group = criterion.benchmark_group("alexnet");
+    group.sample_size(10);
+    measure::<AlexNet, _>(&mut group, "fused", sgd(), pictures(16));
+    measure::<AlexNetUnfused, _>(&mut group, "unfused", sgd(), pictures(16));
+    group.finish();
+
+    let mut group = criterion.benchmark_group("vgg16");
+    group.sample_size(10);
+    measure::<Vgg16, _>(&mut group, "fused", sgd(), pictures(4));
+    measure::<Vgg16Unfused, _>(&mut group, "unfused", sgd(), pictures(4));
     group.finish();
 }
 

@@ -94,9 +94,11 @@ fn tenants(s: &Schedule, launches: &Launches, chunks: usize) -> Vec<Place> {
             let last = readers.map(|(_, level)| level.1).fold(done, usize::max);
             let kept = storage == Storage::Derived;
             let alive = (if kept { 0 } else { first }, if root || kept { end } else { last });
-            // A batch value's offset is multiplied by a padded batch of at least 16, which aligns it; others align here.
+            // Whole cache lines, whatever batch an offset is multiplied by. CUDA's padded batches of at least 16 align it
+            // already.
             let size = s.layout(value).size;
-            let size = if storage == Storage::Batch { size } else { size.div_ceil(16) * 16 };
+            let aligned = storage == Storage::Batch && s.order == Order::ChannelsLast;
+            let size = if aligned { size } else { size.div_ceil(16) * 16 };
             out.push(Place { tenant: Tenant::Value(value), storage, offset: 0, size, alive });
         }
         if let Some((storage, size)) = partials(s, kernel, chunks) {

@@ -20,7 +20,7 @@ pub struct Ctx {
     /// Where the running launch's arguments lie, in the order of its table.
     pub args: *const *mut f32,
     pub batch: usize,
-    /// The batch rounded up to [`BLOCK`].
+    /// The batch as [`Ctx::pad`] rounds it up.
     pub padded: usize,
     pub seed: u64,
     pub step: u64,
@@ -32,9 +32,10 @@ unsafe impl Send for Ctx {}
 unsafe impl Sync for Ctx {}
 
 impl Ctx {
-    /// `batch` rounded up.
+    /// Samples for which there is room: whole blocks, which kernels fill that have samples in their lanes. Smaller batches
+    /// run without such kernels, and take no more memory than they need.
     pub const fn pad(batch: usize) -> usize {
-        batch.next_multiple_of(BLOCK)
+        if batch < BLOCK { batch } else { batch.next_multiple_of(BLOCK) }
     }
 
     /// # Safety
