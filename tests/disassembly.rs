@@ -103,16 +103,14 @@ fn tiles_keep_their_accumulators_in_registers() {
             spills.push(format!("{head}\n    {}", found.spills.join("\n    ")));
         }
     }
-    // 11 tiles of AVX2, 38 of AVX-512; where two are the same code, the linker may keep one.
+    // 10 tiles of AVX2, 38 of AVX-512; where two are the same code, the linker may keep one.
     assert!(tiles >= 40, "{tiles} tiles found");
     // 8 of AVX2, 44 of AVX-512.
     assert!(lane_tiles >= 44, "{lane_tiles} tiles with samples in the lanes found");
     assert!(loops >= tiles + lane_tiles, "{loops} loops that multiply in {} tiles", tiles + lane_tiles);
     assert!(calls.is_empty(), "calls in innermost loops:\n{}", calls.join("\n"));
     if !cfg!(debug_assertions) {
-        // The 3 × 2 tile of AVX2 wants 12 accumulators, 4 vectors of B and one of A: 17 of 16 registers.
-        let known = spills.len() <= 1 && spills.iter().all(|s| s.contains("AVX2"));
-        assert!(known, "{} tiles spill in their innermost loops:\n{}", spills.len(), spills.join("\n"));
+        assert!(spills.is_empty(), "tiles spill in their innermost loops:\n{}", spills.join("\n"));
     }
 }
 

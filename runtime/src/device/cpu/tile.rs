@@ -72,8 +72,8 @@ pub(super) struct Tiling {
     pub block_tiles: usize,
 }
 
-/// By level and height: how many blocks wide a tile may be.
-const WIDEST: [&[usize]; 3] = [&[1; 2], &[4, 2, 2, 1, 1, 1], &[4, 4, 4, 4, 4, 4, 3, 3, 2, 2, 2, 2]];
+/// By level and height: how many blocks wide a tile may be. At AVX2 a vector is two registers of 16, and 3 × 2 would want one too many.
+const WIDEST: [&[usize]; 3] = [&[1; 2], &[4, 2, 1, 1, 1, 1], &[4, 4, 4, 4, 4, 4, 3, 3, 2, 2, 2, 2]];
 /// Lower tiles have too few sums to keep the multipliers busy.
 const LOWEST: usize = 4;
 
@@ -193,7 +193,7 @@ static PORTABLE: [&[TileFn]; 1] = [column!(Portable, [], 1 [0], 1 [0], 2 [0 1])]
 static AVX2: [&[TileFn]; 4] = [
     column!(Avx2, [#[target_feature(enable = "avx2,fma")]], 1 [0],
         1 [0], 2 [0 1], 3 [0 1 2], 4 [0 1 2 3], 5 [0 1 2 3 4], 6 [0 1 2 3 4 5]),
-    column!(Avx2, [#[target_feature(enable = "avx2,fma")]], 2 [0 1], 1 [0], 2 [0 1], 3 [0 1 2]),
+    column!(Avx2, [#[target_feature(enable = "avx2,fma")]], 2 [0 1], 1 [0], 2 [0 1]),
     column!(Avx2, [#[target_feature(enable = "avx2,fma")]], 3 [0 1 2], 1 [0]),
     column!(Avx2, [#[target_feature(enable = "avx2,fma")]], 4 [0 1 2 3], 1 [0]),
 ];
