@@ -5,7 +5,7 @@
 //!     KILN_SIMD=avx2 cargo bench --bench kernels   # at another SIMD level
 //!
 //! The layers are those of ResNet-18 at 32 × 32, AlexNet and VGG-16 at 224 × 224 and the MNIST network. Criterion's own output tells the spread; the table at the end takes the fastest sample, which other work on the
-//! machine disturbs least. Zeros that a template multiplies (borders) count as work not done, so that no choice can flatter itself.
+//! machine disturbs least. Winograd's templates are measured in the direct ones' operations, and so exceed 100 %. Zeros that a template multiplies (borders) count as work not done, so that no choice can flatter itself.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -139,6 +139,7 @@ impl Work for Product {
 /// A convolution with bias and ReLU; an input gradient where `d` spreads.
 struct Image {
     d: &'static Conv,
+    winograd: bool,
     batch: usize,
     x: Floats,
     w: Floats,
@@ -153,13 +154,17 @@ fn sample(channels: usize, extent: [usize; 2], planar: bool) -> usize {
 }
 
 impl Image {
-    fn new(d: Conv, batch: usize) -> Image {
+    fn new(d: Conv, batch: usize, winograd: bool) -> Image {
         let x = batch * sample(d.channels, d.input, d.planar);
         let y = batch * sample(d.outputs, d.output, false);
-        let w = sample(d.channels, d.kernel, d.planar) * d.outputs.next_multiple_of(BLOCK);
-        let [x, w, bias, y, scratch] =
-            [x, w, d.outputs.next_multiple_of(BLOCK), y, conv_scratch(&d).max(1)].map(Floats::new);
-        Image { d: Box::leak(Box::new(d)), batch, x, w, bias, y, scratch }
+        let (w, scratch) = if winograd {
+            (winograd_size(&d, false), winograd_scratch(&d))
+        } else {
+            let w = sample(d.channels, d.kernel, d.planar) * d.outputs.next_multiple_of(BLOCK);
+            (w, conv_scratch(&d).max(1))
+        };
+        let [x, w, bias, y, scratch] = [x, w, d.outputs.next_multiple_of(BLOCK), y, scratch].map(Floats::new);
+        Image { d: Box::leak(Box::new(d)), winograd, batch, x, w, bias, y, scratch }
     }
 }
 
@@ -170,16 +175,25 @@ impl Work for Image {
         let place =
             Place { to: self.y.at, sample: sample(d.outputs, d.output, false), pixels: d.output[0] * d.output[1] };
         let x_sample = sample(d.channels, d.input, d.planar);
-        for task in 0..conv_tasks(d, self.batch) {
+        let tasks = if self.winograd { winograd_tasks(d, self.batch) } else { conv_tasks(d, self.batch) };
+        let (x, w, scratch) = (self.x.at, self.w.at, self.scratch.at);
+        for task in 0..tasks {
             let sink = BiasRelu { place, bias: self.bias.at };
             // SAFETY: `new` sized the buffers.
-            unsafe { conv(s, d, self.x.at, x_sample, self.w.at, self.scratch.at, self.batch, task, sink) }
+            unsafe {
+                if self.winograd {
+                    winograd(s, d, x, x_sample, w, scratch, self.batch, task, sink)
+                } else {
+                    conv(s, d, x, x_sample, w, scratch, self.batch, task, sink)
+                }
+            }
         }
     }
 }
 
 struct WeightGradient {
     d: ConvWeight,
+    winograd: bool,
     batch: usize,
     x: Floats,
     dy: Floats,
@@ -189,28 +203,36 @@ struct WeightGradient {
 }
 
 impl WeightGradient {
-    fn new(conv: Conv, batch: usize) -> WeightGradient {
+    fn new(conv: Conv, batch: usize, winograd: bool) -> WeightGradient {
         let one = ConvWeight { conv, dy_planar: false, chunks: 1 };
         // As the plan has it: small gradients are summed in parts.
         let d = ConvWeight { chunks: if one.floats() <= 1 << 17 { 16 } else { 1 }, ..one };
         let x = batch * sample(conv.channels, conv.input, conv.planar);
         let dy = batch * sample(conv.outputs, conv.output, false);
-        let [x, dy, chunks, dst, scratch] =
-            [x, dy, d.floats() * d.chunks, d.floats(), conv_weight_scratch(&d).max(1)].map(Floats::new);
-        WeightGradient { d, batch, x, dy, chunks, dst, scratch }
+        let scratch = if winograd { winograd_gradient_scratch(&d) } else { conv_weight_scratch(&d).max(1) };
+        let [x, dy, chunks, dst, scratch] = [x, dy, d.floats() * d.chunks, d.floats(), scratch].map(Floats::new);
+        WeightGradient { d, winograd, batch, x, dy, chunks, dst, scratch }
     }
 }
 
 impl Work for WeightGradient {
     #[inline(always)]
     unsafe fn run<S: Simd>(&self, s: S) {
-        let WeightGradient { d, batch, x, dy, chunks, dst, scratch } = self;
+        let WeightGradient { d, winograd, batch, x, dy, chunks, dst, scratch } = self;
         let x_sample = sample(d.conv.channels, d.conv.input, d.conv.planar);
         let dy_sample = sample(d.conv.outputs, d.conv.output, false);
         let to = if d.chunks > 1 { chunks.at } else { dst.at };
-        for task in 0..conv_weight_tasks(d) {
+        let tasks = if *winograd { winograd_gradient_tasks(d) } else { conv_weight_tasks(d) };
+        for task in 0..tasks {
+            let (x, dy, scratch) = (x.at, dy.at, scratch.at);
             // SAFETY: `new` sized the buffers.
-            unsafe { conv_weight(s, d, x.at, x_sample, dy.at, dy_sample, to, scratch.at, *batch, task) }
+            unsafe {
+                if *winograd {
+                    winograd_gradient(s, d, x, x_sample, dy, dy_sample, to, scratch, *batch, task)
+                } else {
+                    conv_weight(s, d, x, x_sample, dy, dy_sample, to, scratch, *batch, task)
+                }
+            }
         }
         if d.chunks > 1 {
             for task in 0..combine_tasks(d.floats()) {
@@ -367,12 +389,19 @@ fn main() {
     }
     for (name, conv, batch) in layers() {
         let flops = flops(&conv, batch);
-        bench.measure(&format!("forward {name}"), flops, || boxed(Image::new(conv, batch)));
+        bench.measure(&format!("forward {name}"), flops, || boxed(Image::new(conv, batch, false)));
+        if conv.has_winograd() {
+            bench.measure(&format!("winograd forward {name}"), flops, || boxed(Image::new(conv, batch, true)));
+        }
         // The image itself needs no gradient.
         if !conv.planar {
-            bench.measure(&format!("input {name}"), flops, || boxed(Image::new(adjoint(&conv), batch)));
+            bench.measure(&format!("input {name}"), flops, || boxed(Image::new(adjoint(&conv), batch, false)));
         }
-        bench.measure(&format!("weight {name}"), flops, || boxed(WeightGradient::new(conv, batch)));
+        bench.measure(&format!("weight {name}"), flops, || boxed(WeightGradient::new(conv, batch, false)));
+        if conv.has_winograd() {
+            let name = format!("winograd weight {name}");
+            bench.measure(&name, flops, || boxed(WeightGradient::new(conv, batch, true)));
+        }
     }
     let peak = bench.found[0].1;
     println!("\n{:<40} {:>8} {:>6}   ({level:?}, one thread)", "template", "GFLOP/s", "%");
