@@ -138,6 +138,7 @@ fn partial_floats(s: &Schedule, kernel: &Kernel, chunks: usize) -> Option<usize>
             let result = crate::schedule::fuse::column_result(*iter, *reduced);
             Some(chunks * kernel.reduces(s).len() * result.vectors() * 16)
         }
+        Form::Moments { iter, .. } if s.order == Order::Blocked => Some(chunks * 2 * iter.blocks() * 16),
         Form::Moments { iter, .. } => Some(chunks * 2 * iter.channels),
         Form::Lanes(chain) => match lanes::partials(s, chain).1 {
             0 => None,

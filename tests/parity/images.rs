@@ -79,3 +79,12 @@ parity! { few_channels_and_constants FewConstants FewConstantsUnfused {
     c: Conv2d<4, [4, 4], bias = false>; m: BatchNorm; Tanh;
     loss: Mse(_, t);
 } }
+
+// Normalisations before a max-pool, computed in its windows; a row and a column belong to no window.
+parity! { normalised_pools NormalisedPools NormalisedPoolsUnfused {
+    input image: [7, 11, 10]; target label: class<4>;
+    a: Conv2d<19, 3>; n: BatchNorm; Relu; MaxPool2d<2>;
+    b: Conv2d<33, 1>; m: BatchNorm; LeakyRelu<0.1>; MaxPool2d<[2, 3]>;
+    Flatten; Dropout<0.25>; fc: Linear<4>;
+    loss: CrossEntropy(_, label);
+} }

@@ -333,15 +333,27 @@ pub fn reduction(order: Order, graph: &Graph, value: Value) -> Option<Form> {
     Some(Form::Column { iter, reduced: Reduced { batch: *batch, channels, pixels } })
 }
 
+/// The two spatial axes of windows over images (or, with one row, over lines).
+pub fn spatial(axes: &[WindowAxis]) -> Option<[WindowAxis; 2]> {
+    match axes {
+        [c, x] if c.is_trivial() => Some([WindowAxis::trivial(1), *x]),
+        [c, y, x] if c.is_trivial() => Some([*y, *x]),
+        _ => None,
+    }
+}
+
+/// Whether the windows lie in the image, side by side: every element belongs to one of them, or to none behind the last.
+pub fn tile(axes: &[WindowAxis; 2]) -> bool {
+    let side_by_side =
+        |a: &WindowAxis| a.padding == 0 && a.dilation == 1 && a.stride == a.kernel && a.output * a.kernel <= a.input;
+    axes.iter().all(side_by_side)
+}
+
 /// The window template's view of the axes, if it has one: channel blocks with at most two spatial axes.
 pub fn window(graph: &Graph, value: Value) -> Option<Form> {
     let node = graph.node(value);
     let Op::Window { op, axes } = &node.op else { return None };
-    let spatial = match axes.as_slice() {
-        [c, x] if c.is_trivial() => [WindowAxis::trivial(1), *x],
-        [c, y, x] if c.is_trivial() => [*y, *x],
-        _ => return None,
-    };
+    let spatial = spatial(axes)?;
     if *op == WindowOp::Pick || !node.ty.shape.batch || !is_blocked(&node.ty.shape.dims) {
         return None;
     }

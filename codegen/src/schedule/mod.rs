@@ -16,8 +16,10 @@ pub mod layout;
 pub mod moments;
 pub mod params;
 pub mod place;
+pub mod pooled;
 pub mod prepare;
 pub mod program;
+pub mod readers;
 pub mod target;
 pub mod tile;
 pub mod verify;
@@ -91,7 +93,8 @@ impl Kernel {
 
 /// A program through all decisions: placed and fused, verified.
 pub fn schedule(module: &Module, params: &ParamPlan, program: &Program, target: &Target) -> Schedule {
-    let prepared = prepare::prepare(program, params, target);
+    let mut prepared = prepare::prepare(program, params, target);
+    pooled::pooled(&mut prepared, target);
     debug_assert_eq!(verify_graph(&prepared.graph), Ok(()));
     let mut schedule = place::place(prepared, module, params, target);
     debug_assert_eq!(verify_graph(schedule.graph()), Ok(()));
@@ -99,6 +102,7 @@ pub fn schedule(module: &Module, params: &ParamPlan, program: &Program, target: 
     moments::moments(&mut schedule, target);
     blocks::blocks(&mut schedule, target);
     lanes::lanes(&mut schedule, target);
+    readers::readers(&mut schedule, target);
     derived::keep(&mut schedule, target);
     fuse::assign_storage(&mut schedule);
     debug_assert_eq!(verify::verify(&schedule), Ok(()));

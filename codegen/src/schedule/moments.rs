@@ -19,7 +19,7 @@ pub fn moments(s: &mut Schedule, target: &Target) {
         if let Some((second, x)) = pair
             && can_move(s, k, second)
         {
-            join(s, k, second, x);
+            join(s, k, second, x, target);
         }
         k += 1;
     }
@@ -81,10 +81,11 @@ fn can_move(s: &Schedule, first: usize, second: usize) -> bool {
     })
 }
 
-fn join(s: &mut Schedule, first: usize, second: usize, x: Value) {
+fn join(s: &mut Schedule, first: usize, second: usize, x: Value, target: &Target) {
     let (a, b) = (s.kernels[first].clone(), s.kernels[second].clone());
     let Form::Column { iter, .. } = a.form else { unreachable!("a column kernel") };
-    let tiled = s.kernels[..first].iter().any(|k| k.stores.contains(&x) && gives_tiles(s, k, x));
+    let tiled =
+        target.tiled_moments && s.kernels[..first].iter().any(|k| k.stores.contains(&x) && gives_tiles(s, k, x));
     let mut nodes = a.nodes.clone();
     nodes.extend(b.nodes.iter().filter(|v| !a.nodes.contains(v)));
     let mut reads: Vec<Value> = a.reads.iter().chain(&b.reads).copied().filter(|v| !a.stores.contains(v)).collect();

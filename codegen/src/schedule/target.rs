@@ -24,12 +24,18 @@ pub struct Target {
     pub sample_blocks: bool,
     /// Whether chains of layers of few channels have samples in their lanes.
     pub lanes: bool,
-    /// Whether mean and variance are one pass, from a convolution's tiles where there is one.
+    /// Whether mean and variance are one pass.
     pub moments: bool,
+    /// And no pass at all where a convolution makes the values: its tiles leave the partial moments.
+    pub tiled_moments: bool,
     /// Whether what an expression computes from per-channel values alone is a map of its own.
     pub hoists: bool,
     /// Whether programs that infer keep what they derive from parameters alone.
     pub keeps_derived: bool,
+    /// Whether the slope of an activation before a max-pool is taken of what was pooled.
+    pub pooled_slopes: bool,
+    /// Whether maps are computed by their readers where memory sees less that way, and sums where their operand is made.
+    pub computing_readers: bool,
     /// How contractions multiply.
     pub precision: Precision,
     /// How 3 × 3 convolutions are computed …
@@ -52,9 +58,12 @@ impl Target {
             row_width: 0,
             sample_blocks: false,
             lanes: true,
-            moments: false,
+            moments: true,
+            tiled_moments: false,
             hoists: fusion != Fusion::Off,
             keeps_derived: true,
+            pooled_slopes: true,
+            computing_readers: true,
             precision: Precision::F32,
             convolution: Convolution::Cheapest,
             winograd: Some(Rates::CPU),
@@ -74,8 +83,11 @@ impl Target {
             sample_blocks: true,
             lanes: false,
             moments: true,
+            tiled_moments: true,
             hoists: false,
             keeps_derived: false,
+            pooled_slopes: false,
+            computing_readers: false,
             precision,
             convolution: Convolution::Cheapest,
             winograd: None,

@@ -16,27 +16,25 @@ mod k0_lanes {
             let p6 = cx.arg(6usize);
             let p7 = cx.arg(7usize);
             let p8 = cx.arg(8usize);
-            let p9 = cx.arg(9usize);
-            let p10 = cx.arg(10usize);
             let scratch = cx.scratch(worker);
-            let border = scratch.add(12544usize);
-            let v0 = scratch.add(0usize);
-            let v15 = scratch.add(0usize);
+            let border = scratch.add(87808usize);
+            let v0 = scratch.add(75264usize);
+            let v7 = scratch.add(0usize);
+            let v14 = scratch.add(0usize);
+            let v15 = scratch.add(25600usize);
             for group in lane_task(cx.batch, tasks(cx.batch), task) {
                 let n = group * 16usize;
                 let live = (cx.batch - n).min(16usize);
-                let v7 = p0.add(n * 4704usize);
-                let v8 = p1.add(n * 1176usize);
-                let v70 = p2.add(n * 1176usize);
-                let v14 = p3.add(n * 1600usize);
-                let v62 = p4.add(n * 400usize);
+                let v8 = p0.add(n * 1176usize);
+                let v70 = p1.add(n * 1176usize);
+                let v62 = p2.add(n * 400usize);
                 {
                     static V: LaneValue = LaneValue {
                         channels: 1usize,
                         pixels: 784usize,
                         blocked: false,
                     };
-                    lane_import(s, &V, p5.add(n * 784usize), 784usize, live, v0);
+                    lane_import(s, &V, p3.add(n * 784usize), 784usize, live, v0);
                 }
                 {
                     static C: LaneConv = LaneConv {
@@ -58,8 +56,7 @@ mod k0_lanes {
                     #[derive(Clone, Copy)]
                     struct Fused<'a> {
                         cx: &'a Ctx,
-                        p7: *mut f32,
-                        v7: *mut f32,
+                        p5: *mut f32,
                         v8: *mut f32,
                         v70: *mut f32,
                     }
@@ -73,18 +70,10 @@ mod k0_lanes {
                             p: usize,
                         ) -> S::V {
                             unsafe {
-                                let Fused { cx, p7, v7, v8, v70 } = self;
-                                {
-                                    let e0 = s.splat(0f32);
-                                    let e1 = acc;
-                                    let e2 = s.splat(*p7.add(c));
-                                    let e3 = s.add(e1, e2);
-                                    let e4 = s.max(e3, e0);
-                                    s.store(v7.add((c * 784usize + p) * 16usize), e4);
-                                }
+                                let Fused { cx, p5, v8, v70 } = self;
                                 let e0 = s.splat(0f32);
                                 let e1 = acc;
-                                let e2 = s.splat(*p7.add(c));
+                                let e2 = s.splat(*p5.add(c));
                                 let e3 = s.add(e1, e2);
                                 let e4 = s.max(e3, e0);
                                 e4
@@ -100,7 +89,7 @@ mod k0_lanes {
                             p: usize,
                         ) {
                             unsafe {
-                                let Fused { cx, p7, v7, v8, v70 } = self;
+                                let Fused { cx, p5, v8, v70 } = self;
                                 let e0 = max;
                                 let e1 = arg;
                                 s.store(v8.add((c * 196usize + p) * 16usize), e0);
@@ -115,12 +104,11 @@ mod k0_lanes {
                         s,
                         &C,
                         v0,
-                        p6,
+                        p4,
                         border,
                         Fused {
                             cx,
-                            p7: p7,
-                            v7: v7,
+                            p5: p5,
                             v8: v8,
                             v70: v70,
                         },
@@ -146,8 +134,7 @@ mod k0_lanes {
                     #[derive(Clone, Copy)]
                     struct Fused<'a> {
                         cx: &'a Ctx,
-                        p9: *mut f32,
-                        v14: *mut f32,
+                        p7: *mut f32,
                         v15: *mut f32,
                         v62: *mut f32,
                     }
@@ -161,18 +148,10 @@ mod k0_lanes {
                             p: usize,
                         ) -> S::V {
                             unsafe {
-                                let Fused { cx, p9, v14, v15, v62 } = self;
-                                {
-                                    let e0 = s.splat(0f32);
-                                    let e1 = acc;
-                                    let e2 = s.splat(*p9.add(c));
-                                    let e3 = s.add(e1, e2);
-                                    let e4 = s.max(e3, e0);
-                                    s.store(v14.add((c * 100usize + p) * 16usize), e4);
-                                }
+                                let Fused { cx, p7, v15, v62 } = self;
                                 let e0 = s.splat(0f32);
                                 let e1 = acc;
-                                let e2 = s.splat(*p9.add(c));
+                                let e2 = s.splat(*p7.add(c));
                                 let e3 = s.add(e1, e2);
                                 let e4 = s.max(e3, e0);
                                 e4
@@ -188,7 +167,7 @@ mod k0_lanes {
                             p: usize,
                         ) {
                             unsafe {
-                                let Fused { cx, p9, v14, v15, v62 } = self;
+                                let Fused { cx, p7, v15, v62 } = self;
                                 let e0 = max;
                                 let e1 = arg;
                                 s.store(v15.add((c * 25usize + p) * 16usize), e0);
@@ -203,12 +182,11 @@ mod k0_lanes {
                         s,
                         &C,
                         v8,
-                        p8,
+                        p6,
                         border,
                         Fused {
                             cx,
-                            p9: p9,
-                            v14: v14,
+                            p7: p7,
                             v15: v15,
                             v62: v62,
                         },
@@ -220,7 +198,7 @@ mod k0_lanes {
                         pixels: 25usize,
                         blocked: true,
                     };
-                    lane_export(s, &V, v15, p10.add(n * 400usize), 400usize, live);
+                    lane_export(s, &V, v15, p8.add(n * 400usize), 400usize, live);
                 }
             }
         }
@@ -1187,7 +1165,7 @@ mod k19_transpose {
     pub static ENTRY: [Entry; 3] = levels!(run);
 }
 
-/// classifier.0: conv.input
+/// classifier.0, features.3: conv.input, map
 mod k20_gemm {
     use ::kiln::__private::cpu::*;
     static D: Gemm = Gemm {
@@ -1225,10 +1203,12 @@ mod k20_gemm {
             let p0 = cx.arg(0usize);
             let p1 = cx.arg(1usize);
             let p2 = cx.arg(2usize);
+            let p3 = cx.arg(3usize);
             #[derive(Clone, Copy)]
             struct Fused<'a> {
                 cx: &'a Ctx,
                 p0: *mut f32,
+                p1: *mut f32,
             }
             impl Sink for Fused<'_> {
                 #[inline(always)]
@@ -1241,15 +1221,19 @@ mod k20_gemm {
                     pixel: usize,
                 ) {
                     unsafe {
-                        let Fused { cx, p0 } = self;
+                        let Fused { cx, p0, p1 } = self;
                         let n = row;
                         let p = block % 25usize;
-                        let e0 = acc;
-                        s.store(p0.add(n * 400usize + p * 16usize), e0);
+                        let e0 = s.splat(0f32);
+                        let e1 = acc;
+                        let e2 = s.load(p0.add(n * 400usize + p * 16usize));
+                        let e3 = s.gt(e2, e0);
+                        let e4 = s.select(e3, e1, e0);
+                        s.store(p1.add(n * 400usize + p * 16usize), e4);
                     }
                 }
             }
-            gemm(s, &D, p0, p1, cx.batch, task, Fused { cx, p0: p2 });
+            gemm(s, &D, p0, p1, cx.batch, task, Fused { cx, p0: p2, p1: p3 });
         }
     }
     pub static ENTRY: [Entry; 3] = levels!(run);
@@ -1323,7 +1307,7 @@ mod k21_gemm {
     pub static ENTRY: [Entry; 3] = levels!(run);
 }
 
-/// features.5, features.3, features.2, features.0: window.route, map, reduce.sum, reshape, conv.input, conv.weight, window.route, map, reduce.sum, conv.weight
+/// features.3, features.0: window.route, reduce.sum, reshape, conv.input, map, conv.weight, window.route, reduce.sum, conv.weight
 mod k22_lanes {
     use ::kiln::__private::cpu::*;
     pub fn tasks(#[allow(unused)] batch: usize) -> usize {
@@ -1339,32 +1323,28 @@ mod k22_lanes {
             let p4 = cx.arg(4usize);
             let p5 = cx.arg(5usize);
             let p6 = cx.arg(6usize);
-            let p7 = cx.arg(7usize);
-            let p8 = cx.arg(8usize);
             let scratch = cx.scratch(worker);
             let border = scratch.add(94080usize);
             let v0 = scratch.add(75264usize);
-            let v59 = scratch.add(25600usize);
+            let v63 = scratch.add(25600usize);
             let v64 = scratch.add(0usize);
-            let v68 = scratch.add(75264usize);
+            let v71 = scratch.add(75264usize);
             let v72 = scratch.add(0usize);
-            let sums = p5.add(task * 6832usize);
+            let sums = p3.add(task * 6832usize);
             sums.write_bytes(0, 6832usize);
             for group in lane_task(cx.batch, tasks(cx.batch), task) {
                 let n = group * 16usize;
                 let live = (cx.batch - n).min(16usize);
-                let v7 = p0.add(n * 4704usize);
-                let v8 = p1.add(n * 1176usize);
-                let v14 = p2.add(n * 1600usize);
-                let v62 = p3.add(n * 400usize);
-                let v70 = p4.add(n * 1176usize);
+                let v8 = p0.add(n * 1176usize);
+                let v62 = p1.add(n * 400usize);
+                let v70 = p2.add(n * 1176usize);
                 {
                     static V: LaneValue = LaneValue {
                         channels: 16usize,
                         pixels: 25usize,
                         blocked: true,
                     };
-                    lane_import(s, &V, p6.add(n * 400usize), 400usize, live, v59);
+                    lane_import(s, &V, p4.add(n * 400usize), 400usize, live, v63);
                 }
                 {
                     static D: Window = Window {
@@ -1391,7 +1371,6 @@ mod k22_lanes {
                     #[derive(Clone, Copy)]
                     struct Fused<'a> {
                         cx: &'a Ctx,
-                        v14: *mut f32,
                         v64: *mut f32,
                     }
                     impl Sink for Fused<'_> {
@@ -1405,13 +1384,9 @@ mod k22_lanes {
                             p: usize,
                         ) {
                             unsafe {
-                                let Fused { cx, v14, v64 } = self;
-                                let e0 = s.splat(0f32);
-                                let e1 = acc;
-                                let e2 = s.load(v14.add((c * 100usize + p) * 16usize));
-                                let e3 = s.gt(e2, e0);
-                                let e4 = s.select(e3, e1, e0);
-                                s.store(v64.add((c * 100usize + p) * 16usize), e4);
+                                let Fused { cx, v64 } = self;
+                                let e0 = acc;
+                                s.store(v64.add((c * 100usize + p) * 16usize), e0);
                             }
                         }
                     }
@@ -1419,9 +1394,9 @@ mod k22_lanes {
                         s,
                         &D,
                         16usize,
-                        v59,
+                        v63,
                         v62.cast::<i32>(),
-                        Fused { cx, v14: v14, v64: v64 },
+                        Fused { cx, v64: v64 },
                     );
                 }
                 lane_mask(s, 1600usize, live, v64);
@@ -1446,7 +1421,8 @@ mod k22_lanes {
                     #[derive(Clone, Copy)]
                     struct Fused<'a> {
                         cx: &'a Ctx,
-                        v68: *mut f32,
+                        v8: *mut f32,
+                        v71: *mut f32,
                     }
                     impl Sink for Fused<'_> {
                         #[inline(always)]
@@ -1459,13 +1435,17 @@ mod k22_lanes {
                             p: usize,
                         ) {
                             unsafe {
-                                let Fused { cx, v68 } = self;
-                                let e0 = acc;
-                                s.store(v68.add((c * 196usize + p) * 16usize), e0);
+                                let Fused { cx, v8, v71 } = self;
+                                let e0 = s.splat(0f32);
+                                let e1 = acc;
+                                let e2 = s.load(v8.add((c * 196usize + p) * 16usize));
+                                let e3 = s.gt(e2, e0);
+                                let e4 = s.select(e3, e1, e0);
+                                s.store(v71.add((c * 196usize + p) * 16usize), e4);
                             }
                         }
                     }
-                    lane_conv(s, &C, v64, p7, border, Fused { cx, v68: v68 });
+                    lane_conv(s, &C, v64, p5, border, Fused { cx, v8: v8, v71: v71 });
                 }
                 {
                     static C: LaneConv = LaneConv {
@@ -1512,7 +1492,6 @@ mod k22_lanes {
                     #[derive(Clone, Copy)]
                     struct Fused<'a> {
                         cx: &'a Ctx,
-                        v7: *mut f32,
                         v72: *mut f32,
                     }
                     impl Sink for Fused<'_> {
@@ -1526,13 +1505,9 @@ mod k22_lanes {
                             p: usize,
                         ) {
                             unsafe {
-                                let Fused { cx, v7, v72 } = self;
-                                let e0 = s.splat(0f32);
-                                let e1 = acc;
-                                let e2 = s.load(v7.add((c * 784usize + p) * 16usize));
-                                let e3 = s.gt(e2, e0);
-                                let e4 = s.select(e3, e1, e0);
-                                s.store(v72.add((c * 784usize + p) * 16usize), e4);
+                                let Fused { cx, v72 } = self;
+                                let e0 = acc;
+                                s.store(v72.add((c * 784usize + p) * 16usize), e0);
                             }
                         }
                     }
@@ -1540,9 +1515,9 @@ mod k22_lanes {
                         s,
                         &D,
                         6usize,
-                        v68,
+                        v71,
                         v70.cast::<i32>(),
-                        Fused { cx, v7: v7, v72: v72 },
+                        Fused { cx, v72: v72 },
                     );
                 }
                 lane_mask(s, 4704usize, live, v72);
@@ -1553,7 +1528,7 @@ mod k22_lanes {
                         pixels: 784usize,
                         blocked: false,
                     };
-                    lane_import(s, &V, p8.add(n * 784usize), 784usize, live, v0);
+                    lane_import(s, &V, p6.add(n * 784usize), 784usize, live, v0);
                 }
                 {
                     static C: LaneConv = LaneConv {
@@ -1580,7 +1555,7 @@ mod k22_lanes {
     pub static ENTRY: [Entry; 3] = levels!(run);
 }
 
-/// features.5, features.3, features.2, features.0: window.route, map, reduce.sum, reshape, conv.input, conv.weight, window.route, map, reduce.sum, conv.weight
+/// features.3, features.0: window.route, reduce.sum, reshape, conv.input, map, conv.weight, window.route, reduce.sum, conv.weight
 mod k23_lanes_combine {
     use ::kiln::__private::cpu::*;
     pub fn tasks(#[allow(unused)] batch: usize) -> usize {

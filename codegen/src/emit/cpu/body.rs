@@ -2,7 +2,7 @@
 
 use super::expr;
 use crate::graph::expr::{Expr, Id, Pool, Scalar};
-use crate::graph::op::Op;
+use crate::graph::op::{Op, WindowOp};
 use crate::graph::{DType, Value};
 use crate::schedule::form::{Access, Iter, access};
 use crate::schedule::layout::{LANES, is_blocked};
@@ -165,6 +165,10 @@ impl<'a> Eval<'a> {
                 Op::Assign { .. } => self.value(node.inputs[0], &dims, args),
                 Op::Random { stream } => {
                     let tokens = self.random(*stream, base);
+                    self.leaf(tokens)
+                }
+                Op::Window { op: WindowOp::Route, .. } => {
+                    let tokens = super::pixels::routed(self.s, self.kernel, base);
                     self.leaf(tokens)
                 }
                 other => unreachable!("{} has no element-wise form", other.name()),

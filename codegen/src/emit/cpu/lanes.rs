@@ -302,12 +302,15 @@ impl Text<'_> {
         // A channel of a group is to a window what a block of a sample is.
         let each = |template: &str| {
             let template = name(template);
-            quote!(for c in 0..#channels { #template(s, &D, #x, #floats, c, #sink); })
+            quote! {
+                let operand = Load { from: #x, sample: #floats, pixels: #pixels };
+                for c in 0..#channels { #template(s, &D, operand, c, 0usize, #sink); }
+            }
         };
         let call = match op {
-            WindowOp::Max | WindowOp::ArgMax => each("window_max"),
-            WindowOp::Sum => each("window_sum"),
-            WindowOp::Spread => each("window_spread"),
+            WindowOp::Max | WindowOp::ArgMax => each("image_max"),
+            WindowOp::Sum => each("image_sum"),
+            WindowOp::Spread => each("image_spread"),
             WindowOp::Route => {
                 let arg = operand(1);
                 quote!(lane_route(s, &D, #channels, #x, #arg.cast::<i32>(), #sink);)

@@ -1,6 +1,7 @@
 //! Kernels written as loops with literal extents: maps, rows and columns.
 
 use super::body::{Arg, Args, At, Eval, name};
+use super::pixels::pixel_loop;
 use super::{Launch, Writer};
 use crate::graph::Value;
 use crate::graph::op::{Op, ReduceOp};
@@ -13,7 +14,7 @@ use quote::{format_ident, quote};
 const TASK_VECTORS: usize = 512;
 
 /// How the samples (and, of big samples, their vectors) are cut into tasks.
-struct Split {
+pub(super) struct Split {
     samples: usize,
     /// Parts of one sample: blocks, or runs of vectors where there is one pixel.
     parts: usize,
@@ -21,7 +22,7 @@ struct Split {
 }
 
 impl Split {
-    fn of(iter: Iter) -> Self {
+    pub(super) fn of(iter: Iter) -> Self {
         let vectors = iter.vectors();
         if vectors < TASK_VECTORS {
             return Split { samples: (TASK_VECTORS / vectors.max(1)).clamp(1, 64), parts: 1, run: iter.blocks() };
@@ -30,18 +31,18 @@ impl Split {
         Split { samples: 1, parts: iter.blocks().div_ceil(run), run }
     }
 
-    fn tasks(&self, batch: bool) -> TokenStream {
+    pub(super) fn tasks(&self, batch: bool) -> TokenStream {
         let (samples, parts) = (self.samples, self.parts);
         if batch { quote!(batch.div_ceil(#samples) * #parts) } else { quote!(#parts) }
     }
 
     /// The loops around `inner`, from the number of the task.
-    fn nest(&self, iter: Iter, inner: TokenStream) -> TokenStream {
+    pub(super) fn nest(&self, w: &Writer, iter: Iter, inner: TokenStream, args: &mut Args) -> TokenStream {
         let (samples, parts, run, blocks, pixels) = (self.samples, self.parts, self.run, iter.blocks(), iter.pixels);
-        let (n, b, p) = (name("n"), name("b"), name("p"));
+        let (n, b) = (name("n"), name("b"));
         let mut body = inner;
         if pixels > 1 {
-            body = quote!(for #p in 0..#pixels { #body });
+            body = pixel_loop(w, iter, body, args);
         }
         if blocks > 1 {
             body = if parts == 1 {
@@ -71,7 +72,7 @@ pub fn map(w: &Writer, iter: Iter) -> Vec<Launch> {
     let at = At::of(iter);
     let inner = evaluate_and_store(w, &at, &w.kernel.stores, &[], &mut args);
     let split = Split::of(iter);
-    let body = split.nest(iter, inner);
+    let body = split.nest(w, iter, inner, &mut args);
     vec![w.launch("map", args, split.tasks(iter.batch), body)]
 }
 
@@ -310,17 +311,23 @@ fn accumulate(
             eval.value(operand, &w.s.graph().shape(operand).dims, args)
         })
         .collect();
+    // Elements that are stored on the way.
+    let elements: Vec<Value> = w.kernel.stores.iter().copied().filter(|v| is_element(w, iter, reduced, *v)).collect();
+    let stored = elements.iter().map(|v| eval.value(*v, &w.s.graph().shape(*v).dims, args));
+    let roots: Vec<_> = roots.into_iter().chain(stored.collect::<Vec<_>>()).collect();
     let (statements, results) = eval.finish(&roots);
+    let plain = Eval::new(w.s, w.kernel, at.clone());
+    let stores = elements.iter().zip(&results[accs.len()..]).map(|(v, r)| plain.store(*v, r, args));
+    let stores: Vec<TokenStream> = stores.collect();
     let steps = accs.iter().zip(ops).zip(&results).map(|((acc, op), value)| {
         let value = if reduced.channels { masked(*op, &at, value) } else { value.clone() };
         let x = name("x");
         let step = step(*op, acc, &quote!(#x));
         quote!({ let #x = #value; #step })
     });
-    let mut body = quote!(#statements #(#steps)*);
+    let mut body = quote!(#statements #(#steps)* #(#stores)*);
     if reduced.pixels && iter.pixels > 1 {
-        let (p, pixels) = (name("p"), iter.pixels);
-        body = quote!(for #p in 0..#pixels { #body });
+        body = pixel_loop(w, iter, body, args);
     }
     if reduced.channels && iter.blocks() > 1 {
         let (b, blocks) = (name("b"), iter.blocks());
@@ -329,8 +336,14 @@ fn accumulate(
     body
 }
 
+/// Whether a stored value is one of the elements that this kernel sums up, not a result.
+fn is_element(w: &Writer, iter: Iter, reduced: Reduced, value: Value) -> bool {
+    let shape = w.s.graph().shape(value);
+    reduced.batch && shape.batch && Iter::of(w.s.order, shape) == iter
+}
+
 /// Reduced values into variables, maps on them, stores.
-fn results(
+pub(super) fn results(
     w: &Writer,
     reduced: Reduced,
     result: Iter,
@@ -347,7 +360,9 @@ fn results(
         body.extend(quote!(let #variable = #end;));
         defined.push((*value, variable));
     }
-    body.extend(evaluate_and_store(w, &At::of(result), &w.kernel.stores, &defined, args));
+    let stores: Vec<Value> =
+        w.kernel.stores.iter().copied().filter(|v| !w.s.graph().shape(*v).batch || !reduced.batch).collect();
+    body.extend(evaluate_and_store(w, &At::of(result), &stores, &defined, args));
     body
 }
 
@@ -417,6 +432,6 @@ fn finalize(
     let reduces = w.kernel.reduces(w.s);
     let results = results(w, reduced, result, &reduces, accs, ops, &mut args);
     let split = Split::of(result);
-    let body = split.nest(result, quote!(#add #results));
+    let body = split.nest(w, result, quote!(#add #results), &mut args);
     w.launch("column_results", args, split.tasks(false), body)
 }

@@ -7,6 +7,8 @@ mod body;
 pub mod expr;
 mod lanes;
 mod loops;
+mod moments;
+mod pixels;
 mod scalar;
 mod templates;
 mod winograd;
@@ -77,7 +79,8 @@ impl Writer<'_> {
             Form::Window { op, axes, iter } => templates::window(self, *op, axes, *iter),
             Form::Scalar => scalar::scalar(self),
             Form::Lanes(chain) => lanes::lanes(self, chain),
-            Form::Moments { .. } | Form::Block(_) => unreachable!("{} is CUDA's", self.kernel.form.name()),
+            Form::Moments { iter, x, .. } => moments::moments(self, *iter, *x),
+            Form::Block(_) => unreachable!("{} is CUDA's", self.kernel.form.name()),
         }
     }
 }

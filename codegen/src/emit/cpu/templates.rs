@@ -51,6 +51,42 @@ pub(super) fn sink(w: &Writer, at: At, results: &[(Value, Ident)], place: TokenS
     Sink { item, value }
 }
 
+/// Where a template reads an operand: from memory, or computed by what this kernel has of its maps. The type, if it needs one,
+/// and the expression that makes it.
+pub(super) fn source(w: &Writer, iter: Iter, value: Value, args: &mut Args) -> (TokenStream, TokenStream) {
+    let base = w.s.base(value);
+    if !w.kernel.nodes.contains(&base) {
+        let (from, sample) = pointer(w, value, args);
+        let pixels = iter.pixels;
+        return (TokenStream::new(), quote!(Load { from: #from, sample: #sample, pixels: #pixels }));
+    }
+    let at = At::of(iter);
+    let place = usual_place(&at);
+    let mut own = Args::default();
+    let mut eval = Eval::new(w.s, w.kernel, at);
+    let root = eval.value(base, &w.s.graph().shape(base).dims, &mut own);
+    let (statements, results) = eval.finish(&[root]);
+    let fields: Vec<Ident> = (0..own.list.len()).map(|i| format_ident!("p{i}")).collect();
+    let result = &results[0];
+    let item = quote! {
+        #[derive(Clone, Copy)]
+        struct Operand<'a> { cx: &'a Ctx, #(#fields: *mut f32,)* }
+        impl Source for Operand<'_> {
+            #[inline(always)]
+            unsafe fn at<S: Simd>(self, s: S, row: usize, block: usize, pixel: usize) -> S::V {
+                unsafe {
+                    let Operand { cx, #(#fields),* } = self;
+                    #place
+                    #statements
+                    #result
+                }
+            }
+        }
+    };
+    let outer: Vec<Ident> = own.list.iter().map(|a| args.pointer(*a)).collect();
+    (item, quote!(Operand { cx, #(#fields: #outer),* }))
+}
+
 /// `let n = row; let b = block; let p = pixel;` for the axes there are.
 pub(super) fn usual_place(at: &At) -> TokenStream {
     let mut place = TokenStream::new();
@@ -353,7 +389,8 @@ pub fn window(w: &Writer, op: WindowOp, axes: &[WindowAxis; 2], iter: Iter) -> V
     let value = anchor(w);
     let node = graph.node(value);
     let mut args = Args::default();
-    let (x, x_sample) = pointer(w, node.inputs[0], &mut args);
+    let operand = Iter::channelwise(graph.shape(node.inputs[0]));
+    let (operand_item, source) = source(w, operand, node.inputs[0], &mut args);
     let descriptor = window_text(iter.blocks(), axes);
     let at = At::of(iter);
     let place = usual_place(&at);
@@ -365,12 +402,12 @@ pub fn window(w: &Writer, op: WindowOp, axes: &[WindowAxis; 2], iter: Iter) -> V
     let (results, operands) = match op {
         WindowOp::Max | WindowOp::ArgMax => {
             let max = (of(WindowOp::Max).unwrap_or(nobody), name("max"));
-            (vec![max, (of(WindowOp::ArgMax).unwrap_or(nobody), name("arg"))], quote!(#x, #x_sample))
+            (vec![max, (of(WindowOp::ArgMax).unwrap_or(nobody), name("arg"))], source)
         }
-        WindowOp::Sum | WindowOp::Spread => (vec![(value, name("acc"))], quote!(#x, #x_sample)),
+        WindowOp::Sum | WindowOp::Spread => (vec![(value, name("acc"))], source),
         WindowOp::Route => {
             let (arg, arg_sample) = pointer(w, node.inputs[1], &mut args);
-            (vec![(value, name("acc"))], quote!(#x, #x_sample, #arg.cast::<i32>(), #arg_sample))
+            (vec![(value, name("acc"))], quote!(#source, #arg.cast::<i32>(), #arg_sample))
         }
         WindowOp::Pick => unreachable!("has no window template"),
     };
@@ -387,6 +424,6 @@ pub fn window(w: &Writer, op: WindowOp, axes: &[WindowAxis; 2], iter: Iter) -> V
         args,
         quote!(Window = #descriptor),
         tasks,
-        quote!(#item #template(s, &D, #operands, task, #value);),
+        quote!(#operand_item #item #template(s, &D, #operands, cx.batch, task, #value);),
     )]
 }

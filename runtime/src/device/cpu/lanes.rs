@@ -13,7 +13,7 @@ use super::{
     simd::levels::compiled_here,
     tile::{Buffer, part},
     transpose::transpose,
-    window::window_route,
+    window::{Load, image_route},
 };
 
 /// A convolution, or an input gradient as the convolution it is (`turned`). At most 16 channels and outputs.
@@ -225,7 +225,8 @@ pub unsafe fn lane_route<S: Simd, K: Sink>(
         unsafe {
             if !(whole && covered) {
                 // A channel of a group is to the window what a block of a sample is.
-                window_route(s, d, dy, pixels * BLOCK, arg, pixels * BLOCK, channel, sink);
+                let dy = Load { from: dy, sample: pixels * BLOCK, pixels };
+                image_route(s, d, dy, arg, pixels * BLOCK, channel, 0, sink);
                 continue;
             }
             // Windows that tile the input: each pixel hears from one.

@@ -5,6 +5,7 @@ mod convolution;
 mod lanes;
 mod levels;
 mod maths;
+mod moments;
 mod windows;
 mod winograd;
 

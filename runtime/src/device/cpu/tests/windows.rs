@@ -20,15 +20,16 @@ impl Run for Case<'_> {
         let (sample, x_sample) = (self.d.blocks * pixels * BLOCK, self.d.blocks * inputs * BLOCK);
         let to = |v: &mut Vec<f32>, sample, pixels| Place { to: v.as_mut_ptr(), sample, pixels };
         let store = StoreMax { max: to(&mut self.max, sample, pixels), arg: self.arg.as_mut_ptr(), arg_sample: sample };
-        let (x, dy) = (self.x.as_ptr(), self.dy.as_ptr());
+        let x = Load { from: self.x.as_ptr(), sample: x_sample, pixels: inputs };
+        let dy = Load { from: self.dy.as_ptr(), sample, pixels };
         // SAFETY: the test sized the buffers.
         unsafe {
             for task in 0..window_tasks(self.d, self.batch) {
-                window_max(s, self.d, x, x_sample, task, store);
-                window_sum(s, self.d, x, x_sample, task, Store(to(&mut self.sum, sample, pixels)));
-                window_spread(s, self.d, dy, sample, task, Store(to(&mut self.spread, x_sample, inputs)));
+                window_max(s, self.d, x, self.batch, task, store);
+                window_sum(s, self.d, x, self.batch, task, Store(to(&mut self.sum, sample, pixels)));
+                window_spread(s, self.d, dy, self.batch, task, Store(to(&mut self.spread, x_sample, inputs)));
                 let route = Store(to(&mut self.route, x_sample, inputs));
-                window_route(s, self.d, dy, sample, self.arg.as_ptr(), sample, task, route);
+                window_route(s, self.d, dy, self.arg.as_ptr(), sample, self.batch, task, route);
             }
         }
     }
@@ -109,6 +110,10 @@ fn all_kinds() {
         check([axis(6, 3, 2, 1, 0, true), axis(5, 2, 2, 1, 0, true)], 3, ties);
         check([axis(7, 3, 1, 2, 1, false), axis(11, 3, 3, 2, 1, true)], 1, ties);
         check([axis(4, 4, 4, 1, 0, false), axis(5, 5, 1, 1, 0, false)], 2, ties);
+        // Windows that tile the image, with and without a rest, and as many images as do not fill their last task.
+        check([axis(7, 2, 2, 1, 0, false), axis(5, 2, 2, 1, 0, false)], 9, ties);
+        check([axis(9, 3, 3, 1, 0, false), axis(8, 3, 3, 1, 0, false)], 3, ties);
+        check([axis(8, 3, 2, 1, 0, false), axis(10, 3, 1, 1, 0, false)], 3, ties);
         check([axis(5, 1, 2, 1, 0, false), axis(1, 1, 1, 1, 0, false)], 2, ties);
     }
 }

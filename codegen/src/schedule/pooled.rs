@@ -1,0 +1,115 @@
+//! What stands behind a max-pool's gradient moves in front of it: a quarter of the elements, or less.
+//!
+//! An activation before a max-pool takes its slope at values that the pool has chosen, `map(y, route(dy, argmax(y)))`.
+//! Where the map makes 0 of a gradient of 0, as every slope times a gradient does, that is
+//! `route(map(max(y), dy), argmax(y))`: the same numbers, computed on what was pooled, and `y` need not be kept.
+
+use super::Target;
+use super::program::Program;
+use crate::graph::expr::{Expr, Pool, Scalar};
+use crate::graph::op::{Op, WindowAxis, WindowOp};
+use crate::graph::{Graph, Node, Value};
+
+/// Moves all there are. Values may be left behind that nobody needs any more; they are removed.
+pub fn pooled(program: &mut Program, target: &Target) {
+    if !target.fusion || !target.pooled_slopes {
+        return;
+    }
+    let old = std::mem::take(&mut program.graph);
+    let mut graph = Graph::default();
+    let mut new: Vec<Value> = Vec::with_capacity(old.nodes.len());
+    for value in old.values() {
+        let mut node = old.node(value).clone();
+        for input in &mut node.inputs {
+            *input = new[input.index()];
+        }
+        let place = (old.sources[value.index()], old.layers[value.index()].as_str());
+        let push = |graph: &mut Graph, node: Node| {
+            graph.nodes.push(node);
+            graph.sources.push(place.0);
+            graph.layers.push(place.1.to_owned());
+            Value(graph.nodes.len() as u32 - 1)
+        };
+        let mut inner = None;
+        if let Some(slope) = slope(&graph, &node) {
+            let ty = graph.ty(slope.max).clone();
+            let route = std::mem::replace(&mut node.inputs[slope.at], slope.dy);
+            node.inputs[slope.other] = slope.max;
+            let on_pooled = push(&mut graph, Node { ty, ..node.clone() });
+            let mut outer = graph.node(route).clone();
+            outer.inputs[0] = on_pooled;
+            inner = Some(outer);
+        }
+        new.push(push(&mut graph, inner.unwrap_or(node)));
+    }
+    let roots = program.roots.map(|v| new[v.index()]);
+    let (graph, place) = graph.compacted(&graph.reachable(&roots.all()));
+    program.graph = graph;
+    program.roots = roots.map(|v| place[v.index()]);
+}
+
+/// A slope times the gradient of a max-pool.
+struct Slope {
+    /// Which operand is the gradient, and which the pool's operand.
+    at: usize,
+    other: usize,
+    /// The gradient of what was pooled, and that.
+    dy: Value,
+    max: Value,
+}
+
+fn slope(graph: &Graph, node: &Node) -> Option<Slope> {
+    let Op::Map(expr) = &node.op else { return None };
+    let at = node.inputs.iter().position(|v| matches!(graph.node(*v).op, Op::Window { op: WindowOp::Route, .. }))?;
+    let route = graph.node(node.inputs[at]);
+    let Op::Window { axes, .. } = &route.op else { return None };
+    let argmax = graph.node(route.inputs[1]);
+    let (Op::Window { op: WindowOp::ArgMax, axes: own }, [y]) = (&argmax.op, &argmax.inputs[..]) else { return None };
+    let other = node.inputs.iter().position(|v| v == y)?;
+    // All else must be the same for every pixel.
+    let shape = &node.ty.shape;
+    let constant = |v: &Value| graph.shape(*v).dims.iter().skip(1).all(|d| *d == 1);
+    let rest = node.inputs.iter().enumerate().filter(|(i, _)| *i != at && *i != other);
+    let fits = graph.shape(*y) == shape && graph.shape(node.inputs[at]) == shape && node.ty == route.ty;
+    if own != axes || !fits || !rest.map(|(_, v)| v).all(constant) || !vanishes(expr, at) {
+        return None;
+    }
+    Some(Slope { at, other, dy: route.inputs[0], max: max_of(graph, *y, axes)? })
+}
+
+/// Whether the result is 0 wherever this operand is.
+fn vanishes(expr: &Expr, operand: usize) -> bool {
+    if expr.nodes().iter().any(|n| matches!(n, Scalar::Index(_))) {
+        return false;
+    }
+    let mut pool = Pool::default();
+    let inputs: Vec<_> =
+        (0..expr.operands()).map(|i| if i == operand { pool.constant(0.0) } else { pool.input(i) }).collect();
+    let root = pool.import(expr, &inputs);
+    pool.value(root) == Some(0.0)
+}
+
+/// The pool itself.
+fn max_of(graph: &Graph, y: Value, axes: &[WindowAxis]) -> Option<Value> {
+    graph.values().find(|v| {
+        let node = graph.node(*v);
+        matches!(&node.op, Op::Window { op: WindowOp::Max, axes: own } if own == axes) && node.inputs[0] == y
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slope_vanishes_with_its_gradient() {
+        let relu = Expr::build(2, |p, v| {
+            let zero = p.constant(0.0);
+            let truth = p.binary(crate::graph::expr::Binary::Gt, v[0], zero);
+            p.select(truth, v[1], zero)
+        });
+        assert!(vanishes(&relu, 1) && !vanishes(&relu, 0));
+        let shifted = Expr::build(2, |p, v| p.add(v[0], v[1]));
+        assert!(!vanishes(&shifted, 1));
+    }
+}

@@ -1,0 +1,241 @@
+//! Maps that their readers compute, and sums that are taken where their operand is made: fewer passes over memory.
+//!
+//! Fusion has given every element-wise node one kernel. Afterwards
+//!
+//! 1. a map between kernels is computed by its readers instead, where they read less that way than through memory: the
+//!    normalisation before a max-pool, the gradient of a max-pool for the sums and the map of a normalisation's backward;
+//! 2. a sum over the batch is taken by the pass that makes its operand: the gradient of a bias.
+//!
+//! The gradient of a max-pool counts as a map here where its windows tile the image: an element is then one comparison.
+
+use super::form::{self, Form, Iter, Reduced};
+use super::{Kernel, Schedule, Storage, Target};
+use crate::graph::Value;
+use crate::graph::expr::{Binary, Expr, Scalar, Unary};
+use crate::graph::op::{Leaf, Op, WindowOp};
+
+pub fn readers(s: &mut Schedule, target: &Target) {
+    if !target.fusion || !target.computing_readers {
+        return;
+    }
+    let mut k = 0;
+    while k < s.kernels.len() {
+        if moved_into_readers(s, k) {
+            s.kernels.remove(k);
+        } else {
+            k += 1;
+        }
+    }
+    k = 0;
+    while k < s.kernels.len() {
+        while let Some(sum) = sum_to_join(s, k) {
+            join_sum(s, k, sum);
+        }
+        k += 1;
+    }
+}
+
+/// The elements that a kernel makes one by one, if it makes nothing else.
+fn elements(s: &Schedule, kernel: &Kernel) -> Option<Iter> {
+    let iter = match &kernel.form {
+        Form::Map(iter) => *iter,
+        Form::Window { op: WindowOp::Route, axes, iter } if form::tile(axes) && iter.pixels > 1 => *iter,
+        _ => return None,
+    };
+    let own = |v: &Value| s.graph().shape(*v).batch && Iter::of(s.order, s.graph().shape(*v)) == iter;
+    let simple = |v: &Value| match &s.graph().node(*v).op {
+        Op::Map(_) | Op::Random { .. } => true,
+        Op::Window { op, .. } => *op == WindowOp::Route,
+        _ => false,
+    };
+    (iter.batch && kernel.stores.iter().all(own) && kernel.nodes.iter().all(simple)).then_some(iter)
+}
+
+fn has_route(s: &Schedule, kernel: &Kernel) -> bool {
+    kernel.nodes.iter().any(|v| matches!(s.graph().node(*v).op, Op::Window { op: WindowOp::Route, .. }))
+}
+
+fn moved_into_readers(s: &mut Schedule, k: usize) -> bool {
+    let kernel = &s.kernels[k];
+    let Some(iter) = elements(s, kernel) else { return false };
+    let free = |v: &Value| s.storage(*v).is_none() && !s.program.roots.all().iter().any(|r| s.base(*r) == *v);
+    let state = |v: &Value| matches!(s.graph().node(*v).op, Op::Leaf(Leaf::State(_)));
+    let readers: Vec<usize> =
+        (k + 1..s.kernels.len()).filter(|r| s.kernels[*r].reads.iter().any(|v| kernel.stores.contains(v))).collect();
+    let can = kernel.stores.iter().all(free)
+        && !kernel.reads.iter().any(state)
+        && readers.iter().all(|r| computes(s, &s.kernels[*r], kernel, iter))
+        && (readers.len() == 1 || kernel.nodes.iter().all(|v| is_light(s, *v)));
+    if !can || readers.is_empty() || !pays(s, kernel, &readers) {
+        return false;
+    }
+    let kernel = kernel.clone();
+    for r in readers {
+        let reader = &mut s.kernels[r];
+        prepend(reader, &kernel);
+        reader.reads.retain(|v| !kernel.stores.contains(v));
+    }
+    true
+}
+
+/// The nodes of `first` come before a kernel's own.
+fn prepend(kernel: &mut Kernel, first: &Kernel) {
+    let own = std::mem::replace(&mut kernel.nodes, first.nodes.clone());
+    kernel.nodes.extend(own.into_iter().filter(|v| !first.nodes.contains(v)));
+    kernel.reads.extend(&first.reads);
+    kernel.reads.sort_unstable();
+    kernel.reads.dedup();
+}
+
+/// Whether `reader` sees these elements one by one, and can compute them there.
+fn computes(s: &Schedule, reader: &Kernel, kernel: &Kernel, iter: Iter) -> bool {
+    let read = |v: &Value| {
+        let node = s.graph().node(*v);
+        let reads = node.inputs.iter().any(|i| kernel.stores.contains(&s.base(*i)));
+        (reads, &node.op)
+    };
+    let anchored = |allowed: fn(&Op) -> bool| {
+        reader.nodes.iter().map(read).all(|(reads, op)| !reads || matches!(op, Op::Map(_)) || allowed(op))
+    };
+    let route = has_route(s, kernel) || has_route(s, reader);
+    match &reader.form {
+        Form::Map(own) => *own == iter && same_windows(s, &[kernel, reader]),
+        Form::Column { iter: own, reduced } => {
+            *own == iter && sums_pixels(*reduced, route) && same_windows(s, &[kernel, reader])
+        }
+        Form::Dense(_) | Form::Conv { .. } | Form::Winograd { .. } => !route && !iter.flat && anchored(|_| false),
+        Form::Window { op: WindowOp::Max | WindowOp::ArgMax, axes, .. } => {
+            !route
+                && !iter.flat
+                && form::tile(axes)
+                && reader.reads.iter().all(|v| !read_beside(s, reader, *v))
+                && anchored(|op| matches!(op, Op::Window { .. }))
+        }
+        _ => false,
+    }
+}
+
+/// Whether a window kernel reads this value in its epilogue, whose walk is another.
+fn read_beside(s: &Schedule, reader: &Kernel, value: Value) -> bool {
+    let windows = |v: &&Value| matches!(s.graph().node(**v).op, Op::Window { .. });
+    let operand = |v: &Value| s.graph().node(*v).inputs.iter().any(|i| s.base(*i) == value);
+    reader.nodes.iter().filter(windows).any(operand) && reader.nodes.iter().filter(|v| !windows(v)).any(operand)
+}
+
+/// Loops over windows go over all pixels of a block.
+fn sums_pixels(reduced: Reduced, route: bool) -> bool {
+    !route || (reduced.pixels && !reduced.channels)
+}
+
+/// A kernel walks the windows of one pool.
+fn same_windows(s: &Schedule, kernels: &[&Kernel]) -> bool {
+    let mut axes = kernels.iter().flat_map(|k| &k.nodes).filter_map(|v| match &s.graph().node(*v).op {
+        Op::Window { op: WindowOp::Route, axes } => Some(axes),
+        _ => None,
+    });
+    let first = axes.next();
+    axes.all(|a| Some(a) == first)
+}
+
+/// Whether it is cheap enough to be computed more than once.
+fn is_light(s: &Schedule, value: Value) -> bool {
+    use Unary::*;
+    let heavy = |n: &Scalar| {
+        matches!(n, Scalar::Unary(Exp | Ln | Sin | Cos | Tanh | Sigmoid | Erf, _) | Scalar::Binary(Binary::Pow, _, _))
+    };
+    match &s.graph().node(value).op {
+        Op::Map(expr) => !expr_has(expr, heavy),
+        Op::Random { .. } => false,
+        _ => true,
+    }
+}
+
+fn expr_has(expr: &Expr, wanted: impl Fn(&Scalar) -> bool) -> bool {
+    expr.nodes().iter().any(wanted)
+}
+
+/// Whether memory sees less: a store costs twice, because the line is fetched first.
+fn pays(s: &Schedule, kernel: &Kernel, readers: &[usize]) -> bool {
+    let size = |v: &Value| if s.graph().shape(*v).batch { s.layout(s.base(*v)).size } else { 0 };
+    let stored: usize = kernel.stores.iter().map(size).sum();
+    let read: usize = kernel.reads.iter().map(size).sum();
+    let (mut before, mut after) = (2 * stored + read, 0);
+    for r in readers {
+        let reads = &s.kernels[*r].reads;
+        before += kernel.stores.iter().filter(|v| reads.contains(v)).map(size).sum::<usize>();
+        after += kernel.reads.iter().filter(|v| !reads.contains(v)).map(size).sum::<usize>();
+    }
+    after < before
+}
+
+/// A kernel of sums over the batch that can be taken while kernel `k` makes their operand.
+fn sum_to_join(s: &Schedule, k: usize) -> Option<usize> {
+    let kernel = &s.kernels[k];
+    let iter = elements(s, kernel).or(match kernel.form {
+        // Sums have joined already.
+        Form::Column { iter, .. } if kernel.stores.iter().any(|v| s.graph().shape(*v).batch) => Some(iter),
+        _ => None,
+    })?;
+    let fits = |sum: &Kernel| {
+        let Form::Column { iter: own, reduced } = sum.form else { return false };
+        let same = !matches!(kernel.form, Form::Column { reduced: r, .. } if r != reduced);
+        let whole = reduced.batch && reduced.pixels && !reduced.channels;
+        let other = |v: &&Value| !kernel.stores.contains(v) && !kernel.reads.contains(v);
+        let made = |v: &Value| s.kernels[k..].iter().any(|other| other.stores.contains(v));
+        own == iter
+            && same
+            && whole
+            && sum.reads.iter().any(|v| kernel.stores.contains(v))
+            && !sum.reads.iter().filter(other).any(made)
+            && same_windows(s, &[kernel, sum])
+    };
+    (k + 1..s.kernels.len()).find(|other| fits(&s.kernels[*other]))
+}
+
+fn join_sum(s: &mut Schedule, k: usize, sum: usize) {
+    let mut joined = s.kernels.remove(sum);
+    let kernel = s.kernels[k].clone();
+    prepend(&mut joined, &kernel);
+    joined.reads.retain(|v| !kernel.stores.contains(v));
+    let sums = std::mem::take(&mut joined.stores);
+    joined.stores = kernel.stores;
+    joined.stores.extend(sums);
+    s.kernels[k] = joined;
+    // What only the sums read need not be stored any more.
+    let stores = std::mem::take(&mut s.kernels[k].stores);
+    let kept = |v: &Value| s.is_needed_outside(*v, &[k]) || !matches!(s.storage(*v), None | Some(Storage::Batch));
+    s.kernels[k].stores = stores.into_iter().filter(kept).collect();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::declaration::Fusion;
+    use crate::schedule::{ParamPlan, ProgramKind, program, schedule};
+
+    fn step(text: &str) -> Schedule {
+        let (declarations, _, errors) = crate::lower::frontend(text.parse().unwrap());
+        assert!(errors.is_empty());
+        let module = &declarations[0].members[0].module;
+        let program = program::program(module, ProgramKind::Step).unwrap();
+        let target = Target::cpu(Fusion::On);
+        schedule(module, &ParamPlan::new(module, target.order), &program, &target)
+    }
+
+    #[test]
+    fn a_normalised_pool_keeps_neither_what_it_pools_nor_the_gradient_of_that() {
+        let s = step(
+            "pub Net { input x: [16, 8, 8]; target c: class<3>;
+            Conv2d<32, 3>; BatchNorm; Relu; MaxPool2d<2>; Flatten; Linear<3>; loss: CrossEntropy(_, c); }",
+        );
+        let stored = |op: WindowOp| {
+            let is = |v: &Value| matches!(s.graph().node(*v).op, Op::Window { op: o, .. } if o == op);
+            s.kernels.iter().flat_map(|k| &k.stores).filter(|v| is(v)).count()
+        };
+        assert_eq!((stored(WindowOp::Max), stored(WindowOp::ArgMax), stored(WindowOp::Route)), (1, 1, 0));
+        // In full extents there are what the convolution made, and its gradient.
+        let full = |v: &&Value| s.graph().shape(**v).dims == [32, 6, 6];
+        assert_eq!(s.kernels.iter().flat_map(|k| &k.stores).filter(full).count(), 2);
+        assert_eq!(s.kernels.iter().filter(|k| matches!(k.form, Form::Moments { .. })).count(), 1);
+    }
+}

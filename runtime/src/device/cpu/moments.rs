@@ -1,0 +1,184 @@
+//! Mean of many values and squared distances from it, in one pass over memory.
+//!
+//! Values are taken in groups that stay in the first-level cache: of each its mean, and then the squared distances from that, so that nothing is lost to cancellation. Groups are merged in order
+//! (Chan, Golub and LeVeque, 1983), and so are the parts of the batch, of which each is a task.
+
+use core::ops::Range;
+
+use super::{BLOCK, Simd, Source, tile::part};
+
+/// Vectors of a group: half of a first-level cache of 32 KiB.
+const GROUP: usize = 256;
+
+/// A tensor in channel blocks, `chunks` parts of whose batch have partial results.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moments {
+    pub blocks: usize,
+    pub pixels: usize,
+    pub chunks: usize,
+}
+
+impl Moments {
+    /// Where the partial mean of a chunk lies; the squares are `blocks` vectors on.
+    const fn at(&self, chunk: usize, block: usize) -> usize {
+        (chunk * 2 * self.blocks + block) * BLOCK
+    }
+}
+
+/// Number of tasks of [`moments_partials`].
+pub const fn moments_tasks(d: &Moments) -> usize {
+    d.chunks * d.blocks
+}
+
+/// Of so many values in every lane: their mean and the sum of squared distances from it.
+#[derive(Clone, Copy)]
+struct Part<V> {
+    count: f32,
+    mean: V,
+    squares: V,
+}
+
+impl<V: Copy> Part<V> {
+    #[inline(always)]
+    fn none<S: Simd<V = V>>(s: S) -> Self {
+        Part { count: 0.0, mean: s.splat(0.0), squares: s.splat(0.0) }
+    }
+
+    /// Of both together.
+    #[inline(always)]
+    fn with<S: Simd<V = V>>(self, s: S, other: Self) -> Self {
+        if other.count == 0.0 {
+            return self;
+        }
+        if self.count == 0.0 {
+            return other;
+        }
+        let count = self.count + other.count;
+        let share = s.splat(other.count / count);
+        let apart = s.sub(other.mean, self.mean);
+        let between = s.mul(s.mul(apart, apart), s.mul(s.splat(self.count), share));
+        Part {
+            count,
+            mean: s.fma(apart, share, self.mean),
+            squares: s.add(s.add(self.squares, other.squares), between),
+        }
+    }
+}
+
+/// Partial results of one block in one chunk of the batch, into `to`.
+///
+/// # Safety
+/// `x` has the pixels of `batch` samples, `to` holds two vectors per block and chunk, and `task` is below [`moments_tasks`].
+#[inline(always)]
+pub unsafe fn moments_partials<S: Simd, X: Source>(
+    s: S,
+    d: &'static Moments,
+    x: X,
+    batch: usize,
+    task: usize,
+    to: *mut f32,
+) {
+    let (chunk, block) = (task / d.blocks, task % d.blocks);
+    let samples = part(batch, d.chunks, chunk);
+    let (rows, run) = if d.pixels > GROUP { (1, GROUP) } else { (GROUP / d.pixels, d.pixels) };
+    let mut all = Part::none(s);
+    let mut row = samples.start;
+    // SAFETY: the caller's promises.
+    unsafe {
+        while row < samples.end {
+            let last = (row + rows).min(samples.end);
+            let mut pixel = 0;
+            while pixel < d.pixels {
+                let end = (pixel + run).min(d.pixels);
+                all = all.with(s, group(s, x, row..last, pixel..end, block));
+                pixel = end;
+            }
+            row = last;
+        }
+        s.store(to.add(d.at(chunk, block)), all.mean);
+        s.store(to.add(d.at(chunk, block) + d.blocks * BLOCK), all.squares);
+    }
+}
+
+/// Sum of all values of a block, and the sum of squared distances from their mean, from what [`moments_partials`] left.
+///
+/// # Safety
+/// `from` is what all tasks have written, and `block` is one of the tensor's.
+#[inline(always)]
+pub unsafe fn moments_results<S: Simd>(
+    s: S,
+    d: &'static Moments,
+    batch: usize,
+    block: usize,
+    from: *const f32,
+) -> (S::V, S::V) {
+    let mut all = Part::none(s);
+    for chunk in 0..d.chunks {
+        let count = (part(batch, d.chunks, chunk).len() * d.pixels) as f32;
+        // SAFETY: the caller's promise.
+        let partial = unsafe {
+            let mean = s.load(from.add(d.at(chunk, block)));
+            Part { count, mean, squares: s.load(from.add(d.at(chunk, block) + d.blocks * BLOCK)) }
+        };
+        all = all.with(s, partial);
+    }
+    (s.mul(all.mean, s.splat(all.count)), all.squares)
+}
+
+/// # Safety
+/// `x` has those vectors.
+#[inline(always)]
+unsafe fn group<S: Simd, X: Source>(s: S, x: X, rows: Range<usize>, pixels: Range<usize>, block: usize) -> Part<S::V> {
+    let count = (rows.len() * pixels.len()) as f32;
+    // SAFETY: the caller's promise.
+    unsafe {
+        let sum = add_up::<S, X, false>(s, x, rows.clone(), pixels.clone(), block, s.splat(0.0));
+        let mean = s.div(sum, s.splat(count));
+        Part { count, mean, squares: add_up::<S, X, true>(s, x, rows, pixels, block, mean) }
+    }
+}
+
+/// Sum of the values, or of the squares of their distances from `mean`. Four sums run beside each other, because an addition takes several cycles.
+///
+/// # Safety
+/// `x` has those vectors.
+#[inline(always)]
+unsafe fn add_up<S: Simd, X: Source, const SQUARES: bool>(
+    s: S,
+    x: X,
+    rows: Range<usize>,
+    pixels: Range<usize>,
+    block: usize,
+    mean: S::V,
+) -> S::V {
+    let zero = s.splat(0.0);
+    let (mut a, mut b, mut c, mut d) = (zero, zero, zero, zero);
+    for row in rows {
+        let mut pixel = pixels.start;
+        // SAFETY: the caller's promise.
+        unsafe {
+            while pixel + 4 <= pixels.end {
+                a = step::<S, SQUARES>(s, a, x.at(s, row, block, pixel), mean);
+                b = step::<S, SQUARES>(s, b, x.at(s, row, block, pixel + 1), mean);
+                c = step::<S, SQUARES>(s, c, x.at(s, row, block, pixel + 2), mean);
+                d = step::<S, SQUARES>(s, d, x.at(s, row, block, pixel + 3), mean);
+                pixel += 4;
+            }
+            while pixel < pixels.end {
+                a = step::<S, SQUARES>(s, a, x.at(s, row, block, pixel), mean);
+                pixel += 1;
+            }
+        }
+    }
+    s.add(s.add(a, b), s.add(c, d))
+}
+
+#[inline(always)]
+fn step<S: Simd, const SQUARES: bool>(s: S, sum: S::V, value: S::V, mean: S::V) -> S::V {
+    if SQUARES {
+        let apart = s.sub(value, mean);
+        s.fma(apart, apart, sum)
+    } else {
+        s.add(sum, value)
+    }
+}
