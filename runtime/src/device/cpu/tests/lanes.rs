@@ -340,7 +340,8 @@ impl Run for Routed<'_> {
         unsafe {
             lane_route(s, self.d, self.channels, dy, arg, place(&mut self.lanes));
             for c in 0..self.channels {
-                window_route(s, self.d, dy, from, arg, from, c, place(&mut self.windows));
+                let dy = Load { from: dy, sample: from, pixels: from / BLOCK };
+                image_route(s, self.d, dy, arg, from, c, 0, place(&mut self.windows));
             }
         }
     }
