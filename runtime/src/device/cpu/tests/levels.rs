@@ -30,8 +30,8 @@ fn entry_points() {
             worker_stride: 16,
             ports: std::ptr::null(),
             args: std::ptr::null(),
-            batch: 3,
-            padded: Ctx::pad(3),
+            batch: 16,
+            padded: Ctx::pad(16),
             seed: 0,
             step: 0,
         };
