@@ -237,7 +237,7 @@ impl Work for WeightGradient {
         if d.chunks > 1 {
             for task in 0..combine_tasks(d.floats()) {
                 // SAFETY: as above.
-                unsafe { combine(s, d.chunks, d.floats(), chunks.at, dst.at, task) }
+                unsafe { combine(s, d.chunks, d.floats(), chunks.at, Gradient::stored(dst.at), task) }
             }
         }
     }

@@ -96,10 +96,19 @@ pub fn plan(module: &Module, target: &Target) -> Plans {
         debug_assert_eq!(memory.verify(), Ok(()));
         Some(Planned { kind, schedule, launches, memory })
     };
-    let programs: Vec<Planned> = ProgramKind::ALL.into_iter().filter_map(|kind| planned(kind, target)).collect();
+    let mut programs: Vec<Planned> = ProgramKind::ALL.into_iter().filter_map(|kind| planned(kind, target)).collect();
     let blocks = Target { lanes: false, ..target.clone() };
     let chained = programs.iter().filter(|p| p.schedule.kernels.iter().any(|k| matches!(k.form, Form::Lanes(_))));
-    let small = chained.filter_map(|p| planned(p.kind, &blocks)).collect();
+    let mut small: Vec<Planned> = chained.filter_map(|p| planned(p.kind, &blocks)).collect();
+    // What the optimizer's own pass is left with must not depend on the batch.
+    for small in &mut small {
+        let large = programs
+            .iter_mut()
+            .find(|p| p.kind == small.kind)
+            .expect("programs for small batches are of the same kinds");
+        small.launches.updated.retain(|p| large.launches.updated.contains(p));
+        large.launches.updated.retain(|p| small.launches.updated.contains(p));
+    }
     Plans { target: target.clone(), params, programs, small }
 }
 

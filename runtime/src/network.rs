@@ -68,6 +68,7 @@ pub static NO_PLAN: Plan = Plan {
     evaluate: None,
     gradients: None,
     step: None,
+    rest: &[],
     cuda: Cuda::NONE,
 };
 

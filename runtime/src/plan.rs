@@ -6,7 +6,7 @@
 use crate::device::cpu::Ctx;
 
 /// Changes whenever emitted code and this file must change together.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// One canonical axis of a [`Layout`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +100,9 @@ pub enum Space {
     Port,
     Params,
     Grads,
+    /// The gradient of a parameter that its kernel updates: the parameter itself where a rule is under way, else the gradient
+    /// arena. On the CPU only.
+    Updates,
     State,
     /// What the optimizer remembers between steps, arena number so and so; parallel to the trainable parameters. On the
     /// CPU no kernel of a network sees it.
@@ -224,8 +227,11 @@ pub struct Plan {
     pub evaluate: Option<Program>,
     /// Training mode: loss, correct, gradients into the gradient arena; changes nothing else.
     pub gradients: Option<Program>,
-    /// As `gradients`, and running statistics are updated. The optimizer's pass follows it.
+    /// As `gradients`, and running statistics are updated; with a rule under way, kernels that finish a gradient apply it to
+    /// their parameters at once.
     pub step: Option<Program>,
+    /// Parts of the trainable arena that no kernel of `step` updates: the optimizer's own pass follows for them.
+    pub rest: &'static [Range],
     /// The same network for CUDA.
     pub cuda: Cuda,
 }

@@ -16,6 +16,7 @@ pub enum Space {
     Port,
     Params,
     Grads,
+    Updates,
     State,
     Optimizer(usize),
 }
@@ -29,6 +30,7 @@ impl ToTokens for Space {
             Space::Port => quote!(Space::Port),
             Space::Params => quote!(Space::Params),
             Space::Grads => quote!(Space::Grads),
+            Space::Updates => quote!(Space::Updates),
             Space::State => quote!(Space::State),
             Space::Optimizer(i) => quote!(Space::Optimizer(#i)),
         });

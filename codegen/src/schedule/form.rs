@@ -130,7 +130,6 @@ pub enum Form {
         chunks: usize,
     },
     /// The weight in the order its input-gradient template reads.
-    DenseTransposed(Dense),
     ConvFlipped {
         geometry: ConvGeometry,
         planar: bool,
@@ -180,7 +179,6 @@ impl Form {
             | Form::Row { .. }
             | Form::Column { .. }
             | Form::ConvWeight { .. }
-            | Form::DenseTransposed(_)
             | Form::ConvFlipped { .. }
             | Form::WinogradWeights { .. }
             | Form::Moments { .. }
@@ -204,7 +202,6 @@ impl Form {
             Form::Conv { role: ConvRole::Forward, .. } => "conv.forward",
             Form::Conv { .. } => "conv.input",
             Form::ConvWeight { .. } => "conv.weight",
-            Form::DenseTransposed(_) => "dense.transpose",
             Form::ConvFlipped { .. } => "conv.flip",
             Form::Winograd { role: ConvRole::Forward, .. } => "winograd.forward",
             Form::Winograd { .. } => "winograd.input",
@@ -276,16 +273,15 @@ pub fn weight_layout(order: Order, graph: &Graph, value: Value) -> Option<Layout
 /// The layout of a weight for the input-gradient template of this node. A flipped weight has no affine map; only its
 /// size counts.
 pub fn derived_layout(graph: &Graph, value: Value) -> Layout {
-    match (dense(graph, value), &graph.node(value).op) {
-        (Some(d), _) => Layout::dense_transposed(d.outputs, d.channels, d.pixels),
-        (None, Op::Conv { geometry: g, .. }) => {
+    match &graph.node(value).op {
+        Op::Conv { geometry: g, .. } => {
             let taps = g.kernel[0] * g.kernel[1];
             let dy_blocked = is_blocked(&[g.outputs, g.output[0], g.output[1]]);
             let outputs = if dy_blocked { blocks(g.outputs) * LANES } else { g.outputs };
             let size = blocks(g.channels) * outputs * taps * LANES;
             Layout { axes: vec![Axis::plain(g.outputs, 0), Axis::plain(g.channels, 0), Axis::plain(taps, 0)], size }
         }
-        (None, other) => unreachable!("{} has no derived weight", other.name()),
+        other => unreachable!("{} has no derived weight", other.name()),
     }
 }
 

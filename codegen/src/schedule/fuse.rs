@@ -179,9 +179,6 @@ impl Fuser<'_> {
     fn weight_copy(&self, value: Value) -> Option<Form> {
         behind_reshapes(self.graph(), self.graph().node(value).inputs[0])?;
         let reader = *self.users[value.index()].first()?;
-        if let Some(dense) = form::dense(self.graph(), reader) {
-            return Some(Form::DenseTransposed(dense));
-        }
         let Op::Conv { role, geometry } = self.graph().node(reader).op else { return None };
         if self.s.is_by_winograd(reader) {
             return Some(Form::WinogradWeights { role, geometry });
@@ -230,7 +227,7 @@ impl Fuser<'_> {
                 behind_reshapes(graph, weight)?;
                 self.s.layout(self.s.base(weight)).same_map(&wanted).then_some(())?;
             }
-            ConvRole::Input if self.target.gathers => {
+            ConvRole::Input if self.target.gathers || dense.is_some() => {
                 behind_reshapes(graph, weight)?;
                 self.s.layout(self.s.base(weight)).same_map(&wanted).then_some(())?;
             }
@@ -369,7 +366,6 @@ impl Fuser<'_> {
                     && self.operands_follow(value, false)
             }
             Form::ConvWeight { .. }
-            | Form::DenseTransposed(_)
             | Form::ConvFlipped { .. }
             | Form::WinogradWeights { .. }
             | Form::Scalar

@@ -6,7 +6,7 @@
 //! Sums over the batch leave partial results, which a second launch adds up.
 
 use super::blocks::Stage;
-use super::form::{self, Access, Dense, Form, Reduced};
+use super::form::{self, Access, Form, Reduced};
 use super::layout::{LANES, Layout};
 use super::params::behind_reshapes;
 use super::{Kernel, Schedule, Target};
@@ -120,7 +120,6 @@ fn fits(s: &Schedule, kernel: &Kernel) -> bool {
         }
         Form::Row { .. }
         | Form::Dense(_)
-        | Form::DenseTransposed(_)
         | Form::ConvFlipped { .. }
         | Form::Winograd { .. }
         | Form::WinogradWeights { .. }
@@ -208,7 +207,7 @@ fn join(s: &mut Schedule, regions: &[Vec<usize>]) {
     let mut k = 0;
     while k < s.kernels.len() {
         let kernel = &s.kernels[k];
-        let unread = matches!(kernel.form, Form::ConvFlipped { .. } | Form::DenseTransposed(Dense { .. }))
+        let unread = matches!(kernel.form, Form::ConvFlipped { .. })
             && !kernel.stores.iter().any(|v| s.is_needed_outside(*v, &[k]));
         if unread {
             s.kernels.remove(k);

@@ -55,9 +55,9 @@ pub fn launches(s: &Schedule, target: &Target) -> Launches {
     if !target.gathers {
         let list = (0..s.kernels.len()).map(|kernel| Launch { parts: vec![Part { kernel, phase: 0 }], level: kernel });
         let levels = (0..s.kernels.len()).map(|k| (k, k)).collect();
-        return Launches { list: list.collect(), levels, updated: Vec::new() };
+        return Launches { list: list.collect(), levels, updated: updated(s, target) };
     }
-    let updated = updated(s);
+    let updated = updated(s, target);
     let mut units = units(s, &updated);
     for i in 0..units.len() {
         let (before, rest) = units.split_at_mut(i);
@@ -87,13 +87,26 @@ pub fn launches(s: &Schedule, target: &Target) -> Launches {
 }
 
 /// Parameters that nobody reads once their gradient is there.
-fn updated(s: &Schedule) -> Vec<usize> {
+fn updated(s: &Schedule, target: &Target) -> Vec<usize> {
+    if !target.updates {
+        return Vec::new();
+    }
     let eligible = |(param, gradient): &(usize, Value)| {
         let made = s.kernels.iter().position(|k| k.stores.contains(&s.base(*gradient)))?;
         let reads = |k: &Kernel| k.reads.iter().any(|v| s.storage(*v) == Some(Storage::Param(*param)));
-        (!s.kernels[made..].iter().any(reads)).then_some(*param)
+        let updates = target.gathers || hands_over(&s.kernels[made], s.base(*gradient));
+        (updates && !s.kernels[made..].iter().any(reads)).then_some(*param)
     };
     s.program.roots.gradients.iter().filter_map(eligible).collect()
+}
+
+/// Whether the CPU's template hands finished pieces of this gradient over, instead of storing them itself.
+fn hands_over(kernel: &Kernel, gradient: Value) -> bool {
+    match &kernel.form {
+        Form::Dense(d) => d.role == ConvRole::Weight && kernel.nodes.contains(&gradient),
+        Form::ConvWeight { chunks, .. } => *chunks > 1,
+        _ => false,
+    }
 }
 
 fn units(s: &Schedule, updated: &[usize]) -> Vec<Unit> {
@@ -166,8 +179,7 @@ pub fn work(kernel: &Kernel) -> usize {
         }
         // As long as its convolutions, and started once.
         Form::Block(_) | Form::Lanes(_) => 0,
-        Form::DenseTransposed(_)
-        | Form::ConvFlipped { .. }
+        Form::ConvFlipped { .. }
         | Form::Winograd { .. }
         | Form::WinogradWeights { .. }
         | Form::Window { .. }
@@ -220,19 +232,45 @@ impl Launches {
 mod tests {
     use super::*;
     use crate::declaration::{Fusion, Precision};
+    use crate::graph::op::{Leaf, Op};
     use crate::schedule::{ParamPlan, ProgramKind, program, schedule};
 
     fn step() -> (Schedule, Launches) {
+        step_for(&Target::cuda(Fusion::On, Precision::F32))
+    }
+
+    fn step_for(target: &Target) -> (Schedule, Launches) {
         let text = "pub Net { input x: [1, 6, 6]; target c: class<3>;
             Conv2d<5, 3>; BatchNorm; Relu; Flatten; Linear<20>; Relu; Linear<3>; loss: CrossEntropy(_, c); }";
         let (declarations, _, errors) = crate::lower::frontend(text.parse().unwrap());
         assert!(errors.is_empty());
         let module = &declarations[0].members[0].module;
         let program = program::program(module, ProgramKind::Step).unwrap();
-        let target = Target::cuda(Fusion::On, Precision::F32);
-        let s = schedule(module, &ParamPlan::new(module, target.order), &program, &target);
-        let l = launches(&s, &target);
+        let s = schedule(module, &ParamPlan::new(module, target.order), &program, target);
+        let l = launches(&s, target);
         (s, l)
+    }
+
+    #[test]
+    fn the_cpu_updates_weights_behind_their_last_reader() {
+        let (s, mut l) = step_for(&Target::cpu(Fusion::On));
+        assert_eq!(l.verify(&s), Ok(()));
+        // The weights of both dense layers; the chain of the convolution, biases and normalisation are left to the pass.
+        let weights = |p: &usize| {
+            s.graph().nodes.iter().any(|n| matches!(n.op, Op::Leaf(Leaf::Param(q)) if q == *p && n.ty.shape.rank() > 1))
+        };
+        assert_eq!(l.updated.iter().filter(|p| weights(p)).count(), 2, "{:?}", l.updated);
+        // The update of the last layer's weight, before its input gradient has read the old one.
+        let with = |role: ConvRole| {
+            s.kernels.iter().position(|k| matches!(&k.form, Form::Dense(d) if d.role == role)).unwrap()
+        };
+        let (reader, update) = (with(ConvRole::Input), with(ConvRole::Weight));
+        assert!(reader < update);
+        l.levels.swap(reader, update);
+        let found = l.verify(&s).unwrap_err();
+        assert!(found.contains(&format!("kernel {update} updates parameter")), "{found}");
+        let (_, apart) = step_for(&Target { updates: false, ..Target::cpu(Fusion::On) });
+        assert!(apart.updated.is_empty());
     }
 
     #[test]

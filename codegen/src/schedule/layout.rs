@@ -153,16 +153,6 @@ impl Layout {
         Layout { axes, size: blocks(o) * sheet }
     }
 
-    /// For the input gradient of a dense layer, `[C/16][pixels][O][16 of C]`.
-    pub fn dense_transposed(outputs: usize, channels: usize, pixels: usize) -> Self {
-        let axes = vec![
-            Axis::plain(outputs, LANES),
-            Axis::blocked(channels, pixels * outputs * LANES, 1),
-            Axis::plain(pixels, outputs * LANES),
-        ];
-        Layout { axes, size: blocks(channels) * pixels * outputs * LANES }
-    }
-
     /// Physical offset of a canonical linear index.
     pub fn offset(&self, linear: usize) -> usize {
         let mut rest = linear;

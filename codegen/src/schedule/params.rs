@@ -19,6 +19,8 @@ pub struct ParamPlan {
     /// Trainable parameters lie first; this is where the frozen ones begin.
     pub trainable_floats: usize,
     pub param_floats: usize,
+    /// Parallel to `Module::params`: whether weight decay applies.
+    pub decays: Vec<bool>,
     /// Parallel to `Module::states`.
     pub states: Vec<Slot>,
     pub state_floats: usize,
@@ -56,6 +58,7 @@ impl ParamPlan {
             }
         }
         plan.params = slots;
+        plan.decays = module.params.iter().map(|p| !p.no_decay).collect();
         plan.param_floats = end;
         for state in &module.states {
             let layout = Layout::standard(order, &state.dims);

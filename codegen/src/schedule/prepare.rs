@@ -1,9 +1,9 @@
 //! The graph as the kernels want it: nothing unreachable, nothing twice, no identity maps, broadcasts folded into the maps
 //! that read them, inputs copied into a padded layout where vectors will be loaded from them, and weights copied into the
-//! order of the input gradient, or as Winograd's algorithm reads them. A copy is a reshape to the same extents: the one
-//! case in which a reshape is not free.
+//! order of a convolution's input gradient, or as Winograd's algorithm reads them. A copy is a reshape to the same extents:
+//! the one case in which a reshape is not free.
 
-use super::form::weight_layout;
+use super::form::{dense, weight_layout};
 use super::hoist::{hoistable, without};
 use super::layout::{Order, is_blocked};
 use super::params::{ParamPlan, behind_reshapes};
@@ -76,7 +76,7 @@ impl Rebuild<'_> {
         let by_winograd =
             winograd::choice(self.target, self.kind, old, from).filter(|c| c.winograd).and(reading_role(&node));
         if self.params.order == Order::Blocked
-            && (reads_transposed(&node) || by_winograd.is_some())
+            && ((reads_transposed(&node) && dense(old, from).is_none()) || by_winograd.is_some())
             && let Some(param) = behind_reshapes(&self.graph, node.inputs[1])
             && weight_layout(self.params.order, old, from)
                 .is_some_and(|w| self.params.params[param].layout.same_map(&w))
@@ -175,7 +175,7 @@ fn reading_role(node: &Node) -> Option<ConvRole> {
     }
 }
 
-/// Input gradients contract the weight over its first axis.
+/// Input gradients contract the weight over its first axis. Those of matrix products turn it as they read it.
 fn reads_transposed(node: &Node) -> bool {
     match &node.op {
         Op::Conv { role: ConvRole::Input, geometry } => geometry.groups == 1,

@@ -36,6 +36,8 @@ pub struct Target {
     pub pooled_slopes: bool,
     /// Whether maps are computed by their readers where memory sees less that way, and sums where their operand is made.
     pub computing_readers: bool,
+    /// Whether kernels that finish a parameter's gradient apply the optimizer's rule to it at once.
+    pub updates: bool,
     /// How contractions multiply.
     pub precision: Precision,
     /// How 3 × 3 convolutions are computed …
@@ -64,6 +66,8 @@ impl Target {
             keeps_derived: true,
             pooled_slopes: true,
             computing_readers: true,
+            // A fusion too: without it, the optimizer's pass is a kernel of its own.
+            updates: fusion != Fusion::Off,
             precision: Precision::F32,
             convolution: Convolution::Cheapest,
             winograd: Some(Rates::CPU),
@@ -88,6 +92,7 @@ impl Target {
             keeps_derived: false,
             pooled_slopes: false,
             computing_readers: false,
+            updates: true,
             precision,
             convolution: Convolution::Cheapest,
             winograd: None,

@@ -93,7 +93,6 @@ pub fn of(form: &Form, whole_rows: bool) -> Option<Tile> {
         Form::Map(_)
         | Form::Row { .. }
         | Form::Column { .. }
-        | Form::DenseTransposed(_)
         | Form::ConvFlipped { .. }
         | Form::Winograd { .. }
         | Form::WinogradWeights { .. }

@@ -8,9 +8,9 @@ use super::{Feeding, Role, Scores, too_large};
 use crate::device::cpu::{Arena, BLOCK, Ctx, Pool};
 use crate::error::Result;
 use crate::model::LaunchTime;
-use crate::optim::Update;
+use crate::optim::{Prepared, Update};
 use crate::params;
-use crate::plan::{Cost, Launch, Level, Plan, Program, Space, Stored, Tensor, Variant};
+use crate::plan::{Arg, Cost, Launch, Level, Plan, Program, Space, Stored, Tensor, Variant};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -131,7 +131,7 @@ impl Cpu {
     pub unsafe fn run(&self, role: Role, counter: (u64, u64), batch: usize, feed: Feeding<'_>) -> Result<Finished<'_>> {
         let mut scratch = self.scratch();
         // SAFETY: the caller's; nothing is written through the pointer to the states.
-        let done = unsafe { self.launch(role, counter, batch, feed, &mut scratch, self.states.as_ptr().cast_mut())? };
+        let done = unsafe { self.launch(role, counter, batch, feed, &mut scratch, None)? };
         Ok(Finished { scratch, done })
     }
 
@@ -144,11 +144,13 @@ impl Cpu {
         feed: Feeding<'_>,
         update: &mut dyn Update,
     ) -> Result<Scores> {
+        let prepared = update.prepare(&mut self.params, self.level);
         // SAFETY: the caller's.
-        let scores = unsafe { self.step(counter, batch, feed)? };
+        let scores = unsafe { self.step(counter, batch, feed, Some(&prepared))? };
         let scratch = self.scratch.get_mut().unwrap_or_else(PoisonError::into_inner);
         let start = Instant::now();
-        update.sweep(&mut self.params, &scratch.grads, &self.pool, self.level);
+        update.sweep(&prepared, false, &scratch.grads, &self.pool);
+        update.taken(prepared.states());
         if let Some(clock) = &mut scratch.clock {
             clock.push(start.elapsed().as_secs_f64());
         }
@@ -165,7 +167,7 @@ impl Cpu {
         share: f32,
     ) -> Result<Scores> {
         // SAFETY: the caller's.
-        let scores = unsafe { self.step(counter, batch, feed)? };
+        let scores = unsafe { self.step(counter, batch, feed, None)? };
         let scratch = self.scratch.get_mut().unwrap_or_else(PoisonError::into_inner);
         self.mean.reserve(self.plan.trainable_floats);
         if share == 1.0 {
@@ -180,20 +182,27 @@ impl Cpu {
 
     pub fn apply(&mut self, update: &mut dyn Update) {
         self.changes += 1;
-        update.sweep(&mut self.params, &self.mean, &self.pool, self.level);
+        let prepared = update.prepare(&mut self.params, self.level);
+        update.sweep(&prepared, true, &self.mean, &self.pool);
+        update.taken(prepared.states());
     }
 
-    /// Runs `step`: gradients and states are new afterwards.
+    /// Runs `step`: states are new afterwards, and gradients, or, with an update, the parameters that kernels update.
     ///
     /// # Safety
     /// As `Engine::train`.
-    unsafe fn step(&mut self, counter: (u64, u64), batch: usize, feed: Feeding<'_>) -> Result<Scores> {
-        // Its states, and soon its parameters.
+    unsafe fn step(
+        &mut self,
+        counter: (u64, u64),
+        batch: usize,
+        feed: Feeding<'_>,
+        update: Option<&Prepared>,
+    ) -> Result<Scores> {
+        // Its states, and with the update or soon after it its parameters.
         self.changes += 1;
-        let states = self.states.as_mut_ptr();
         let mut scratch = self.scratch();
-        // SAFETY: the caller's; the pointer is the only way to the states while `self` is borrowed.
-        unsafe { self.launch(Role::Step, counter, batch, feed, &mut scratch, states).map(|done| done.scores()) }
+        // SAFETY: the caller's; while `self` is borrowed, nobody else sees states and parameters.
+        unsafe { self.launch(Role::Step, counter, batch, feed, &mut scratch, update).map(|done| done.scores()) }
     }
 
     pub fn tensor(&self, tensor: &Tensor, state: bool) -> &[f32] {
@@ -245,8 +254,9 @@ impl Cpu {
             list.push(LaunchTime { name, layers, ops, seconds, flops: cost.flops(batch), bytes: cost.bytes(batch) });
         }
         if let Some(&seconds) = times.get(launches.len()) {
-            // Parameters are read and written, gradients read; what the optimizer remembers comes on top.
-            let bytes = 12 * self.plan.trainable_floats as u64;
+            // Of what kernels have not updated, parameters are read and written, gradients read; what the optimizer remembers
+            // comes on top.
+            let bytes = 12 * self.plan.rest.iter().map(|range| range.floats as u64).sum::<u64>();
             list.push(LaunchTime { name: "update", layers: "", ops: "", seconds, flops: 0, bytes });
         }
         list
@@ -257,7 +267,7 @@ impl Cpu {
     }
 
     /// # Safety
-    /// As `Engine::run`; a program that changes states needs a pointer to them that may write.
+    /// As `Engine::run`; for a program that changes states, or with an update, nobody else sees states and parameters.
     unsafe fn launch(
         &self,
         role: Role,
@@ -265,7 +275,7 @@ impl Cpu {
         batch: usize,
         feed: Feeding<'_>,
         scratch: &mut Scratch,
-        states: *mut f32,
+        update: Option<&Prepared>,
     ) -> Result<Done> {
         let plan = self.plan;
         scratch.ports.0.clear();
@@ -278,8 +288,9 @@ impl Cpu {
         let Some(variant) = variants.iter().find(|v| batch <= v.max_batch) else { return Err(too_large(plan, batch)) };
         let padded = Ctx::pad(batch);
         let worker_stride = variant.worker_floats.next_multiple_of(BLOCK);
-        // A program that only infers needs no memory for gradients.
-        let differentiates = variant.launches.iter().flat_map(|l| l.args).any(|arg| arg.space == Space::Grads);
+        // Without gradients that are stored, none have to have memory.
+        let stored = |arg: &Arg| arg.space == Space::Grads || (arg.space == Space::Updates && update.is_none());
+        let differentiates = variant.launches.iter().flat_map(|l| l.args).any(stored);
         if differentiates {
             scratch.grads.reserve(plan.trainable_floats);
         }
@@ -301,9 +312,9 @@ impl Cpu {
             }
         }
         let cx = Ctx {
-            params: self.params.as_ptr().cast_mut(),
+            params: self.params.first(),
             grads: scratch.grads.as_mut_ptr(),
-            states,
+            states: self.states.first(),
             batch_arena: scratch.batch.as_mut_ptr(),
             fixed: scratch.fixed.as_mut_ptr(),
             derived: kept.arena.as_mut_ptr(),
@@ -315,6 +326,7 @@ impl Cpu {
             padded,
             seed,
             step,
+            update: update.map(Prepared::update),
         };
         scratch.args.0.clear();
         for arg in variant.launches.iter().flat_map(|launch| launch.args) {
@@ -410,6 +422,8 @@ unsafe fn address(cx: &Ctx, space: Space, offset: usize) -> *mut f32 {
             Space::Port => cx.port(offset).cast_mut(),
             Space::Params => cx.params(offset),
             Space::Grads => cx.grads(offset),
+            Space::Updates if cx.update.is_some() => cx.params(offset),
+            Space::Updates => cx.grads(offset),
             Space::State => cx.states(offset),
             Space::Optimizer(_) => std::ptr::null_mut(),
         }

@@ -22,8 +22,8 @@ use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::network::Network;
 use crate::plan::Level;
-pub(crate) use pass::{MOST_STATES, Recorded, ranges};
-use pass::{Segment, Sweep};
+pub(crate) use pass::{MOST_STATES, Prepared, Recorded, ranges};
+use pass::{ONE_RULE, Prepare, Segment};
 use std::fmt::Debug;
 
 /// How gradients change parameters.
@@ -43,7 +43,11 @@ pub trait Optimizer: Clone + Debug + Send + 'static {
         self.check()?;
         let weights = model.engine.weights();
         let memory = match model.engine.accelerator() {
-            None => Memory::Cpu { arenas: Vec::new(), segments: pass::segments(&weights) },
+            None => Memory::Cpu {
+                arenas: Vec::new(),
+                segments: pass::segments(&ranges(&weights)),
+                rest: pass::segments(model.engine.plan.rest),
+            },
             Some(device) => Memory::Device { device, arenas: Vec::new() },
         };
         Ok(Bound {
@@ -73,20 +77,32 @@ pub struct Bound<O> {
 
 /// What an optimizer remembers between steps, in arenas parallel to the trainable one, made on first use.
 enum Memory {
-    Cpu { arenas: Vec<Arena>, segments: Vec<Segment> },
-    Device { device: &'static dyn Accelerator, arenas: Vec<DeviceArena> },
+    Cpu {
+        arenas: Vec<Arena>,
+        /// All trainable parameters.
+        segments: Vec<Segment>,
+        /// Those that no kernel of a training step updates.
+        rest: Vec<Segment>,
+    },
+    Device {
+        device: &'static dyn Accelerator,
+        arenas: Vec<DeviceArena>,
+    },
 }
 
 /// What a backend asks of an optimizer.
 pub(crate) trait Update {
-    /// One step on the CPU, over gradients that lie in memory.
-    fn sweep(&mut self, params: &mut Arena, grads: &Arena, pool: &Pool, level: Level);
+    /// Makes the next step ready for the CPU. What is returned is used while `params` and the optimizer stay where they are.
+    fn prepare(&mut self, params: &mut Arena, level: Level) -> Prepared;
+
+    /// The prepared step for parameters whose gradients lie in memory: those that no kernel has updated, or all.
+    fn sweep(&self, prepared: &Prepared, all: bool, grads: &Arena, pool: &Pool);
 
     /// What the next step is for kernels of a device, and where its states lie there (0 where it has none).
     fn record(&mut self) -> Result<(Recorded, [Address; MOST_STATES])>;
 
-    /// The recorded step was started.
-    fn started(&mut self, recorded: &Recorded);
+    /// The step that was prepared or recorded was taken; its rule has so many states.
+    fn taken(&mut self, states: usize);
 }
 
 impl<O: Optimizer> Bound<O> {
@@ -135,13 +151,17 @@ impl<O: Optimizer> Bound<O> {
 }
 
 impl<O: Optimizer> Update for Bound<O> {
-    fn sweep(&mut self, params: &mut Arena, grads: &Arena, pool: &Pool, level: Level) {
-        let Memory::Cpu { arenas, segments } = &mut self.memory else {
-            unreachable!("`check` has compared the devices")
-        };
-        self.steps += 1;
-        let sweep = Sweep { params, grads, states: arenas, segments, floats: self.floats, pool, level };
-        self.config.update(&mut Pass::sweep(self.steps, &mut self.used, sweep));
+    fn prepare(&mut self, params: &mut Arena, level: Level) -> Prepared {
+        let Memory::Cpu { arenas, .. } = &mut self.memory else { unreachable!("`check` has compared the devices") };
+        let (mut prepared, mut used) = (None, self.used);
+        let prepare = Prepare { params, states: arenas, floats: self.floats, level, prepared: &mut prepared };
+        self.config.update(&mut Pass::prepare(self.steps + 1, &mut used, prepare));
+        prepared.expect(ONE_RULE)
+    }
+
+    fn sweep(&self, prepared: &Prepared, all: bool, grads: &Arena, pool: &Pool) {
+        let Memory::Cpu { segments, rest, .. } = &self.memory else { unreachable!("`check` has compared the devices") };
+        prepared.sweep(if all { segments } else { rest }, grads, pool);
     }
 
     fn record(&mut self) -> Result<(Recorded, [Address; MOST_STATES])> {
@@ -150,7 +170,7 @@ impl<O: Optimizer> Update for Bound<O> {
         };
         let (mut recorded, mut used) = (None, self.used);
         self.config.update(&mut Pass::record(self.steps + 1, &mut used, &mut recorded));
-        let recorded = recorded.expect("an optimizer applies one rule a step");
+        let recorded = recorded.expect(ONE_RULE);
         while arenas.len() < recorded.states {
             arenas.push(DeviceArena::zeroed(*device, self.floats, &format!("optimizer state of {}", self.network))?);
         }
@@ -161,9 +181,9 @@ impl<O: Optimizer> Update for Bound<O> {
         Ok((recorded, addresses))
     }
 
-    fn started(&mut self, recorded: &Recorded) {
+    fn taken(&mut self, states: usize) {
         self.steps += 1;
-        self.used = self.used.max(recorded.states);
+        self.used = self.used.max(states);
     }
 }
 

@@ -1,10 +1,12 @@
-//! The one loop behind all optimizers: an element-wise rule over the flat trainable arena.
+//! The one loop behind all optimizers: an element-wise rule over pieces of the flat trainable arena.
 //!
-//! On the CPU the arena is cut into segments with and without weight decay, and these into tasks of fixed size, so the
-//! result does not depend on the number of threads. For other devices the loop is in their kernels, and a pass only writes
-//! down which rule they shall apply.
+//! On the CPU a step is first prepared: numbers that are the same for all elements, arenas of the states, and the loop compiled
+//! for the rule and the SIMD level. Kernels that finish a gradient then apply it to the piece in hand. What is left, and
+//! gradients that were gathered over several batches, take a pass over segments of fixed size, with and without weight decay;
+//! the arithmetic per element is the same, so neither way nor the number of threads shows in the result. For other devices the
+//! loop is in their kernels, and a pass only writes down which rule they shall apply.
 
-use crate::device::cpu::{Arena, Pool, Portable, Simd};
+use crate::device::cpu::{self, Arena, Pool, Portable, Simd};
 #[cfg(target_arch = "x86_64")]
 use crate::device::cpu::{Avx2, Avx512};
 use crate::plan::{Level, Range, Weights};
@@ -41,16 +43,17 @@ pub(crate) fn ranges(weights: &Weights) -> Vec<Range> {
     ranges
 }
 
-/// Cuts the trainable arena into tasks.
-pub(crate) fn segments(weights: &Weights) -> Vec<Segment> {
-    let cut = |range: Range| {
+/// Cuts parts of the trainable arena into tasks.
+pub(crate) fn segments(ranges: &[Range]) -> Vec<Segment> {
+    let cut = |range: &Range| {
+        let range = *range;
         (0..range.floats).step_by(TASK).map(move |at| Segment {
             start: range.offset + at,
             len: TASK.min(range.floats - at),
             decay: range.decay,
         })
     };
-    ranges(weights).into_iter().flat_map(cut).collect()
+    ranges.iter().flat_map(cut).collect()
 }
 
 /// An optimizer's arithmetic on one element; written through `kiln_macros::update!`.
@@ -58,7 +61,7 @@ pub trait UpdateRule: Copy + Send + Sync {
     /// Names of what is remembered between steps, at most two.
     const STATES: &'static [&'static str];
     /// What is the same for all elements of a step, at most 16 numbers.
-    type Uniforms: Copy + Send + Sync + AsRef<[f32]>;
+    type Uniforms: Copy + Send + Sync + AsRef<[f32]> + for<'a> TryFrom<&'a [f32]>;
     /// The same arithmetic as C++, the body of `float apply(const float* u, float p, float g, float& s0, float& s1)`.
     const CUDA: &'static str;
 
@@ -82,21 +85,35 @@ pub struct Pass<'a> {
 }
 
 enum Mode<'a> {
-    Sweep(Sweep<'a>),
+    Prepare(Prepare<'a>),
     Record(&'a mut Option<Recorded>),
 }
 
-/// What a pass on the CPU works on.
-pub(crate) struct Sweep<'a> {
+/// What a step on the CPU is made ready from.
+pub(crate) struct Prepare<'a> {
     pub params: &'a mut Arena,
-    pub grads: &'a Arena,
     /// Parallel to the trainable arena; made on first use.
     pub states: &'a mut Vec<Arena>,
-    pub segments: &'a [Segment],
     pub floats: usize,
-    pub pool: &'a Pool,
     pub level: Level,
+    pub prepared: &'a mut Option<Prepared>,
 }
+
+/// A step on the CPU, ready to be applied to pieces of the trainable arena while the arenas that it was made from stay where
+/// they are.
+pub(crate) struct Prepared {
+    apply: cpu::Apply,
+    /// How many state values the rule has.
+    states: usize,
+    /// Its uniforms, with weight decay and without.
+    hyper: [[f32; UNIFORMS]; 2],
+    params: *mut f32,
+    floats: usize,
+    buffers: [*mut f32; MOST_STATES],
+}
+
+// SAFETY: whoever applies it works on a piece of the arenas that nobody else has.
+unsafe impl Sync for Prepared {}
 
 /// A step as kernels of another device see it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -109,21 +126,10 @@ pub(crate) struct Recorded {
     pub hyper: [[f32; UNIFORMS]; 2],
 }
 
-/// Pointers into the arenas, for the workers.
-#[derive(Clone, Copy)]
-struct Arenas {
-    params: *mut f32,
-    grads: *const f32,
-    buffers: [*mut f32; MOST_STATES],
-}
-
-// SAFETY: tasks work on disjoint segments.
-unsafe impl Sync for Arenas {}
-
 impl<'a> Pass<'a> {
-    /// A step that is done at once.
-    pub(crate) fn sweep(step: u64, used: &'a mut usize, sweep: Sweep<'a>) -> Self {
-        Pass { step, used, mode: Mode::Sweep(sweep) }
+    /// A step that is made ready for the CPU.
+    pub(crate) fn prepare(step: u64, used: &'a mut usize, prepare: Prepare<'a>) -> Self {
+        Pass { step, used, mode: Mode::Prepare(prepare) }
     }
 
     /// A step that is only written down.
@@ -147,91 +153,138 @@ impl<'a> Pass<'a> {
         let states = R::STATES.len();
         assert!(states <= MOST_STATES, "{states} states");
         *self.used = states.max(*self.used);
-        let (with, without) = (rule.uniforms(step), rule.without_decay().uniforms(step));
+        let mut hyper = [[0.0; UNIFORMS]; 2];
+        for (to, rule) in hyper.iter_mut().zip([rule, rule.without_decay()]) {
+            let from = rule.uniforms(step);
+            to[..from.as_ref().len()].copy_from_slice(from.as_ref());
+        }
         match &mut self.mode {
-            Mode::Sweep(sweep) => sweep.run::<R>(&with, &without),
+            Mode::Prepare(prepare) => prepare.run::<R>(hyper),
             Mode::Record(recorded) => {
-                assert!(recorded.is_none(), "an optimizer applies one rule a step");
-                let mut hyper = [[0.0; UNIFORMS]; 2];
-                for (to, from) in hyper.iter_mut().zip([with.as_ref(), without.as_ref()]) {
-                    to[..from.len()].copy_from_slice(from);
-                }
+                assert!(recorded.is_none(), "{ONE_RULE}");
                 **recorded = Some(Recorded { rule: R::CUDA, states, hyper });
             }
         }
     }
 }
 
-impl Sweep<'_> {
-    fn run<R: UpdateRule>(&mut self, with: &R::Uniforms, without: &R::Uniforms) {
+pub(crate) const ONE_RULE: &str = "an optimizer applies one rule a step";
+
+impl Prepare<'_> {
+    fn run<R: UpdateRule>(&mut self, hyper: [[f32; UNIFORMS]; 2]) {
+        assert!(self.prepared.is_none(), "{ONE_RULE}");
         while self.states.len() < R::STATES.len() {
             self.states.push(Arena::new(self.floats));
         }
-        assert!(self.params.len() >= self.floats && self.grads.len() >= self.floats, "arenas of the bound network");
+        assert!(self.params.len() >= self.floats, "the arena of the bound network");
         let mut buffers = [std::ptr::null_mut(); MOST_STATES];
         for (pointer, arena) in buffers.iter_mut().zip(&mut *self.states) {
             *pointer = arena.as_mut_ptr();
         }
-        let arenas = Arenas { params: self.params.as_mut_ptr(), grads: self.grads.as_ptr(), buffers };
-        let (level, segments) = (self.level, self.segments);
-        self.pool.run(segments.len(), &|_, task| {
-            let segment = segments[task];
-            let uniforms = if segment.decay { with } else { without };
-            let arenas = &arenas;
-            // SAFETY: segments lie within the trainable part (asserted above for the arenas, by construction for the
-            // buffers) and are disjoint; the level was detected.
+        let apply: cpu::Apply = match self.level {
+            Level::Portable => apply_portable::<R>,
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => apply_avx2::<R>,
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => apply_avx512::<R>,
+            #[cfg(not(target_arch = "x86_64"))]
+            Level::Avx2 | Level::Avx512 => apply_portable::<R>,
+        };
+        let (params, floats) = (self.params.as_mut_ptr(), self.floats);
+        *self.prepared = Some(Prepared { apply, states: R::STATES.len(), hyper, params, floats, buffers });
+    }
+}
+
+impl Prepared {
+    /// How many state values the rule has.
+    pub fn states(&self) -> usize {
+        self.states
+    }
+
+    /// What kernels apply to the pieces that they finish. It must not outlive `self` or the arenas that `self` was made from.
+    pub fn update(&self) -> cpu::Update {
+        // SAFETY: the functions below take a `Prepared`.
+        unsafe { cpu::Update::new(self.apply, (&raw const *self).cast()) }
+    }
+
+    /// Applies the rule to these parts of the trainable arena.
+    pub fn sweep(&self, segments: &[Segment], grads: &Arena, pool: &Pool) {
+        assert!(segments.is_empty() || grads.len() >= self.floats, "gradients of the bound network");
+        pool.run(segments.len(), &|_, task| {
+            let Segment { start, len, decay } = segments[task];
+            // SAFETY: segments lie within the trainable part (asserted above for the gradients, in `Prepare::run` for the
+            // others) and are disjoint.
             unsafe {
-                match level {
-                    Level::Portable => sweep::<_, R>(Portable::new(), uniforms, arenas, segment),
-                    #[cfg(target_arch = "x86_64")]
-                    Level::Avx2 => sweep_avx2::<R>(uniforms, arenas, segment),
-                    #[cfg(target_arch = "x86_64")]
-                    Level::Avx512 => sweep_avx512::<R>(uniforms, arenas, segment),
-                    #[cfg(not(target_arch = "x86_64"))]
-                    Level::Avx2 | Level::Avx512 => sweep::<_, R>(Portable::new(), uniforms, arenas, segment),
-                }
+                let gradient = grads.as_ptr().add(start);
+                (self.apply)((&raw const *self).cast(), decay, self.params.add(start), gradient, len);
             }
         });
     }
 }
 
 /// # Safety
-/// The machine has AVX2 and FMA; otherwise as `sweep`.
+/// As `apply`.
+unsafe fn apply_portable<R: UpdateRule>(
+    data: *const (),
+    decay: bool,
+    to: *mut f32,
+    gradient: *const f32,
+    floats: usize,
+) {
+    // SAFETY: the caller's.
+    unsafe { apply::<_, R>(Portable::new(), data, decay, to, gradient, floats) }
+}
+
+/// # Safety
+/// The machine has AVX2 and FMA; otherwise as `apply`.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn sweep_avx2<R: UpdateRule>(uniforms: &R::Uniforms, arenas: &Arenas, segment: Segment) {
+unsafe fn apply_avx2<R: UpdateRule>(data: *const (), decay: bool, to: *mut f32, gradient: *const f32, floats: usize) {
     // SAFETY: the caller's.
-    unsafe { sweep::<_, R>(Avx2::new(), uniforms, arenas, segment) }
+    unsafe { apply::<_, R>(Avx2::new(), data, decay, to, gradient, floats) }
 }
 
 /// # Safety
-/// The machine has AVX-512F; otherwise as `sweep`.
+/// The machine has AVX-512F; otherwise as `apply`.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f")]
-unsafe fn sweep_avx512<R: UpdateRule>(uniforms: &R::Uniforms, arenas: &Arenas, segment: Segment) {
+unsafe fn apply_avx512<R: UpdateRule>(data: *const (), decay: bool, to: *mut f32, gradient: *const f32, floats: usize) {
     // SAFETY: the caller's.
-    unsafe { sweep::<_, R>(Avx512::new(), uniforms, arenas, segment) }
+    unsafe { apply::<_, R>(Avx512::new(), data, decay, to, gradient, floats) }
 }
 
 /// # Safety
-/// The segment lies within all arenas, and nobody else uses it.
+/// `data` is the [`Prepared`] of this rule; the piece at `to` lies within its trainable parameters, and nobody else uses it or its
+/// states; `gradient` holds as many floats.
 #[inline(always)]
-unsafe fn sweep<S: Simd, R: UpdateRule>(s: S, uniforms: &R::Uniforms, arenas: &Arenas, segment: Segment) {
-    let end = segment.start + segment.len;
-    let mut at = segment.start;
-    while at < end {
-        let lanes = end - at;
-        // SAFETY: `at..min(at + LANES, end)` lies in the segment.
+unsafe fn apply<S: Simd, R: UpdateRule>(
+    s: S,
+    data: *const (),
+    decay: bool,
+    to: *mut f32,
+    gradient: *const f32,
+    floats: usize,
+) {
+    // SAFETY: the caller's.
+    let prepared = unsafe { &*data.cast::<Prepared>() };
+    let numbers = &prepared.hyper[usize::from(!decay)][..size_of::<R::Uniforms>() / size_of::<f32>()];
+    let Ok(uniforms) = R::Uniforms::try_from(numbers) else { unreachable!("an array of so many numbers") };
+    // SAFETY: both lie in the parameter arena.
+    let offset = unsafe { to.offset_from(prepared.params) } as usize;
+    let mut at = 0;
+    while at < floats {
+        let lanes = floats - at;
+        // SAFETY: `at..min(at + LANES, floats)` lies in the piece.
         unsafe {
             let mut states = [s.splat(0.0); MOST_STATES];
-            for (state, buffer) in states.iter_mut().zip(&arenas.buffers[..R::STATES.len()]) {
-                *state = load(s, buffer.add(at), lanes);
+            for (state, buffer) in states.iter_mut().zip(&prepared.buffers[..R::STATES.len()]) {
+                *state = load(s, buffer.add(offset + at), lanes);
             }
-            let (p, g) = (load(s, arenas.params.add(at), lanes), load(s, arenas.grads.add(at), lanes));
-            let p = R::at(s, uniforms, p, g, &mut states[..R::STATES.len()]);
-            store(s, arenas.params.add(at), p, lanes);
-            for (state, buffer) in states.iter().zip(&arenas.buffers[..R::STATES.len()]) {
-                store(s, buffer.add(at), *state, lanes);
+            let (p, g) = (load(s, to.add(at), lanes), load(s, gradient.add(at), lanes));
+            let p = R::at(s, &uniforms, p, g, &mut states[..R::STATES.len()]);
+            store(s, to.add(at), p, lanes);
+            for (state, buffer) in states.iter().zip(&prepared.buffers[..R::STATES.len()]) {
+                store(s, buffer.add(offset + at), *state, lanes);
             }
         }
         at += S::LANES;

@@ -2,7 +2,7 @@
 //! as state. Kernels are scalar and one per step, as an emitter without any wits would write them.
 
 use crate::data::{Classes, Dataset, Rows};
-use crate::device::cpu::{Ctx, Entry};
+use crate::device::cpu::{Ctx, Entry, Gradient};
 use crate::plan::*;
 use crate::{Device, Model, Network};
 
@@ -108,6 +108,7 @@ static PLAN: Plan = Plan {
     evaluate: Some(Program { variants: &[variant(&[FORWARD, LOSS], true)] }),
     gradients: Some(Program { variants: &[variant(&[FORWARD, LOSS, BACKWARD], true)] }),
     step: Some(Program { variants: &[variant(&[FORWARD, LOSS, BACKWARD, RUNNING], true)] }),
+    rest: &[Range { offset: BIAS, floats: 16, decay: false }],
     cuda: super::mini_cuda::CUDA,
 };
 
@@ -140,7 +141,11 @@ const fn launch(name: &'static str, tasks: fn(usize) -> usize, entry: Entry) -> 
         name,
         layers: "fc",
         ops: "contract",
-        args: &[Arg { space: Space::Batch, offset: LOGITS }, Arg { space: Space::Grads, offset: WEIGHT }],
+        args: &[
+            Arg { space: Space::Batch, offset: LOGITS },
+            Arg { space: Space::Updates, offset: WEIGHT },
+            Arg { space: Space::Grads, offset: BIAS },
+        ],
         tasks,
         entry: [entry; 3],
         cost: Cost { flops_per_sample: 0, flops: 0, floats_per_sample: 0, floats: 0 },
@@ -189,14 +194,15 @@ pub fn cross_entropy(logits: &[f32], label: usize, batch: usize, gradient: &mut 
     (sum.ln() + max - logits[label], if first == Some(label) { 1.0 } else { 0.0 })
 }
 
-/// One task an output.
+/// One task an output. The weight is updated where there is a rule, the bias by the optimizer's own pass.
 unsafe fn backward(cx: &Ctx, _: usize, o: usize) {
     unsafe {
         let gradient = |sample: usize| *cx.batch(GRADIENT).add(sample * 16 + o);
-        *cx.grads(BIAS + o) = (0..cx.batch).map(gradient).sum();
+        *cx.arg(2).add(o) = (0..cx.batch).map(gradient).sum();
         for i in 0..4 {
             let product = |sample: usize| gradient(sample) * *cx.port(0).add(sample * 4 + i);
-            *cx.arg(1).add(i * 16 + o) = (0..cx.batch).map(product).sum();
+            let sum: f32 = (0..cx.batch).map(product).sum();
+            Gradient::new(cx, cx.arg(1), true).put(i * 16 + o, &sum, 1);
         }
     }
 }

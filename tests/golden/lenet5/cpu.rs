@@ -26,8 +26,8 @@ mod k0_lanes {
                 let n = group * 16usize;
                 let live = (cx.batch - n).min(16usize);
                 let v8 = p0.add(n * 1176usize);
-                let v70 = p1.add(n * 1176usize);
-                let v62 = p2.add(n * 400usize);
+                let v67 = p1.add(n * 1176usize);
+                let v59 = p2.add(n * 400usize);
                 {
                     static V: LaneValue = LaneValue {
                         channels: 1usize,
@@ -58,7 +58,7 @@ mod k0_lanes {
                         cx: &'a Ctx,
                         p5: *mut f32,
                         v8: *mut f32,
-                        v70: *mut f32,
+                        v67: *mut f32,
                     }
                     impl LanePool for Fused<'_> {
                         #[inline(always)]
@@ -70,7 +70,7 @@ mod k0_lanes {
                             p: usize,
                         ) -> S::V {
                             unsafe {
-                                let Fused { cx, p5, v8, v70 } = self;
+                                let Fused { cx, p5, v8, v67 } = self;
                                 let e0 = s.splat(0f32);
                                 let e1 = acc;
                                 let e2 = s.splat(*p5.add(c));
@@ -89,12 +89,12 @@ mod k0_lanes {
                             p: usize,
                         ) {
                             unsafe {
-                                let Fused { cx, p5, v8, v70 } = self;
+                                let Fused { cx, p5, v8, v67 } = self;
                                 let e0 = max;
                                 let e1 = arg;
                                 s.store(v8.add((c * 196usize + p) * 16usize), e0);
                                 s.store_i32(
-                                    v70.add((c * 196usize + p) * 16usize).cast(),
+                                    v67.add((c * 196usize + p) * 16usize).cast(),
                                     e1,
                                 );
                             }
@@ -110,7 +110,7 @@ mod k0_lanes {
                             cx,
                             p5: p5,
                             v8: v8,
-                            v70: v70,
+                            v67: v67,
                         },
                     );
                 }
@@ -136,7 +136,7 @@ mod k0_lanes {
                         cx: &'a Ctx,
                         p7: *mut f32,
                         v15: *mut f32,
-                        v62: *mut f32,
+                        v59: *mut f32,
                     }
                     impl LanePool for Fused<'_> {
                         #[inline(always)]
@@ -148,7 +148,7 @@ mod k0_lanes {
                             p: usize,
                         ) -> S::V {
                             unsafe {
-                                let Fused { cx, p7, v15, v62 } = self;
+                                let Fused { cx, p7, v15, v59 } = self;
                                 let e0 = s.splat(0f32);
                                 let e1 = acc;
                                 let e2 = s.splat(*p7.add(c));
@@ -167,12 +167,12 @@ mod k0_lanes {
                             p: usize,
                         ) {
                             unsafe {
-                                let Fused { cx, p7, v15, v62 } = self;
+                                let Fused { cx, p7, v15, v59 } = self;
                                 let e0 = max;
                                 let e1 = arg;
                                 s.store(v15.add((c * 25usize + p) * 16usize), e0);
                                 s.store_i32(
-                                    v62.add((c * 25usize + p) * 16usize).cast(),
+                                    v59.add((c * 25usize + p) * 16usize).cast(),
                                     e1,
                                 );
                             }
@@ -188,7 +188,7 @@ mod k0_lanes {
                             cx,
                             p7: p7,
                             v15: v15,
-                            v62: v62,
+                            v59: v59,
                         },
                     );
                 }
@@ -684,60 +684,17 @@ mod k8_column_results {
     pub static ENTRY: [Entry; 3] = levels!(run);
 }
 
-/// classifier.4: reshape
-mod k9_transpose {
+/// classifier.4, classifier.2: contract, map
+mod k9_dense_input {
     use ::kiln::__private::cpu::*;
-    static D: Transpose = Transpose {
+    static D: Dense = Dense {
         outputs: 10usize,
         channels: 84usize,
         pixels: 1usize,
         planar: true,
     };
     pub fn tasks(#[allow(unused)] batch: usize) -> usize {
-        transpose_dense_tasks(&D)
-    }
-    #[inline(always)]
-    unsafe fn run<S: Simd>(s: S, cx: &Ctx, worker: usize, task: usize) {
-        unsafe {
-            let p0 = cx.arg(0usize);
-            let p1 = cx.arg(1usize);
-            transpose_dense(s, &D, p0, p1, task);
-        }
-    }
-    pub static ENTRY: [Entry; 3] = levels!(run);
-}
-
-/// classifier.4, classifier.2: contract, map
-mod k10_gemm {
-    use ::kiln::__private::cpu::*;
-    static D: Gemm = Gemm {
-        rows: Count::Batch(1usize),
-        blocks: 6usize,
-        a_row: 16usize,
-        b_block: 160usize,
-        k: [
-            Digit {
-                count: Count::Fixed(1usize),
-                a: 0usize,
-                b: 0usize,
-            },
-            Digit {
-                count: Count::Fixed(1usize),
-                a: 0usize,
-                b: 0usize,
-            },
-            Digit {
-                count: Count::Fixed(10usize),
-                a: 1usize,
-                b: 16usize,
-            },
-        ],
-        tail: 0usize,
-        row_task: 96usize,
-        block_task: 2usize,
-    };
-    pub fn tasks(#[allow(unused)] batch: usize) -> usize {
-        gemm_tasks(&D, batch)
+        dense_input_tasks(&D, batch)
     }
     #[inline(always)]
     unsafe fn run<S: Simd>(s: S, cx: &Ctx, worker: usize, task: usize) {
@@ -775,43 +732,33 @@ mod k10_gemm {
                     }
                 }
             }
-            gemm(s, &D, p0, p1, cx.batch, task, Fused { cx, p0: p2, p1: p3 });
+            dense_input(
+                s,
+                &D,
+                p0,
+                16usize,
+                p1,
+                cx.scratch(worker),
+                cx.batch,
+                task,
+                Fused { cx, p0: p2, p1: p3 },
+            );
         }
     }
     pub static ENTRY: [Entry; 3] = levels!(run);
 }
 
 /// classifier.4: contract
-mod k11_gemm {
+mod k10_dense_weight {
     use ::kiln::__private::cpu::*;
-    static D: Gemm = Gemm {
-        rows: Count::Fixed(84usize),
-        blocks: 1usize,
-        a_row: 1usize,
-        b_block: 16usize,
-        k: [
-            Digit {
-                count: Count::Fixed(1usize),
-                a: 0usize,
-                b: 0usize,
-            },
-            Digit {
-                count: Count::Fixed(1usize),
-                a: 0usize,
-                b: 0usize,
-            },
-            Digit {
-                count: Count::Batch(1usize),
-                a: 96usize,
-                b: 16usize,
-            },
-        ],
-        tail: 0usize,
-        row_task: 96usize,
-        block_task: 1usize,
+    static D: Dense = Dense {
+        outputs: 10usize,
+        channels: 84usize,
+        pixels: 1usize,
+        planar: true,
     };
     pub fn tasks(#[allow(unused)] batch: usize) -> usize {
-        gemm_tasks(&D, batch)
+        dense_weight_tasks(&D)
     }
     #[inline(always)]
     unsafe fn run<S: Simd>(s: S, cx: &Ctx, worker: usize, task: usize) {
@@ -819,38 +766,25 @@ mod k11_gemm {
             let p0 = cx.arg(0usize);
             let p1 = cx.arg(1usize);
             let p2 = cx.arg(2usize);
-            #[derive(Clone, Copy)]
-            struct Fused {
-                out: *mut f32,
-            }
-            impl Sink for Fused {
-                #[inline(always)]
-                unsafe fn put<S: Simd>(
-                    self,
-                    s: S,
-                    acc: S::V,
-                    row: usize,
-                    block: usize,
-                    _pixel: usize,
-                ) {
-                    unsafe {
-                        let value = if block == 0usize {
-                            s.keep_first(acc, 10usize)
-                        } else {
-                            acc
-                        };
-                        s.store(self.out.add(block * 1344usize + row * 16usize), value);
-                    }
-                }
-            }
-            gemm(s, &D, p0, p1, cx.batch, task, Fused { out: p2 });
+            dense_weight(
+                s,
+                &D,
+                p0,
+                96usize,
+                p1,
+                16usize,
+                Gradient::new(cx, p2, true),
+                ::core::option::Option::None,
+                cx.batch,
+                task,
+            );
         }
     }
     pub static ENTRY: [Entry; 3] = levels!(run);
 }
 
 /// classifier.2: reduce.sum
-mod k12_column_partials {
+mod k11_column_partials {
     use ::kiln::__private::cpu::*;
     pub fn tasks(#[allow(unused)] batch: usize) -> usize {
         16usize * 6usize
@@ -879,7 +813,7 @@ mod k12_column_partials {
 }
 
 /// classifier.2: reduce.sum
-mod k13_column_results {
+mod k12_column_results {
     use ::kiln::__private::cpu::*;
     pub fn tasks(#[allow(unused)] batch: usize) -> usize {
         1usize
@@ -913,60 +847,17 @@ mod k13_column_results {
     pub static ENTRY: [Entry; 3] = levels!(run);
 }
 
-/// classifier.2: reshape
-mod k14_transpose {
+/// classifier.2, classifier.0: contract, map
+mod k13_dense_input {
     use ::kiln::__private::cpu::*;
-    static D: Transpose = Transpose {
+    static D: Dense = Dense {
         outputs: 84usize,
         channels: 120usize,
         pixels: 1usize,
         planar: true,
     };
     pub fn tasks(#[allow(unused)] batch: usize) -> usize {
-        transpose_dense_tasks(&D)
-    }
-    #[inline(always)]
-    unsafe fn run<S: Simd>(s: S, cx: &Ctx, worker: usize, task: usize) {
-        unsafe {
-            let p0 = cx.arg(0usize);
-            let p1 = cx.arg(1usize);
-            transpose_dense(s, &D, p0, p1, task);
-        }
-    }
-    pub static ENTRY: [Entry; 3] = levels!(run);
-}
-
-/// classifier.2, classifier.0: contract, map
-mod k15_gemm {
-    use ::kiln::__private::cpu::*;
-    static D: Gemm = Gemm {
-        rows: Count::Batch(1usize),
-        blocks: 8usize,
-        a_row: 96usize,
-        b_block: 1344usize,
-        k: [
-            Digit {
-                count: Count::Fixed(1usize),
-                a: 0usize,
-                b: 0usize,
-            },
-            Digit {
-                count: Count::Fixed(1usize),
-                a: 0usize,
-                b: 0usize,
-            },
-            Digit {
-                count: Count::Fixed(84usize),
-                a: 1usize,
-                b: 16usize,
-            },
-        ],
-        tail: 0usize,
-        row_task: 96usize,
-        block_task: 2usize,
-    };
-    pub fn tasks(#[allow(unused)] batch: usize) -> usize {
-        gemm_tasks(&D, batch)
+        dense_input_tasks(&D, batch)
     }
     #[inline(always)]
     unsafe fn run<S: Simd>(s: S, cx: &Ctx, worker: usize, task: usize) {
@@ -1004,43 +895,33 @@ mod k15_gemm {
                     }
                 }
             }
-            gemm(s, &D, p0, p1, cx.batch, task, Fused { cx, p0: p2, p1: p3 });
+            dense_input(
+                s,
+                &D,
+                p0,
+                96usize,
+                p1,
+                cx.scratch(worker),
+                cx.batch,
+                task,
+                Fused { cx, p0: p2, p1: p3 },
+            );
         }
     }
     pub static ENTRY: [Entry; 3] = levels!(run);
 }
 
 /// classifier.2: contract
-mod k16_gemm {
+mod k14_dense_weight {
     use ::kiln::__private::cpu::*;
-    static D: Gemm = Gemm {
-        rows: Count::Fixed(120usize),
-        blocks: 6usize,
-        a_row: 1usize,
-        b_block: 16usize,
-        k: [
-            Digit {
-                count: Count::Fixed(1usize),
-                a: 0usize,
-                b: 0usize,
-            },
-            Digit {
-                count: Count::Fixed(1usize),
-                a: 0usize,
-                b: 0usize,
-            },
-            Digit {
-                count: Count::Batch(1usize),
-                a: 128usize,
-                b: 96usize,
-            },
-        ],
-        tail: 0usize,
-        row_task: 96usize,
-        block_task: 2usize,
+    static D: Dense = Dense {
+        outputs: 84usize,
+        channels: 120usize,
+        pixels: 1usize,
+        planar: true,
     };
     pub fn tasks(#[allow(unused)] batch: usize) -> usize {
-        gemm_tasks(&D, batch)
+        dense_weight_tasks(&D)
     }
     #[inline(always)]
     unsafe fn run<S: Simd>(s: S, cx: &Ctx, worker: usize, task: usize) {
@@ -1048,38 +929,25 @@ mod k16_gemm {
             let p0 = cx.arg(0usize);
             let p1 = cx.arg(1usize);
             let p2 = cx.arg(2usize);
-            #[derive(Clone, Copy)]
-            struct Fused {
-                out: *mut f32,
-            }
-            impl Sink for Fused {
-                #[inline(always)]
-                unsafe fn put<S: Simd>(
-                    self,
-                    s: S,
-                    acc: S::V,
-                    row: usize,
-                    block: usize,
-                    _pixel: usize,
-                ) {
-                    unsafe {
-                        let value = if block == 5usize {
-                            s.keep_first(acc, 4usize)
-                        } else {
-                            acc
-                        };
-                        s.store(self.out.add(block * 1920usize + row * 16usize), value);
-                    }
-                }
-            }
-            gemm(s, &D, p0, p1, cx.batch, task, Fused { out: p2 });
+            dense_weight(
+                s,
+                &D,
+                p0,
+                128usize,
+                p1,
+                96usize,
+                Gradient::new(cx, p2, true),
+                ::core::option::Option::None,
+                cx.batch,
+                task,
+            );
         }
     }
     pub static ENTRY: [Entry; 3] = levels!(run);
 }
 
 /// classifier.0: reduce.sum
-mod k17_column_partials {
+mod k15_column_partials {
     use ::kiln::__private::cpu::*;
     pub fn tasks(#[allow(unused)] batch: usize) -> usize {
         16usize * 8usize
@@ -1108,7 +976,7 @@ mod k17_column_partials {
 }
 
 /// classifier.0: reduce.sum
-mod k18_column_results {
+mod k16_column_results {
     use ::kiln::__private::cpu::*;
     pub fn tasks(#[allow(unused)] batch: usize) -> usize {
         1usize
@@ -1142,60 +1010,17 @@ mod k18_column_results {
     pub static ENTRY: [Entry; 3] = levels!(run);
 }
 
-/// classifier.0: reshape
-mod k19_transpose {
+/// classifier.0, features.3: conv.input, map
+mod k17_dense_input {
     use ::kiln::__private::cpu::*;
-    static D: Transpose = Transpose {
+    static D: Dense = Dense {
         outputs: 120usize,
         channels: 16usize,
         pixels: 25usize,
         planar: false,
     };
     pub fn tasks(#[allow(unused)] batch: usize) -> usize {
-        transpose_dense_tasks(&D)
-    }
-    #[inline(always)]
-    unsafe fn run<S: Simd>(s: S, cx: &Ctx, worker: usize, task: usize) {
-        unsafe {
-            let p0 = cx.arg(0usize);
-            let p1 = cx.arg(1usize);
-            transpose_dense(s, &D, p0, p1, task);
-        }
-    }
-    pub static ENTRY: [Entry; 3] = levels!(run);
-}
-
-/// classifier.0, features.3: conv.input, map
-mod k20_gemm {
-    use ::kiln::__private::cpu::*;
-    static D: Gemm = Gemm {
-        rows: Count::Batch(1usize),
-        blocks: 25usize,
-        a_row: 128usize,
-        b_block: 1920usize,
-        k: [
-            Digit {
-                count: Count::Fixed(1usize),
-                a: 0usize,
-                b: 0usize,
-            },
-            Digit {
-                count: Count::Fixed(1usize),
-                a: 0usize,
-                b: 0usize,
-            },
-            Digit {
-                count: Count::Fixed(120usize),
-                a: 1usize,
-                b: 16usize,
-            },
-        ],
-        tail: 0usize,
-        row_task: 96usize,
-        block_task: 4usize,
-    };
-    pub fn tasks(#[allow(unused)] batch: usize) -> usize {
-        gemm_tasks(&D, batch)
+        dense_input_tasks(&D, batch)
     }
     #[inline(always)]
     unsafe fn run<S: Simd>(s: S, cx: &Ctx, worker: usize, task: usize) {
@@ -1233,43 +1058,33 @@ mod k20_gemm {
                     }
                 }
             }
-            gemm(s, &D, p0, p1, cx.batch, task, Fused { cx, p0: p2, p1: p3 });
+            dense_input(
+                s,
+                &D,
+                p0,
+                128usize,
+                p1,
+                cx.scratch(worker),
+                cx.batch,
+                task,
+                Fused { cx, p0: p2, p1: p3 },
+            );
         }
     }
     pub static ENTRY: [Entry; 3] = levels!(run);
 }
 
 /// classifier.0: conv.weight
-mod k21_gemm {
+mod k18_dense_weight {
     use ::kiln::__private::cpu::*;
-    static D: Gemm = Gemm {
-        rows: Count::Fixed(400usize),
-        blocks: 8usize,
-        a_row: 1usize,
-        b_block: 16usize,
-        k: [
-            Digit {
-                count: Count::Fixed(1usize),
-                a: 0usize,
-                b: 0usize,
-            },
-            Digit {
-                count: Count::Fixed(1usize),
-                a: 0usize,
-                b: 0usize,
-            },
-            Digit {
-                count: Count::Batch(1usize),
-                a: 400usize,
-                b: 128usize,
-            },
-        ],
-        tail: 0usize,
-        row_task: 96usize,
-        block_task: 2usize,
+    static D: Dense = Dense {
+        outputs: 120usize,
+        channels: 16usize,
+        pixels: 25usize,
+        planar: false,
     };
     pub fn tasks(#[allow(unused)] batch: usize) -> usize {
-        gemm_tasks(&D, batch)
+        dense_weight_tasks(&D)
     }
     #[inline(always)]
     unsafe fn run<S: Simd>(s: S, cx: &Ctx, worker: usize, task: usize) {
@@ -1277,38 +1092,25 @@ mod k21_gemm {
             let p0 = cx.arg(0usize);
             let p1 = cx.arg(1usize);
             let p2 = cx.arg(2usize);
-            #[derive(Clone, Copy)]
-            struct Fused {
-                out: *mut f32,
-            }
-            impl Sink for Fused {
-                #[inline(always)]
-                unsafe fn put<S: Simd>(
-                    self,
-                    s: S,
-                    acc: S::V,
-                    row: usize,
-                    block: usize,
-                    _pixel: usize,
-                ) {
-                    unsafe {
-                        let value = if block == 7usize {
-                            s.keep_first(acc, 8usize)
-                        } else {
-                            acc
-                        };
-                        s.store(self.out.add(block * 6400usize + row * 16usize), value);
-                    }
-                }
-            }
-            gemm(s, &D, p0, p1, cx.batch, task, Fused { out: p2 });
+            dense_weight(
+                s,
+                &D,
+                p0,
+                400usize,
+                p1,
+                128usize,
+                Gradient::new(cx, p2, true),
+                ::core::option::Option::None,
+                cx.batch,
+                task,
+            );
         }
     }
     pub static ENTRY: [Entry; 3] = levels!(run);
 }
 
 /// features.3, features.0: window.route, reduce.sum, reshape, conv.input, map, conv.weight, window.route, reduce.sum, conv.weight
-mod k22_lanes {
+mod k19_lanes {
     use ::kiln::__private::cpu::*;
     pub fn tasks(#[allow(unused)] batch: usize) -> usize {
         lane_chunks(batch, 16usize)
@@ -1326,25 +1128,25 @@ mod k22_lanes {
             let scratch = cx.scratch(worker);
             let border = scratch.add(94080usize);
             let v0 = scratch.add(75264usize);
-            let v63 = scratch.add(25600usize);
-            let v64 = scratch.add(0usize);
-            let v71 = scratch.add(75264usize);
-            let v72 = scratch.add(0usize);
+            let v60 = scratch.add(25600usize);
+            let v61 = scratch.add(0usize);
+            let v68 = scratch.add(75264usize);
+            let v69 = scratch.add(0usize);
             let sums = p3.add(task * 6832usize);
             sums.write_bytes(0, 6832usize);
             for group in lane_task(cx.batch, tasks(cx.batch), task) {
                 let n = group * 16usize;
                 let live = (cx.batch - n).min(16usize);
                 let v8 = p0.add(n * 1176usize);
-                let v62 = p1.add(n * 400usize);
-                let v70 = p2.add(n * 1176usize);
+                let v59 = p1.add(n * 400usize);
+                let v67 = p2.add(n * 1176usize);
                 {
                     static V: LaneValue = LaneValue {
                         channels: 16usize,
                         pixels: 25usize,
                         blocked: true,
                     };
-                    lane_import(s, &V, p4.add(n * 400usize), 400usize, live, v63);
+                    lane_import(s, &V, p4.add(n * 400usize), 400usize, live, v60);
                 }
                 {
                     static D: Window = Window {
@@ -1371,7 +1173,7 @@ mod k22_lanes {
                     #[derive(Clone, Copy)]
                     struct Fused<'a> {
                         cx: &'a Ctx,
-                        v64: *mut f32,
+                        v61: *mut f32,
                     }
                     impl Sink for Fused<'_> {
                         #[inline(always)]
@@ -1384,9 +1186,9 @@ mod k22_lanes {
                             p: usize,
                         ) {
                             unsafe {
-                                let Fused { cx, v64 } = self;
+                                let Fused { cx, v61 } = self;
                                 let e0 = acc;
-                                s.store(v64.add((c * 100usize + p) * 16usize), e0);
+                                s.store(v61.add((c * 100usize + p) * 16usize), e0);
                             }
                         }
                     }
@@ -1394,13 +1196,13 @@ mod k22_lanes {
                         s,
                         &D,
                         16usize,
-                        v63,
-                        v62.cast::<i32>(),
-                        Fused { cx, v64: v64 },
+                        v60,
+                        v59.cast::<i32>(),
+                        Fused { cx, v61: v61 },
                     );
                 }
-                lane_mask(s, 1600usize, live, v64);
-                lane_sum(s, 16usize, 100usize, v64, sums.add(0usize));
+                lane_mask(s, 1600usize, live, v61);
+                lane_sum(s, 16usize, 100usize, v61, sums.add(0usize));
                 {
                     static C: LaneConv = LaneConv {
                         channels: 16usize,
@@ -1422,7 +1224,7 @@ mod k22_lanes {
                     struct Fused<'a> {
                         cx: &'a Ctx,
                         v8: *mut f32,
-                        v71: *mut f32,
+                        v68: *mut f32,
                     }
                     impl Sink for Fused<'_> {
                         #[inline(always)]
@@ -1435,17 +1237,17 @@ mod k22_lanes {
                             p: usize,
                         ) {
                             unsafe {
-                                let Fused { cx, v8, v71 } = self;
+                                let Fused { cx, v8, v68 } = self;
                                 let e0 = s.splat(0f32);
                                 let e1 = acc;
                                 let e2 = s.load(v8.add((c * 196usize + p) * 16usize));
                                 let e3 = s.gt(e2, e0);
                                 let e4 = s.select(e3, e1, e0);
-                                s.store(v71.add((c * 196usize + p) * 16usize), e4);
+                                s.store(v68.add((c * 196usize + p) * 16usize), e4);
                             }
                         }
                     }
-                    lane_conv(s, &C, v64, p5, border, Fused { cx, v8: v8, v71: v71 });
+                    lane_conv(s, &C, v61, p5, border, Fused { cx, v8: v8, v68: v68 });
                 }
                 {
                     static C: LaneConv = LaneConv {
@@ -1465,7 +1267,7 @@ mod k22_lanes {
                         turned: false,
                     };
                     lane_mask(s, 1176usize, live, v8);
-                    lane_conv_weight(s, &C, v8, v64, border, sums.add(16usize));
+                    lane_conv_weight(s, &C, v8, v61, border, sums.add(16usize));
                 }
                 {
                     static D: Window = Window {
@@ -1492,7 +1294,7 @@ mod k22_lanes {
                     #[derive(Clone, Copy)]
                     struct Fused<'a> {
                         cx: &'a Ctx,
-                        v72: *mut f32,
+                        v69: *mut f32,
                     }
                     impl Sink for Fused<'_> {
                         #[inline(always)]
@@ -1505,9 +1307,9 @@ mod k22_lanes {
                             p: usize,
                         ) {
                             unsafe {
-                                let Fused { cx, v72 } = self;
+                                let Fused { cx, v69 } = self;
                                 let e0 = acc;
-                                s.store(v72.add((c * 784usize + p) * 16usize), e0);
+                                s.store(v69.add((c * 784usize + p) * 16usize), e0);
                             }
                         }
                     }
@@ -1515,13 +1317,13 @@ mod k22_lanes {
                         s,
                         &D,
                         6usize,
-                        v71,
-                        v70.cast::<i32>(),
-                        Fused { cx, v72: v72 },
+                        v68,
+                        v67.cast::<i32>(),
+                        Fused { cx, v69: v69 },
                     );
                 }
-                lane_mask(s, 4704usize, live, v72);
-                lane_sum(s, 6usize, 784usize, v72, sums.add(6416usize));
+                lane_mask(s, 4704usize, live, v69);
+                lane_sum(s, 6usize, 784usize, v69, sums.add(6416usize));
                 {
                     static V: LaneValue = LaneValue {
                         channels: 1usize,
@@ -1547,7 +1349,7 @@ mod k22_lanes {
                         },
                         turned: false,
                     };
-                    lane_conv_weight(s, &C, v0, v72, border, sums.add(6432usize));
+                    lane_conv_weight(s, &C, v0, v69, border, sums.add(6432usize));
                 }
             }
         }
@@ -1556,7 +1358,7 @@ mod k22_lanes {
 }
 
 /// features.3, features.0: window.route, reduce.sum, reshape, conv.input, map, conv.weight, window.route, reduce.sum, conv.weight
-mod k23_lanes_combine {
+mod k20_lanes_combine {
     use ::kiln::__private::cpu::*;
     pub fn tasks(#[allow(unused)] batch: usize) -> usize {
         4usize

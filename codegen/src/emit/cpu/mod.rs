@@ -14,17 +14,17 @@ mod templates;
 mod winograd;
 
 use crate::emit::tables;
-use crate::graph::Module;
+use crate::graph::{Module, Value};
 use crate::memory::{Planned, Tenant, partials};
 use crate::schedule::lanes::SMALL_BATCH;
-use crate::schedule::{Cost, Form, Kernel, ParamPlan, ProgramKind, Schedule, Target};
+use crate::schedule::{Cost, Form, Kernel, ParamPlan, ProgramKind, Schedule, Storage, Target};
 use body::{Arg, Args};
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 use std::collections::HashMap;
 
 /// The version of `kiln::plan` that this prints.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 
 /// One launch of a kernel, as text.
 struct Launch {
@@ -44,9 +44,33 @@ struct Writer<'a> {
     s: &'a Schedule,
     kernel: &'a Kernel,
     chunks: usize,
+    /// Parameters that are updated by the kernels of their gradients.
+    updated: &'a [usize],
+    /// By parameter: whether weight decay applies.
+    decays: &'a [bool],
 }
 
 impl Writer<'_> {
+    /// The parameter whose gradient this is, if its kernel updates it.
+    fn updates(&self, value: Value) -> Option<usize> {
+        match self.s.storage(value) {
+            Some(Storage::Grad(param)) if self.updated.contains(&param) => Some(param),
+            _ => None,
+        }
+    }
+
+    /// An expression of type `Gradient`: where finished pieces of this value go.
+    fn gradient(&self, value: Value, args: &mut Args) -> TokenStream {
+        let to = args.pointer(Arg::Value(value));
+        match self.updates(value) {
+            Some(param) => {
+                let decay = self.decays[param];
+                quote!(Gradient::new(cx, #to, #decay))
+            }
+            None => quote!(Gradient::stored(#to)),
+        }
+    }
+
     fn launch(&self, name: &str, args: Args, tasks: TokenStream, body: TokenStream) -> Launch {
         Launch { name: name.into(), args: args.list, tasks, descriptor: None, body, scratch: None }
     }
@@ -70,7 +94,6 @@ impl Writer<'_> {
             Form::Dense(dense) => templates::dense(self, *dense),
             Form::Conv { role, geometry, planar } => templates::conv(self, *role, geometry, *planar),
             Form::ConvWeight { geometry, planar, chunks } => templates::conv_weight(self, geometry, *planar, *chunks),
-            Form::DenseTransposed(dense) => templates::dense_transposed(self, *dense),
             Form::ConvFlipped { geometry, planar, dy_planar } => {
                 templates::conv_flipped(self, geometry, *planar, *dy_planar)
             }
@@ -153,6 +176,7 @@ pub fn expand(
             (_, None) => quote!(#name: ::core::option::Option::None),
         });
     }
+    let rest = rest(module, params, programs);
     let name = &module.name;
     let weights = tables::weights(module, params);
     let inputs = module.inputs.iter().map(tables::port);
@@ -176,10 +200,23 @@ pub fn expand(
             outputs: &[#(#outputs),*],
             layers: &[#(#layers),*],
             #(#fields,)*
+            rest: &[#(#rest),*],
             cuda: #cuda,
         };
         &PLAN
     }}
+}
+
+/// Trainable ranges that no kernel of the training step updates.
+fn rest(module: &Module, params: &ParamPlan, programs: &[Planned]) -> Vec<TokenStream> {
+    let step = programs.iter().find(|p| p.kind == ProgramKind::Step);
+    let updated = step.map_or(&[][..], |step| &step.launches.updated);
+    let left = (0..module.params.len()).filter(|p| !module.params[*p].frozen && !updated.contains(p));
+    left.map(|p| {
+        let (offset, floats, decay) = (params.params[p].offset, params.params[p].layout.size, params.decays[p]);
+        quote!(Range { offset: #offset, floats: #floats, decay: #decay })
+    })
+    .collect()
 }
 
 /// The kernels of one program as Rust text, for dumps.
@@ -226,7 +263,8 @@ fn variant(p: &Planned, guard: usize, params: &ParamPlan, target: &Target, kerne
     let mut launches = Vec::new();
     let mut scratch = Vec::new();
     for (index, kernel) in s.kernels.iter().enumerate() {
-        let writer = Writer { s, kernel, chunks: target.chunks };
+        let (updated, decays) = (&p.launches.updated[..], &params.decays[..]);
+        let writer = Writer { s, kernel, chunks: target.chunks, updated, decays };
         let own = writer.write();
         let derived = s.is_derived(kernel);
         let costs = costs(s, kernel, target.chunks, own.len());
@@ -238,7 +276,10 @@ fn variant(p: &Planned, guard: usize, params: &ParamPlan, target: &Target, kerne
             let name = format!("k{index}_{}", launch.name);
             let args = launch.args.iter().map(|arg| {
                 let (space, offset) = match arg {
-                    Arg::Value(v) => tables::place(s, &p.memory, params, *v),
+                    Arg::Value(v) => match tables::place(s, &p.memory, params, *v) {
+                        (_, offset) if writer.updates(*v).is_some() => (tables::Space::Updates, offset),
+                        place => place,
+                    },
                     Arg::Partials => (tables::Space::Fixed, p.memory.offset(Tenant::Partials(index))),
                 };
                 quote!(Arg { space: #space, offset: #offset })

@@ -193,9 +193,8 @@ fn dense_input(w: &Writer, d: Dense) -> Launch {
     let value = anchor(w);
     let node = w.s.graph().node(value);
     let mut args = Args::default();
-    let (a, a_row) = pointer(w, node.inputs[0], &mut args);
-    let (b, _) = pointer(w, node.inputs[1], &mut args);
-    let one = || digit(fixed(1), 0, 0);
+    let (dy, dy_sample) = pointer(w, node.inputs[0], &mut args);
+    let (weight, _) = pointer(w, node.inputs[1], &mut args);
     let at = At::of(Iter::channelwise(&node.ty.shape));
     // The product's blocks are (channel block, pixel).
     let pixels = d.pixels;
@@ -207,75 +206,36 @@ fn dense_input(w: &Writer, d: Dense) -> Launch {
         usual_place(&at)
     };
     let sink = sink(w, at, &[(value, name("acc"))], place, &mut args);
-    let text = GemmText {
-        rows: quote!(Count::Batch(1usize)),
-        blocks: blocks(d.channels) * pixels,
-        a_row,
-        b_block: d.outputs * LANES,
-        k: [one(), one(), digit(fixed(d.outputs), 1, LANES)],
-        tail: 0,
+    let Sink { item, value } = sink;
+    let body = quote! {
+        #item
+        dense_input(s, &D, #dy, #dy_sample, #weight, cx.scratch(worker), cx.batch, task, #value);
     };
-    gemm(w, text, &a, &b, sink, args)
+    let tasks = quote!(dense_input_tasks(&D, batch));
+    let mut launch = w.launch_with("dense_input", args, dense_text(d), tasks, body);
+    launch.scratch = Some(quote!(dense_input_scratch()));
+    launch
+}
+
+/// The type and value of a weight's descriptor.
+fn dense_text(d: Dense) -> TokenStream {
+    let Dense { outputs, channels, pixels, planar, .. } = d;
+    quote!(Dense = Dense { outputs: #outputs, channels: #channels, pixels: #pixels, planar: #planar })
 }
 
 fn dense_weight(w: &Writer, d: Dense, x: Value, dy: Value) -> Launch {
-    let value = anchor(w);
     let mut args = Args::default();
-    let (a, x_sample) = pointer(w, x, &mut args);
-    let (b, dy_sample) = pointer(w, dy, &mut args);
-    let out = args.pointer(Arg::Value(value));
-    let one = || digit(fixed(1), 0, 0);
-    let (depth, pixels, channels) = (d.depth(), d.pixels, d.channels);
-    let sheet = depth * LANES;
-    // Lanes beyond the outputs and rows beyond the channels are padding of the gradient: zero.
-    let last = blocks(d.outputs) - 1;
-    let output_tail = d.outputs % LANES;
-    let mut value = quote!(acc);
-    if output_tail != 0 {
-        value = quote!(if block == #last { s.keep_first(#value, #output_tail) } else { #value });
-    }
-    if !d.planar && channels % LANES != 0 {
-        value = quote! {
-            if row / (16usize * #pixels) * 16usize + row % 16usize < #channels { #value } else { s.splat(0.0f32) }
-        };
-    }
-    let item = quote! {
-        #[derive(Clone, Copy)]
-        struct Fused { out: *mut f32 }
-        impl Sink for Fused {
-            #[inline(always)]
-            unsafe fn put<S: Simd>(self, s: S, acc: S::V, row: usize, block: usize, _pixel: usize) {
-                unsafe {
-                    let value = #value;
-                    s.store(self.out.add(block * #sheet + row * 16usize), value);
-                }
-            }
-        }
+    let (x, x_sample) = pointer(w, x, &mut args);
+    let (dy, dy_sample) = pointer(w, dy, &mut args);
+    let weight = w.gradient(anchor(w), &mut args);
+    // The sum of dy over the batch, where it was taken in.
+    let bias = w.kernel.nodes.iter().find(|v| matches!(w.s.graph().node(**v).op, Op::Reduce { .. }));
+    let bias = match bias.map(|v| w.gradient(*v, &mut args)) {
+        Some(bias) => quote!(::core::option::Option::Some(#bias)),
+        None => quote!(::core::option::Option::None),
     };
-    let sink = Sink { item, value: quote!(Fused { out: #out }) };
-    let text = GemmText {
-        rows: fixed(depth),
-        blocks: blocks(d.outputs),
-        a_row: 1,
-        b_block: LANES,
-        k: [one(), one(), digit(quote!(Count::Batch(1usize)), x_sample, dy_sample)],
-        tail: 0,
-    };
-    gemm(w, text, &a, &b, sink, args)
-}
-
-/// `[C/16][pixels][O][16 of C]` from the master form.
-pub fn dense_transposed(w: &Writer, d: Dense) -> Vec<Launch> {
-    let value = w.kernel.nodes[0];
-    let mut args = Args::default();
-    let (from, _) = pointer(w, w.s.graph().node(value).inputs[0], &mut args);
-    let to = args.pointer(Arg::Value(value));
-    let Dense { outputs, channels, pixels, planar, .. } = d;
-    let descriptor = quote! {
-        Transpose { outputs: #outputs, channels: #channels, pixels: #pixels, planar: #planar }
-    };
-    let body = quote!(transpose_dense(s, &D, #from, #to, task););
-    vec![w.launch_with("transpose", args, quote!(Transpose = #descriptor), quote!(transpose_dense_tasks(&D)), body)]
+    let body = quote!(dense_weight(s, &D, #x, #x_sample, #dy, #dy_sample, #weight, #bias, cx.batch, task););
+    w.launch_with("dense_weight", args, dense_text(d), quote!(dense_weight_tasks(&D)), body)
 }
 
 fn pair(x: [usize; 2]) -> TokenStream {
@@ -363,7 +323,7 @@ pub fn conv_weight(w: &Writer, geometry: &ConvGeometry, planar: bool, chunks: us
         return vec![first];
     }
     let mut args = Args::default();
-    let (from, to) = (args.pointer(Arg::Partials), args.pointer(Arg::Value(value)));
+    let (from, to) = (args.pointer(Arg::Partials), w.gradient(value, &mut args));
     let size = w.s.layout(value).size;
     let body = quote!(combine(s, #chunks, #size, #from, #to, task););
     vec![first, w.launch("combine", args, quote!(combine_tasks(#size)), body)]

@@ -10,10 +10,16 @@ use std::{
 /// A cache line, and a vector of AVX-512.
 const ALIGNMENT: usize = 64;
 
-/// Floats at a 64-byte boundary, zero to begin with.
+/// Larger arenas lie in pages of this size where the system has them: templates walk weights and activations in strides of many
+/// kilobytes, and with pages of 4 KiB each step would miss the translation buffer.
+const HUGE_PAGE: usize = 2 << 20;
+
+/// Floats at a 64-byte boundary, zero to begin with. Memory that nobody touches is never taken from the system.
 pub struct Arena {
     data: NonNull<f32>,
     len: usize,
+    /// What the system gave; the data lie in it behind a gap.
+    memory: Option<(NonNull<u8>, Layout)>,
 }
 
 // SAFETY: owns its memory, like a Vec.
@@ -24,13 +30,22 @@ unsafe impl Sync for Arena {}
 impl Arena {
     pub fn new(len: usize) -> Arena {
         if len == 0 {
-            return Arena { data: NonNull::<Aligned>::dangling().cast(), len: 0 };
+            return Arena { data: NonNull::<Aligned>::dangling().cast(), len: 0, memory: None };
         }
-        let layout = layout(len);
+        let bytes = len.checked_mul(size_of::<f32>()).filter(|bytes| *bytes < isize::MAX as usize - 2 * HUGE_PAGE);
+        let bytes = bytes.unwrap_or_else(|| panic!("an arena of {len} floats does not fit into memory"));
+        let alignment = if bytes >= HUGE_PAGE { HUGE_PAGE } else { ALIGNMENT };
+        // With more than the usual alignment the allocator would clear, and so touch, all of it; fresh pages are zero.
+        let layout = Layout::from_size_align(bytes + alignment, align_of::<u128>()).expect("checked above");
         // SAFETY: the layout is not empty.
-        let data = unsafe { alloc_zeroed(layout) };
-        let data = NonNull::new(data.cast()).unwrap_or_else(|| handle_alloc_error(layout));
-        Arena { data, len }
+        let memory = NonNull::new(unsafe { alloc_zeroed(layout) }).unwrap_or_else(|| handle_alloc_error(layout));
+        // SAFETY: at most `alignment - 1` bytes on, so that `bytes` follow within the allocation.
+        let data = unsafe { memory.add(memory.align_offset(alignment)) };
+        if alignment == HUGE_PAGE {
+            // SAFETY: whole pages of this allocation.
+            unsafe { prefer_huge_pages(data, bytes / HUGE_PAGE * HUGE_PAGE) }
+        }
+        Arena { data: data.cast(), len, memory: Some((memory, layout)) }
     }
 
     /// At least `len` floats. What it held is lost where it had to grow: all zero then.
@@ -46,6 +61,11 @@ impl Arena {
         self.data.as_ptr()
     }
 
+    /// The first float. Writing through it is the caller's responsibility: nobody may hold a slice of this arena then.
+    pub fn first(&self) -> *mut f32 {
+        self.data.as_ptr()
+    }
+
     /// Makes reading of what nobody wrote visible in tests.
     pub fn fill_nan(&mut self) {
         self.fill(f32::NAN);
@@ -55,17 +75,30 @@ impl Arena {
 #[repr(align(64))]
 struct Aligned;
 
-fn layout(len: usize) -> Layout {
-    let bytes = len.checked_mul(size_of::<f32>()).filter(|bytes| *bytes < isize::MAX as usize - ALIGNMENT);
-    let bytes = bytes.unwrap_or_else(|| panic!("an arena of {len} floats does not fit into memory"));
-    Layout::from_size_align(bytes, ALIGNMENT).expect("checked above")
+/// Asks for pages of 2 MiB. A wish: where it is not granted, all works as before.
+///
+/// # Safety
+/// The bytes are memory of this process, from a page boundary on.
+#[cfg(target_os = "linux")]
+unsafe fn prefer_huge_pages(data: NonNull<u8>, bytes: usize) {
+    unsafe extern "C" {
+        fn madvise(address: *mut u8, length: usize, advice: i32) -> i32;
+    }
+    const MADV_HUGEPAGE: i32 = 14;
+    // SAFETY: this advice changes no contents.
+    unsafe { madvise(data.as_ptr(), bytes, MADV_HUGEPAGE) };
 }
+
+/// # Safety
+/// None needed: there is nobody to ask.
+#[cfg(not(target_os = "linux"))]
+unsafe fn prefer_huge_pages(_: NonNull<u8>, _: usize) {}
 
 impl Drop for Arena {
     fn drop(&mut self) {
-        if self.len > 0 {
+        if let Some((memory, layout)) = self.memory {
             // SAFETY: allocated in `new` with this layout.
-            unsafe { dealloc(self.data.as_ptr().cast(), layout(self.len)) }
+            unsafe { dealloc(memory.as_ptr(), layout) }
         }
     }
 }

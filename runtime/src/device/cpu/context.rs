@@ -1,6 +1,6 @@
 //! What a running kernel sees.
 
-use super::BLOCK;
+use super::{BLOCK, Update};
 
 /// The arenas and the batch of one run. Offsets count floats.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +24,8 @@ pub struct Ctx {
     pub padded: usize,
     pub seed: u64,
     pub step: u64,
+    /// What a training step does with finished gradients; `None` where they are wanted themselves.
+    pub update: Option<Update>,
 }
 
 // SAFETY: the pointers are only followed by kernels, whose tasks write disjoint parts; whoever makes a `Ctx` keeps the arenas alive and unshared while a launch runs.

@@ -6,10 +6,10 @@
 use core::ops::Range;
 
 use super::{
-    BLOCK, Conv, Simd,
+    BLOCK, Conv, Gradient, Simd,
     conv::border,
     simd::levels::compiled_here,
-    tile::{Tile, Tiling, Walk, part, tile},
+    tile::{Buffer, Tile, Tiling, Walk, part, tile},
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -373,26 +373,37 @@ pub const fn combine_tasks(floats: usize) -> usize {
     floats.div_ceil(RANGE)
 }
 
+/// Floats that [`combine`] hands over at a time.
+const PIECE: usize = 256;
+
 compiled_here! {
-    /// `dst[i] = Σ src[c · floats + i]` over chunks in order. `floats` is a multiple of 16.
+    /// Element i becomes `Σ src[c · floats + i]` over chunks in order. `floats` is a multiple of 16.
     ///
     /// # Safety
-    /// `src` is readable for all chunks, `dst` writable for one, and `task` is below [`combine_tasks`].
-    pub unsafe fn combine(chunks: usize, floats: usize, src: *const f32, dst: *mut f32, task: usize) = add_chunks
+    /// `src` is readable for all chunks, and `task` is below [`combine_tasks`].
+    pub unsafe fn combine(chunks: usize, floats: usize, src: *const f32, gradient: Gradient, task: usize) = add_chunks
 }
 
 /// # Safety
 /// As [`combine`].
 #[inline(always)]
-unsafe fn add_chunks<S: Simd>(s: S, chunks: usize, floats: usize, src: *const f32, dst: *mut f32, task: usize) {
-    for i in (task * RANGE..((task + 1) * RANGE).min(floats)).step_by(BLOCK) {
-        // SAFETY: `floats` is a multiple of the block.
+unsafe fn add_chunks<S: Simd>(s: S, chunks: usize, floats: usize, src: *const f32, gradient: Gradient, task: usize) {
+    let mut buffer = Buffer::new();
+    for start in (task * RANGE..((task + 1) * RANGE).min(floats)).step_by(PIECE) {
+        let length = PIECE.min(floats - start);
+        // SAFETY: `floats` is a multiple of the block, and the buffer holds a piece.
         unsafe {
-            let mut sum = s.load(src.add(i));
-            for chunk in 1..chunks {
-                sum = s.add(sum, s.load(src.add(chunk * floats + i)));
+            let to = gradient.memory().map_or(buffer.as_mut_ptr(), |memory| memory.add(start));
+            for i in (0..length).step_by(BLOCK) {
+                let mut sum = s.load(src.add(start + i));
+                for chunk in 1..chunks {
+                    sum = s.add(sum, s.load(src.add(chunk * floats + start + i)));
+                }
+                s.store(to.add(i), sum);
             }
-            s.store(dst.add(i), sum);
+            if gradient.memory().is_none() {
+                gradient.put(start, to, length);
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Contractions: `acc[row][block · 16 + lane] = Σ_k A[row, k] · B[k, block, lane]`.
 //!
-//! `A` is read one number at a time at any stride; `B` lies in contiguous vectors of 16. A transposed operand is a matter of strides or of [`transpose_dense`](super::transpose_dense), never of a second template.
+//! `A` is read one number at a time at any stride; `B` lies in contiguous vectors of 16. A transposed operand is a matter of strides, never of a second template.
 
 use super::{
     BLOCK, Simd, Sink,

@@ -1,47 +1,8 @@
-//! Derived forms of parameters: transposed for the input gradient.
+//! Derived forms of parameters for the input gradient, and the transposition of blocks.
 //!
 //! A 16 × 16 block goes through registers where the processor has AVX2, whatever level the rest runs at: nothing is computed, so the bits are the same.
 
-use super::{BLOCK, Conv, Simd};
-
-/// Extents of a dense layer's weight: `[o/16][c/16][pixels][16 c][16 o]`, or `[o/16][c · pixels][16 o]` where planar.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Transpose {
-    pub outputs: usize,
-    pub channels: usize,
-    pub pixels: usize,
-    pub planar: bool,
-}
-
-/// Tasks of [`transpose_dense`]: channel blocks and pixels.
-pub const fn transpose_dense_tasks(d: &Transpose) -> usize {
-    d.channels.div_ceil(BLOCK) * d.pixels
-}
-
-/// The weight as the input gradient reads it: `[c/16][pixels][o][16 c]`. Lanes beyond the channels become 0.
-///
-/// # Safety
-/// `src` and `dst` hold those layouts, and `task` is below [`transpose_dense_tasks`].
-pub unsafe fn transpose_dense<S: Simd>(_: S, d: &'static Transpose, src: *const f32, dst: *mut f32, task: usize) {
-    let (c_block, pixel) = (task / d.pixels, task % d.pixels);
-    let lanes = (d.channels - c_block * BLOCK).min(BLOCK);
-    // Distance of channels, and of the first of this task from its sheet's start.
-    let (step, first, sheet) = if d.planar {
-        let depth = d.channels * d.pixels;
-        (d.pixels * BLOCK, (c_block * BLOCK * d.pixels + pixel) * BLOCK, depth * BLOCK)
-    } else {
-        let depth = d.channels.div_ceil(BLOCK) * BLOCK * d.pixels;
-        (BLOCK, (c_block * d.pixels + pixel) * BLOCK * BLOCK, depth * BLOCK)
-    };
-    for o_block in 0..d.outputs.div_ceil(BLOCK) {
-        let rows = (d.outputs - o_block * BLOCK).min(BLOCK);
-        // SAFETY: every index lies in the extents that the layouts were made from.
-        unsafe {
-            let to = dst.add((task * d.outputs + o_block * BLOCK) * BLOCK);
-            transpose(src.add(first + o_block * sheet), lanes, step, to, rows);
-        }
-    }
-}
+use super::{BLOCK, Conv};
 
 /// Floats that [`flip_weights`] writes.
 pub const fn flip_size(d: &Conv, dy_planar: bool) -> usize {

@@ -165,7 +165,7 @@ impl Accelerated {
         let mut scratch = self.scratch();
         // SAFETY: the caller's.
         let done = unsafe { self.launch(&mut scratch, Role::Step, flavour, run, batch, feed)? };
-        update.started(&recorded);
+        update.taken(recorded.states);
         if report { self.scores(&scratch, &done) } else { Ok(Scores::default()) }
     }
 
@@ -205,7 +205,7 @@ impl Accelerated {
         };
         // SAFETY: growing arenas drop graphs, and the key names the optimizer's arenas, which live.
         unsafe { self.device.launch(graph)? };
-        update.started(&recorded);
+        update.taken(recorded.states);
         Ok(())
     }
 

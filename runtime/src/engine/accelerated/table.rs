@@ -34,7 +34,7 @@ impl Places<'_> {
             Space::Derived => (0, 0),
             Space::Port => (self.ports.get(offset).copied().unwrap_or(0), 0),
             Space::Params => (self.params, offset),
-            Space::Grads => (self.grads, offset),
+            Space::Grads | Space::Updates => (self.grads, offset),
             Space::State => (self.states, offset),
             Space::Optimizer(number) => (self.optimizer.get(number).copied().unwrap_or(0), offset),
         };
@@ -50,9 +50,13 @@ impl Places<'_> {
         let at = self.address(arg.space, arg.offset);
         let floats = match arg.space {
             Space::Batch | Space::Port => arg.floats * self.batch,
-            Space::Fixed | Space::Derived | Space::Params | Space::Grads | Space::State | Space::Optimizer(_) => {
-                arg.floats
-            }
+            Space::Fixed
+            | Space::Derived
+            | Space::Params
+            | Space::Grads
+            | Space::Updates
+            | Space::State
+            | Space::Optimizer(_) => arg.floats,
         };
         (at != 0).then(|| region(name(arg), at, floats, arg.access))
     }
@@ -131,7 +135,7 @@ fn name(arg: &CudaArg) -> String {
         Space::Derived => "derived",
         Space::Port => return format!("port {}", arg.offset),
         Space::Params => "params",
-        Space::Grads => "gradients",
+        Space::Grads | Space::Updates => "gradients",
         Space::State => "states",
         Space::Optimizer(number) => return format!("optimizer state {number}+{}", arg.offset),
     };

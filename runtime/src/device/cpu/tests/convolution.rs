@@ -130,7 +130,7 @@ impl Run for Weight<'_> {
         }
         for task in 0..combine_tasks(floats) {
             // SAFETY: as above.
-            unsafe { combine(s, self.d.chunks, floats, chunks.as_ptr(), self.dst.as_mut_ptr(), task) }
+            unsafe { combine(s, self.d.chunks, floats, chunks.as_ptr(), Gradient::stored(self.dst.as_mut_ptr()), task) }
         }
     }
 }

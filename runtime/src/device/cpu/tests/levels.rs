@@ -34,6 +34,7 @@ fn entry_points() {
             padded: Ctx::pad(16),
             seed: 0,
             step: 0,
+            update: None,
         };
         // SAFETY: the level was detected.
         unsafe { DOUBLE[level as usize](&cx, 1, 1) };

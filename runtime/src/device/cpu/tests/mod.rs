@@ -2,6 +2,7 @@
 
 mod contraction;
 mod convolution;
+mod dense;
 mod lanes;
 mod levels;
 mod maths;

@@ -78,7 +78,16 @@ impl Run for Gradient<'_> {
         }
         for task in 0..combine_tasks(floats) {
             // SAFETY: as above.
-            unsafe { combine(s, self.d.chunks, floats, chunks.as_ptr(), self.dst.as_mut_ptr(), task) }
+            unsafe {
+                combine(
+                    s,
+                    self.d.chunks,
+                    floats,
+                    chunks.as_ptr(),
+                    crate::device::cpu::Gradient::stored(self.dst.as_mut_ptr()),
+                    task,
+                )
+            }
         }
     }
 }
