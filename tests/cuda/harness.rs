@@ -160,7 +160,7 @@ impl<'d> Arenas<'d> {
         match space {
             Space::Batch => arena("batch", offset * self.padded),
             Space::Fixed => arena("fixed", offset),
-            Space::Derived => unreachable!("the CPU's"),
+            Space::Derived | Space::Updates => unreachable!("the CPU's"),
             Space::Port => self.ports[offset].0,
             Space::Params => arena("params", offset),
             Space::Grads => arena("grads", offset),

@@ -275,15 +275,18 @@ fn random_data() {
     }
 }
 
+/// The next input, of that index.
+type Case<'a> = &'a dyn Fn(&mut Numbers, usize) -> f32;
+
 /// A large number among small ones loses the small ones of its tile: an output's error is bounded by the largest inputs of the whole 6 × 6 window of each channel, not by those that the output itself reads.
 #[test]
 fn large_dynamic_range() {
     let spread = |numbers: &mut Numbers, decades: f32| numbers.next() * 10f32.powf(numbers.next() * decades);
     for channels in [16, 256] {
-        let cases: [(&str, &mut dyn FnMut(&mut Numbers, usize) -> f32); 3] = [
-            ("twelve decades", &mut |numbers, _| spread(numbers, 6.0)),
-            ("spikes", &mut |numbers, i| numbers.next() * if i % 29 == 3 { 1e6 } else { 1.0 }),
-            ("a great mean", &mut |numbers, _| 1e4 + numbers.next()),
+        let cases: [(&str, Case); 3] = [
+            ("twelve decades", &|numbers, _| spread(numbers, 6.0)),
+            ("spikes", &|numbers, i| numbers.next() * if i % 29 == 3 { 1e6 } else { 1.0 }),
+            ("a great mean", &|numbers, _| 1e4 + numbers.next()),
         ];
         for (name, x) in cases {
             let [winograd, direct, bounded] = errors(channels, x);
