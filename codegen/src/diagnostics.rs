@@ -36,6 +36,11 @@ impl Source {
         Source { first, last: spans.last().unwrap_or(first) }
     }
 
+    /// Spans cannot be compared, but what they print can.
+    pub fn begins_at(&self, span: Span) -> bool {
+        format!("{:?}", self.first) == format!("{span:?}")
+    }
+
     pub fn to(self, last: Source) -> Self {
         Source { first: self.first, last: last.last }
     }
@@ -120,6 +125,14 @@ impl Errors {
     pub fn in_trails(&mut self, member: &str) {
         for trail in self.list.iter_mut().filter_map(|d| d.trail.as_mut()) {
             *trail = format!("with {member}: {trail}");
+        }
+    }
+
+    /// Those behind the first `from` that stand at `there` stand on `here`, and say where they come from.
+    pub fn move_to(&mut self, from: usize, there: Span, here: Source, prefix: &str) {
+        for diagnostic in self.list[from..].iter_mut().filter(|d| d.source.begins_at(there)) {
+            diagnostic.source = here;
+            diagnostic.message.insert_str(0, prefix);
         }
     }
 

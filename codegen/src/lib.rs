@@ -31,14 +31,18 @@ use schedule::{Form, Order, ParamPlan, ProgramKind, Target};
 
 pub use update::update;
 
-/// `network! { … }`: every declared network, or its mistakes.
+/// `network! { … }`: every declared network, or its mistakes. With a `use` in it, a call that fetches the block first.
 pub fn compile(input: TokenStream) -> TokenStream {
-    let (declarations, stubs, errors) = lower::frontend(input);
-    let mut tokens = errors.to_compile_errors();
-    if let Some(mistake) = errors.iter().next() {
-        tokens.extend(stubs.iter().map(|stub| emit::host::expand_stub(stub, mistake)));
+    if let Some(fetch) = syntax::import::next(&input) {
+        return fetch;
     }
-    tokens.extend(declarations.iter().map(expand));
+    let front = lower::front(input);
+    let mut tokens = front.errors.to_compile_errors();
+    if let Some(mistake) = front.errors.iter().next() {
+        tokens.extend(front.stubs.iter().map(|stub| emit::host::expand_stub(stub, mistake)));
+    }
+    tokens.extend(front.declarations.iter().map(expand));
+    tokens.extend(front.exports.iter().map(emit::host::expand_export));
     tokens
 }
 

@@ -38,6 +38,14 @@
 //! | `block Name<C, S = 1> { … }` | a piece for use in networks and later blocks: `Name<64>;` |
 //! | `block Name(x, skip) { … }` | a piece of several values: `Name(_, low);` |
 //! | `fn leaky<A>(x) { if x > 0 { x } else { A * x } }` | an element-wise function: `leaky<0.1>;`, `gate(a, b);` |
+//! | `pub block …` · `pub fn …` | for other `network!`s too |
+//! | `use path::Name;` · `use path::Name as Other;` · `use path::{A, B};` | a `pub block` or `pub fn` of another one, of any module or crate |
+//! | `pub Pets = path::ResNet18<CLASSES = 37>;` | a network from a block that has all of one (`input`, `target`, `loss:`), with other constants |
+//!
+//! What a `pub block` needs from its own `network!` goes with it, and its names stay its own. Beside the macro it is an
+//! ordinary item: `pub use` hands it on, documentation lists it. A mistake in it stands on its use. Where the crate is
+//! called otherwise in Cargo.toml (`k = { package = "kiln", … }`), the root of the program says
+//! `extern crate k as kiln;`, for what the macro writes says `::kiln`.
 //!
 //! The body of a `fn` is any number of `let`s and one expression of `+ - * /`, comparisons, `if`/`else`, numbers, other
 //! `fn`s, and `exp ln sqrt abs sin cos tanh sigmoid erf pow min max`. It is differentiated symbolically and fused like a
@@ -112,9 +120,12 @@
 //!
 //! | attribute | stands on | meaning |
 //! |---|---|---|
-//! | `#[frozen]` | network, group, layer | no gradient, no optimizer state, runs in evaluation mode |
-//! | `#[init(weight = KaimingNormal<mode = fan_out>, bias = Zeros)]` | network, group, layer | start values |
-//! | `#[no_decay]` · `#[no_decay(bias)]` | network, group, layer | no weight decay |
+//! | `#[frozen]` | network, block, group, layer | no gradient, no optimizer state, runs in evaluation mode |
+//! | `#[frozen(conv1, layer1.0)]` | network | the same for these lines, by their paths |
+//! | `#[init(weight = KaimingNormal<mode = fan_out>, bias = Zeros)]` | network, block, group, layer | start values |
+//! | `#[init(fc.weight = Zeros)]` | network | the same, by the parameter's full name |
+//! | `#[no_decay]` · `#[no_decay(bias)]` | network, block, group, layer | no weight decay |
+//! | `#[no_decay(layer1, fc.bias)]` | network | the same by path |
 //! | `#[name = "encoder.0"]` | group, layer | what its parameters are called |
 //! | `#[fusion(off)]` · `#[fusion(both)]` | network | one kernel per primitive · a twin `NameUnfused` beside it |
 //! | `#[cuda(precision = f32)]`, `tf32`, `bf16` | network | how contractions multiply on CUDA: exactly (the default), or on tensor cores with operands rounded to 10 or 7 bits of mantissa; sums and weights stay f32, and the CPU is not concerned |

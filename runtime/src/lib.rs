@@ -42,6 +42,10 @@ mod summary;
 #[cfg(test)]
 mod tests;
 pub mod train;
+pub mod zoo;
+
+// Blocks that use blocks of other modules here are fetched by the path that every program has.
+extern crate self as kiln;
 
 pub use device::Device;
 pub use error::{Error, Result};

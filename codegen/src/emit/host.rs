@@ -5,12 +5,14 @@
 //! Deliberately absent: kernels and plans, which come as one expression per member.
 
 mod doc;
+mod export;
 mod family;
 mod ports;
 mod stub;
 #[cfg(test)]
 mod tests;
 
+pub use export::expand_export;
 pub use stub::expand_stub;
 
 use crate::declaration::{Declaration, Member};

@@ -35,8 +35,9 @@ impl Tables {
 #[derive(Clone, Debug, Default)]
 pub struct Wishes {
     pub frozen: bool,
-    /// Parameters by name, or all of them by the empty name.
-    pub no_decay: Vec<String>,
+    /// Parameters by name, path or the path of a line around them, or all of them by the empty name; with the number of
+    /// the attribute.
+    pub no_decay: Vec<(String, usize)>,
     /// The innermost last; the flag says that it stands on the layer itself.
     pub inits: Vec<Wish>,
 }
@@ -62,7 +63,7 @@ pub struct Site<'a> {
     /// In training mode, and not frozen.
     pub training: bool,
     pub wishes: &'a Wishes,
-    /// Which `#[init]`s found a parameter, by `Wish::id`.
+    /// Which attributes found a parameter, by `Wish::id`.
     pub used: &'a mut Vec<usize>,
     /// `image [1, 28, 28] → features.0 [6, 28, 28] → here`
     pub trail: String,
@@ -125,8 +126,13 @@ impl Site<'_> {
         self.tables.params_met += 1;
         self.tables.elements += numel;
         if index == self.tables.params.len() {
-            let init = self.wished(name, dims, init)?;
-            let no_decay = self.wishes.no_decay.iter().any(|n| n.is_empty() || n == name);
+            let init = self.wished(name, &full, dims, init)?;
+            let below =
+                |path: &str| full.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+            let asked = |wish: &&(String, usize)| wish.0.is_empty() || wish.0 == name || below(&wish.0);
+            let wishes: Vec<usize> = self.wishes.no_decay.iter().filter(asked).map(|(_, id)| *id).collect();
+            let no_decay = !wishes.is_empty();
+            self.used.extend(wishes);
             self.tables.params.push(Param {
                 name: full,
                 dims: dims.to_vec(),
@@ -143,8 +149,9 @@ impl Site<'_> {
     }
 
     /// The innermost `#[init]` for this parameter. One around a group leaves vectors to their default if it needs fans.
-    fn wished(&mut self, name: &str, dims: &[usize], default: Init) -> Result<Init> {
-        let Some(wish) = self.wishes.inits.iter().rev().find(|w| w.parameter == name) else { return Ok(default) };
+    fn wished(&mut self, name: &str, full: &str, dims: &[usize], default: Init) -> Result<Init> {
+        let asked = |wish: &&Wish| wish.parameter == name || wish.parameter == full;
+        let Some(wish) = self.wishes.inits.iter().rev().find(asked) else { return Ok(default) };
         self.used.push(wish.id);
         let fans = match wish.init {
             Init::KaimingUniform { .. } | Init::KaimingNormal { .. } => true,

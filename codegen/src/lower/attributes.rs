@@ -6,15 +6,23 @@ use crate::declaration::{Convolution, Dump, Fusion, Precision};
 use crate::graph::Init;
 use crate::layers::args::{Args, Surplus, closest, positional};
 use crate::layers::site::Wish;
-use crate::syntax::{ArgumentValue, Call, parse_arguments};
+use crate::syntax::{ArgumentValue, Call, parse_arguments, parse_dotted};
 use quote::ToTokens;
 use syn::{Attribute, Meta};
 
-/// An `#[init(parameter = …)]` that was met.
+/// An `#[init(parameter = …)]` or `#[no_decay(parameter)]` that was met.
 #[derive(Clone, Debug)]
 pub(super) struct Asked {
     pub parameter: String,
     pub source: Source,
+}
+
+/// `#[frozen(layer1)]` on a network: what is asked for a line by its path.
+#[derive(Clone, Debug)]
+pub(super) struct AskedOfLine {
+    path: String,
+    source: Source,
+    found: bool,
 }
 
 /// Where an attribute stands.
@@ -183,21 +191,29 @@ impl Lowering<'_> {
             "doc" => {}
             "frozen" => match &attribute.meta {
                 Meta::Path(_) => self.wishes.frozen = true,
+                Meta::List(_) | Meta::NameValue(_) if network => {
+                    let lines = self.lines_named(attribute, source);
+                    self.frozen_lines.extend(lines);
+                }
                 Meta::List(_) | Meta::NameValue(_) => {
-                    let message =
-                        "`#[frozen(…)]` with paths stands on a declaration from a block, which is not there yet";
+                    let message = "`#[frozen(…)]` with the names of lines stands on the network";
                     self.errors.push(Diagnostic::new(source, message).help("write `#[frozen]` on the group or layer"));
                 }
             },
             "no_decay" => match &attribute.meta {
-                Meta::Path(_) => self.wishes.no_decay.push(String::new()),
+                Meta::Path(_) => {
+                    let id = self.ask(String::new(), source);
+                    self.used_wishes.push(id);
+                    self.wishes.no_decay.push((String::new(), id));
+                }
                 Meta::List(_) | Meta::NameValue(_) => {
-                    for argument in arguments(attribute, self.errors) {
-                        self.wishes.no_decay.push(argument.value.text());
+                    for AskedOfLine { path, source, .. } in self.lines_named(attribute, source) {
+                        let id = self.ask(path.clone(), source);
+                        self.wishes.no_decay.push((path, id));
                     }
                 }
             },
-            "init" => self.init_attribute(attribute, source, stands == Stands::Layer),
+            "init" => self.init_attribute(attribute, source, stands),
             "name" if network => {
                 let message = "`name` stands on a group or a layer, not on the network";
                 self.errors.push(Diagnostic::new(source, message));
@@ -231,45 +247,116 @@ impl Lowering<'_> {
         }
     }
 
-    fn init_attribute(&mut self, attribute: &Attribute, source: Source, own: bool) {
-        let arguments = arguments(attribute, self.errors);
-        if arguments.is_empty() {
+    /// The dotted names in the parentheses of an attribute.
+    fn lines_named(&mut self, attribute: &Attribute, source: Source) -> Vec<AskedOfLine> {
+        let name = word(attribute);
+        let entries = self.entries(attribute);
+        if entries.is_empty() {
+            let help = format!("write `#[{name}(layer1, fc.bias)]` or `#[{name}]`");
+            self.errors.push(Diagnostic::new(source, format!("`{name}` names nothing")).help(help));
+        }
+        let mut lines = Vec::new();
+        for (path, value, source) in entries {
+            if let Some(value) = value {
+                let message = format!("`{name}` takes names, found `{path} = {}`", value.text());
+                self.errors.push(Diagnostic::new(source, message).help(format!("write `#[{name}({path})]`")));
+            } else {
+                lines.push(AskedOfLine { path, source, found: false });
+            }
+        }
+        lines
+    }
+
+    fn entries(&mut self, attribute: &Attribute) -> Vec<(String, Option<Argument>, Source)> {
+        let tokens = match &attribute.meta {
+            Meta::List(list) => list.tokens.clone(),
+            Meta::Path(_) | Meta::NameValue(_) => TokenStream::new(),
+        };
+        parse_dotted(tokens).unwrap_or_else(|e| {
+            self.errors.push(syntax::diagnostic(e));
+            Vec::new()
+        })
+    }
+
+    /// A number for something asked of parameters, to know in the end whether it found one.
+    fn ask(&mut self, parameter: String, source: Source) -> usize {
+        self.asked.push(Asked { parameter, source });
+        self.asked.len() - 1
+    }
+
+    /// Whether the network's attributes ask for the line at this path.
+    pub fn frozen_by_path(&mut self, path: &str) -> bool {
+        let mut asked = false;
+        for line in self.frozen_lines.iter_mut().filter(|line| line.path == path) {
+            line.found = true;
+            asked = true;
+        }
+        if !self.frozen_lines.is_empty() {
+            self.paths.push(path.to_string());
+        }
+        asked
+    }
+
+    fn init_attribute(&mut self, attribute: &Attribute, source: Source, stands: Stands) {
+        let entries = self.entries(attribute);
+        if entries.is_empty() {
             let help = "write `#[init(weight = KaimingNormal<mode = fan_out>, bias = Zeros)]`";
             self.errors.push(Diagnostic::new(source, "`init` names no parameter").help(help));
         }
-        for argument in arguments {
-            let Some(parameter) = &argument.name else {
-                let message = format!("`{}` is for no parameter", argument.value.text());
-                let help = format!("write `weight = {}`", argument.value.text());
-                self.errors.push(Diagnostic::new(argument.source, message).help(help));
+        for (parameter, value, source) in entries {
+            let Some(value) = value else {
+                let message = format!("`{parameter}` is for no parameter");
+                self.errors.push(Diagnostic::new(source, message).help(format!("write `weight = {parameter}`")));
                 continue;
             };
-            let id = self.asked.len();
-            let source = Source::at(parameter.span());
-            self.asked.push(Asked { parameter: parameter.to_string(), source });
-            let Some(init) = self.init(&argument) else {
+            let dotted = parameter.contains('.');
+            if dotted && stands != Stands::Network {
+                let message = format!("`{parameter}` is the name of a parameter of the network");
+                let help = "move the attribute to the network, or leave out the path: `weight = …`";
+                self.errors.push(Diagnostic::new(source, message).help(help));
+                continue;
+            }
+            let id = self.ask(parameter.clone(), source);
+            let Some(init) = self.init(&value) else {
                 self.used_wishes.push(id);
                 continue;
             };
-            let wish = Wish { parameter: parameter.to_string(), init, source: argument.source, own, id };
-            self.wishes.inits.push(wish);
+            let own = stands == Stands::Layer || dotted;
+            self.wishes.inits.push(Wish { parameter, init, source: value.source, own, id });
         }
     }
 
-    /// `#[init(wieght = …)]`: a name that no parameter below has.
-    pub fn check_inits(&mut self) {
+    /// `#[init(wieght = …)]`, `#[frozen(layr1)]`: a name that nothing in the network has.
+    pub fn check_attributes(&mut self) {
         if !self.training {
             return;
         }
         for (id, asked) in self.asked.iter().enumerate() {
-            if !self.used_wishes.contains(&id) {
-                let message = format!("nothing here has a parameter `{}`", asked.parameter);
-                let diagnostic = Diagnostic::new(asked.source, message);
-                self.errors.push(match closest(&asked.parameter, ["weight", "bias"].into_iter()) {
-                    Some(near) if near != asked.parameter => diagnostic.help(format!("did you mean `{near}`?")),
-                    _ => diagnostic.help("remove it"),
-                });
+            if self.used_wishes.contains(&id) {
+                continue;
             }
+            let message = format!("nothing here has a parameter `{}`", asked.parameter);
+            let diagnostic = Diagnostic::new(asked.source, message);
+            let names = self.tables.params.iter().flat_map(|p| {
+                let (layer, own) = p.name.rsplit_once('.').unwrap_or(("", &p.name));
+                [own, p.name.as_str(), layer]
+            });
+            let near = closest(&asked.parameter, names.filter(|name| !name.is_empty()));
+            self.errors.push(match near.filter(|near| *near != asked.parameter) {
+                Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+                None => diagnostic.help("remove it"),
+            });
+        }
+        for line in self.frozen_lines.iter().filter(|line| !line.found) {
+            let diagnostic = Diagnostic::new(line.source, format!("no line of the network is named `{}`", line.path));
+            self.errors.push(match closest(&line.path, self.paths.iter().map(String::as_str)) {
+                Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
+                None => {
+                    let tops: BTreeSet<&str> =
+                        self.paths.iter().filter(|p| !p.contains('.')).map(String::as_str).collect();
+                    diagnostic.help(format!("lines are {}", listed(tops.into_iter())))
+                }
+            });
         }
     }
 

@@ -1,6 +1,6 @@
 //! The lowering of one network in one mode: its state, and the walk over its lines.
 
-use super::attributes::{Asked, Stands};
+use super::attributes::{Asked, AskedOfLine, Stands};
 use super::names::{Fact, Name};
 use super::*;
 use crate::graph::Graph;
@@ -101,9 +101,12 @@ pub(super) struct Lowering<'a> {
     pub current: Current,
     pub facts: HashMap<Value, Fact>,
     pub wishes: Wishes,
-    /// `#[init]`s met, and the numbers of those that found a parameter.
+    /// `#[init]`s and `#[no_decay]`s met, and the numbers of those that found a parameter.
     pub asked: Vec<Asked>,
     pub used_wishes: Vec<usize>,
+    /// `#[frozen(…)]` of the network, and the paths of all lines if there is any.
+    pub frozen_lines: Vec<AskedOfLine>,
+    pub paths: Vec<String>,
     pub layers: Vec<LayerRow>,
     pub labels: Vec<Label>,
     pub inputs: Vec<Port>,
@@ -175,6 +178,8 @@ impl<'a> Lowering<'a> {
             wishes: Wishes::default(),
             asked: Vec::new(),
             used_wishes: Vec::new(),
+            frozen_lines: Vec::new(),
+            paths: Vec::new(),
             layers: Vec::new(),
             labels: Vec::new(),
             inputs: Vec::new(),
@@ -322,6 +327,8 @@ impl<'a> Lowering<'a> {
             None => position.to_string(),
         });
         let path = place.join(&member);
+        let frozen = self.wishes.frozen;
+        self.wishes.frozen |= self.frozen_by_path(&path);
         let mut inner = Vec::new();
         let value = match &line.kind {
             Kind::Call(call) if self.is_block(&call.name) => self.block_call(call, &mut Place::module(path.clone())),
@@ -363,6 +370,7 @@ impl<'a> Lowering<'a> {
             }
             _ => None,
         };
+        self.wishes.frozen = frozen;
         self.computed_line(line, place, value, inner, elements);
     }
 

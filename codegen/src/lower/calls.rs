@@ -13,7 +13,7 @@ use crate::syntax::{Call, Line, Operand, Path};
 
 impl<'a> Lowering<'a> {
     pub fn is_block(&self, name: &Ident) -> bool {
-        self.scope.blocks.iter().any(|(block, _)| block.name == *name)
+        self.scope.blocks.iter().any(|known| known.name == name)
     }
 
     pub fn complain(&mut self, source: Source, message: String, help: impl Into<String>) {
@@ -299,7 +299,7 @@ impl<'a> Lowering<'a> {
 
 impl Scope<'_> {
     fn local_names(&self) -> Vec<String> {
-        let blocks = self.blocks.iter().map(|(b, _)| b.name.to_string());
+        let blocks = self.blocks.iter().map(|known| known.name.to_string());
         blocks.chain(self.functions.iter().map(|f| f.name.to_string())).collect()
     }
 
@@ -309,6 +309,7 @@ impl Scope<'_> {
             Item::Broken { name, .. } | Item::Unreadable { name } => name.to_string(),
             Item::Block(b) => b.name.to_string(),
             Item::Function(f) => f.name.to_string(),
+            Item::Import(i) => i.name.to_string(),
         });
         names.collect()
     }

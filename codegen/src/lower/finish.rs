@@ -11,7 +11,7 @@ impl Lowering<'_> {
         let name_source = Source::at(network.name.span());
         if self.errors.is_empty() {
             self.check_parameter_names();
-            self.check_inits();
+            self.check_attributes();
         }
         let outputs = self.final_outputs(name_source);
         let loss = self.loss.clone();

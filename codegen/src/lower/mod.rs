@@ -2,6 +2,8 @@
 //!
 //! A network is lowered twice, in training and in evaluation mode, over one list of parameters and states. A line that
 //! fails leaves a poisoned value, and what takes it stays silent. Deliberately absent: knowledge of any layer.
+//!
+//! A block of another `network!` is lowered like one of this, in a scope of its own; what is wrong in it stands on its use.
 
 mod attributes;
 mod blocks;
@@ -11,6 +13,7 @@ mod finish;
 mod flops;
 mod loss;
 mod names;
+mod origin;
 mod statements;
 
 use crate::declaration::{Declaration, Fusion, Member};
@@ -22,6 +25,7 @@ use crate::layers::foreign;
 use crate::layers::site::Tables;
 use crate::syntax::constant::{Constants, Number};
 use crate::syntax::function::Function;
+use crate::syntax::import::{self, Export};
 use crate::syntax::{self, Argument, Block, Given, Item, Kind, Line, Network};
 use proc_macro2::{Ident, TokenStream};
 use std::collections::BTreeSet;
@@ -79,10 +83,27 @@ fn ports_written(lines: &[Line]) -> [usize; 3] {
 /// Most members that a family may have.
 const MOST_MEMBERS: usize = 64;
 
-/// All of `network! { … }`: the good networks, stubs for the others, and the mistakes.
+/// All of `network! { … }`.
+#[derive(Debug, Default)]
+pub struct Front {
+    pub declarations: Vec<Declaration>,
+    /// Networks with mistakes.
+    pub stubs: Vec<Stub>,
+    /// What other `network!`s may `use`.
+    pub exports: Vec<Export>,
+    pub errors: Errors,
+}
+
+/// The good networks, stubs for the others, and the mistakes.
 pub fn frontend(input: TokenStream) -> (Vec<Declaration>, Vec<Stub>, Errors) {
+    let front = front(input);
+    (front.declarations, front.stubs, front.errors)
+}
+
+/// As [`frontend`], with what the text gives to others.
+pub fn front(input: TokenStream) -> Front {
     let mut errors = Errors::default();
-    let items = syntax::parse(input, &mut errors);
+    let (items, written) = syntax::parse(input, &mut errors);
     let (mut declarations, mut stubs) = (Vec::new(), Vec::new());
     check_names(&items, &mut errors);
     for (i, item) in items.iter().enumerate() {
@@ -92,7 +113,7 @@ pub fn frontend(input: TokenStream) -> (Vec<Declaration>, Vec<Stub>, Errors) {
                 stubs.push(Stub::unknown(name, vis));
                 continue;
             }
-            Item::Block(_) | Item::Function(_) | Item::Unreadable { .. } => continue,
+            Item::Block(_) | Item::Function(_) | Item::Import(_) | Item::Unreadable { .. } => continue,
         };
         // The second of a name would only be told that its type is there already.
         let repeated = |other: &Item| matches!(other, Item::Network(n) if n.name == network.name);
@@ -101,20 +122,44 @@ pub fn frontend(input: TokenStream) -> (Vec<Declaration>, Vec<Stub>, Errors) {
         }
         let scope = Scope::new(&items[..i]);
         let mut own = Errors::default();
-        match lower_network(network, &scope, &mut own) {
-            (Some(declaration), _) if own.is_empty() && network.intact => declarations.push(declaration),
-            (_, fusion) => stubs.push(Stub::of(network, fusion)),
+        let intact = network.intact;
+        let whole = match &network.origin {
+            Some(origin) => origin::whole(network, origin, &scope, &mut own),
+            None => Some(origin::Whole::written(network, scope)),
+        };
+        let Some(whole) = whole else {
+            let mut said = Errors::default();
+            stubs.push(Stub::of(network, attributes::declaration(network, &mut said).fusion));
+            said.discard();
+            errors.extend(own);
+            continue;
+        };
+        match lower_network(&whole, &mut own) {
+            (Some(declaration), _) if own.is_empty() && intact => declarations.push(declaration),
+            (_, fusion) => stubs.push(Stub::of(&whole.network, fusion)),
         }
         errors.extend(own);
     }
     errors.dedup();
-    (declarations, stubs, errors)
+    Front { exports: import::exports(&items, &written), declarations, stubs, errors }
+}
+
+/// A block that may be used.
+#[derive(Clone, Copy)]
+struct Known<'a> {
+    /// As it is called here.
+    name: &'a Ident,
+    block: &'a Block,
+    /// What it may use in turn.
+    before: &'a [Item],
+    /// It comes from another `network!`.
+    imported: bool,
 }
 
 /// What a network or block may use: the items before it.
 #[derive(Clone)]
 struct Scope<'a> {
-    blocks: Vec<(&'a Block, usize)>,
+    blocks: Vec<Known<'a>>,
     functions: Vec<Function>,
     /// Names of blocks and `fn`s with mistakes of their own.
     unreadable: BTreeSet<String>,
@@ -126,8 +171,25 @@ impl<'a> Scope<'a> {
         let mut scope = Scope { blocks: Vec::new(), functions: Vec::new(), unreadable: BTreeSet::new(), items };
         for (i, item) in items.iter().enumerate() {
             match item {
-                Item::Block(block) => scope.blocks.push((block, i)),
+                Item::Block(block) => {
+                    scope.blocks.push(Known { name: &block.name, block, before: &items[..i], imported: false });
+                }
                 Item::Function(function) => scope.functions.push(function.clone()),
+                Item::Import(import) => {
+                    let Some((last, before)) = import.items.split_last() else { continue };
+                    match last {
+                        Item::Block(block) => {
+                            scope.blocks.push(Known { name: &import.name, block, before, imported: true });
+                        }
+                        Item::Function(function) => {
+                            let mut function = function.clone();
+                            function.name = import.name.clone();
+                            function.own = Some(Scope::new(before).functions);
+                            scope.functions.push(function);
+                        }
+                        Item::Network(_) | Item::Import(_) | Item::Broken { .. } | Item::Unreadable { .. } => {}
+                    }
+                }
                 Item::Unreadable { name } => {
                     scope.unreadable.insert(name.to_string());
                 }
@@ -145,6 +207,7 @@ fn check_names(items: &[Item], errors: &mut Errors) {
             Item::Network(Network { name, .. }) | Item::Broken { name, .. } => (name, "network"),
             Item::Block(b) => (&b.name, "block"),
             Item::Function(f) => (&f.name, "fn"),
+            Item::Import(i) => (&i.name, "block"),
             Item::Unreadable { .. } => continue,
         };
         let source = Source::at(name.span());
@@ -160,7 +223,8 @@ fn check_names(items: &[Item], errors: &mut Errors) {
 }
 
 /// The declaration, or nothing after a mistake; and which versions of it are asked for.
-fn lower_network(network: &syntax::Network, scope: &Scope, errors: &mut Errors) -> (Option<Declaration>, Fusion) {
+fn lower_network(whole: &origin::Whole, errors: &mut Errors) -> (Option<Declaration>, Fusion) {
+    let network = &whole.network;
     let mut declaration = attributes::declaration(network, errors);
     let fusion = declaration.fusion;
     let (fixed, family) = constants(network, errors);
@@ -174,7 +238,7 @@ fn lower_network(network: &syntax::Network, scope: &Scope, errors: &mut Errors) 
         for ((name, _), value) in declaration.family.iter().zip(&values) {
             constants.values.push((name.clone(), Number::Int(*value)));
         }
-        let Some(mut module) = body::lower(network, scope, &constants, errors) else {
+        let Some(mut module) = whole.lower(constants, errors) else {
             if !values.is_empty() {
                 let names = declaration.family.iter().map(|(name, _)| name);
                 let which: Vec<String> = names.zip(&values).map(|(n, v)| format!("{n} = {v}")).collect();

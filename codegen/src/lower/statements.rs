@@ -165,6 +165,8 @@ impl Lowering<'_> {
         };
         let (Some(dims), Some(init)) = (dims, init) else { return self.bind(name, None, Vec::new()) };
         let path = place.join(&name.to_string());
+        let frozen = self.wishes.frozen;
+        self.wishes.frozen |= self.frozen_by_path(&path);
         let taps: usize = dims.iter().skip(2).fold(1, |n, d| n.saturating_mul(*d));
         let fan_out = dims.first().copied().unwrap_or(1).saturating_mul(taps);
         let fan_in = dims.get(1).copied().unwrap_or(1).saturating_mul(taps);
@@ -179,7 +181,9 @@ impl Lowering<'_> {
             used: &mut self.used_wishes,
             trail: String::new(),
         };
-        match site.param(&name.to_string(), &dims, init, fan_in, fan_out) {
+        let made = site.param(&name.to_string(), &dims, init, fan_in, fan_out);
+        self.wishes.frozen = frozen;
+        match made {
             Ok(value) => {
                 self.fact(value, path, None, "param", FactKind::Value);
                 let what = format!("the parameter `{name}`");

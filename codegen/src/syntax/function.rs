@@ -24,6 +24,8 @@ pub struct Function {
     pub constants: Vec<Ident>,
     pub params: Vec<Ident>,
     body: Block,
+    /// The functions that it may call, if it comes from another `network!`; else those before it.
+    pub own: Option<Vec<Function>>,
 }
 
 /// Statements, and the value at the end (update bodies have none).
@@ -88,6 +90,13 @@ const FOREIGN: [(&str, &str); 12] = [
 ];
 
 impl Function {
+    /// `fn leaky<A>(x)`
+    pub fn signature(&self) -> String {
+        let list = |names: &[Ident]| names.iter().map(Ident::to_string).collect::<Vec<_>>().join(", ");
+        let constants = if self.constants.is_empty() { String::new() } else { format!("<{}>", list(&self.constants)) };
+        format!("fn {}{constants}({})", self.name, list(&self.params))
+    }
+
     /// From the word `fn` to the closing brace.
     pub fn parse(input: ParseStream) -> Result<Function> {
         input.parse::<Token![fn]>()?;
@@ -134,7 +143,7 @@ impl Function {
             return Err(input.error("a `fn` has no result type\nhelp: its value is always a number; remove it"));
         }
         let body = Block::parse_braced(input, false)?;
-        Ok(Function { name, constants, params, body })
+        Ok(Function { name, constants, params, body, own: None })
     }
 
     /// Write the function into `pool`. `constants` are all numbers with a name that the body may use, `others` the other
@@ -154,6 +163,7 @@ impl Function {
             ));
             return None;
         }
+        let others = self.own.as_deref().unwrap_or(others);
         let mut writer = Writer { others, pool, errors, calls: vec![self.name.to_string()] };
         let mut scope = Scope::new(constants);
         for (param, arg) in self.params.iter().zip(args) {

@@ -6,11 +6,12 @@
 
 pub mod constant;
 pub mod function;
+pub mod import;
 mod parse;
 mod value;
 
 pub use parse::{diagnostic, parse};
-pub use value::parse_arguments;
+pub use value::{parse_arguments, parse_dotted};
 
 use crate::diagnostics::Source;
 use function::Function;
@@ -22,6 +23,7 @@ pub enum Item {
     Network(Network),
     Block(Block),
     Function(Function),
+    Import(Import),
     /// Could not be read; the mistake is reported. The name keeps uses of the network quiet.
     Broken {
         vis: TokenStream,
@@ -40,19 +42,70 @@ pub struct Network {
     pub vis: TokenStream,
     pub name: Ident,
     pub constants: Vec<Constant>,
+    /// Empty where `origin` has it.
     pub body: Vec<Line>,
+    /// `pub Name = Block<…>;`
+    pub origin: Option<Box<Origin>>,
     /// The body could be read without a mistake.
     pub intact: bool,
+}
+
+/// The block that a network is declared from.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// Its name with the network's constants.
+    pub call: Call,
+    /// Its text, if it comes from elsewhere.
+    pub import: Option<Import>,
+}
+
+/// A `pub block` or `pub fn` of another `network!`.
+#[derive(Clone, Debug)]
+pub struct Import {
+    /// What it is called here.
+    pub name: Ident,
+    /// What it needs, and last itself.
+    pub items: Vec<Item>,
 }
 
 /// `block Name<…>(x, …) { … }`
 #[derive(Clone, Debug)]
 pub struct Block {
+    /// They hold for all of its lines.
+    pub attributes: Vec<syn::Attribute>,
     pub name: Ident,
     pub constants: Vec<Constant>,
     /// Names of the operands; without `(…)` the block takes the current value.
     pub operands: Option<Vec<Ident>>,
     pub body: Vec<Line>,
+    /// The body could be read without a mistake.
+    pub intact: bool,
+}
+
+impl Block {
+    /// `block Up<C, S = 1>(x, skip)`
+    pub fn signature(&self) -> String {
+        let constants: Vec<String> = self.constants.iter().map(Constant::text).collect();
+        let constants = if constants.is_empty() { String::new() } else { format!("<{}>", constants.join(", ")) };
+        let operands = self.operands.as_ref().map_or(String::new(), |names| {
+            let names: Vec<String> = names.iter().map(Ident::to_string).collect();
+            format!("({})", names.join(", "))
+        });
+        format!("block {}{constants}{operands}", self.name)
+    }
+}
+
+impl Constant {
+    fn text(&self) -> String {
+        match &self.given {
+            Given::Required => self.name.to_string(),
+            Given::Default(value) => format!("{} = {}", self.name, value.text()),
+            Given::Family(members) => {
+                let members: Vec<String> = members.iter().map(Argument::text).collect();
+                format!("{} in [{}]", self.name, members.join(", "))
+            }
+        }
+    }
 }
 
 /// `H = 64`, `H in [8, 32]`, or `H` alone.

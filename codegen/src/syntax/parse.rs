@@ -1,7 +1,8 @@
 //! Items and statements, with recovery: after a mistake reading goes on behind the next `;` or `{…}`.
 
 use super::function::Function;
-use super::value::{parse_argument, parse_call, parse_list, parse_path, spanned};
+use super::import::{Written, respanned};
+use super::value::{angle, parse_argument, parse_call, parse_list, parse_path, spanned};
 use super::*;
 use crate::diagnostics::{Diagnostic, Errors};
 use proc_macro2::TokenTree;
@@ -11,25 +12,32 @@ use syn::parse::discouraged::Speculative;
 use syn::parse::{ParseStream, Parser, Result};
 use syn::{Attribute, Error, Token};
 
-/// The whole of `network! { … }`.
-pub fn parse(input: TokenStream, errors: &mut Errors) -> Vec<Item> {
+/// The whole of `network! { … }`, and how each item is written.
+pub fn parse(input: TokenStream, errors: &mut Errors) -> (Vec<Item>, Vec<Written>) {
     let mut items = Vec::new();
+    let mut written = Vec::new();
     let mut found = Vec::new();
     let parser = |input: ParseStream| {
         while !input.is_empty() {
             let fork = input.fork();
             let mut mistakes = Vec::new();
             match item(&fork, &mut mistakes) {
-                Ok(item) => {
-                    if let Some(Item::Network(Network { body, .. }) | Item::Block(Block { body, .. })) = &item {
+                Ok((item, mut own)) => {
+                    own.tokens = between(input, &fork);
+                    if let Item::Network(Network { body, .. }) | Item::Block(Block { body, .. }) = &item {
                         items.extend(misplaced(body));
+                        written.resize(items.len(), Written::default());
                     }
-                    items.extend(item);
+                    items.push(item);
+                    written.push(own);
                     input.advance_to(&fork);
                 }
                 Err(e) => {
                     found.push(e);
-                    items.extend(broken(&input.fork()));
+                    if let Some((item, own)) = broken(&input.fork()) {
+                        items.push(item);
+                        written.push(own);
+                    }
                     skip(input)?;
                 }
             }
@@ -43,7 +51,19 @@ pub fn parse(input: TokenStream, errors: &mut Errors) -> Vec<Item> {
     for e in found.into_iter().flatten() {
         errors.push(diagnostic(e));
     }
-    items
+    (items, written)
+}
+
+/// What `input` has and `rest` has no more.
+fn between(input: ParseStream, rest: ParseStream) -> TokenStream {
+    let (mut at, end) = (input.cursor(), rest.cursor());
+    let mut tokens = TokenStream::new();
+    while at != end {
+        let Some((token, next)) = at.token_tree() else { break };
+        tokens.extend([token]);
+        at = next;
+    }
+    tokens
 }
 
 /// A syntax error as ours; its text may hold a `help:` line.
@@ -66,15 +86,16 @@ fn misplaced(body: &[Line]) -> Vec<Item> {
 }
 
 /// The name of an item that could not be read.
-fn broken(input: ParseStream) -> Option<Item> {
+fn broken(input: ParseStream) -> Option<(Item, Written)> {
     input.call(Attribute::parse_outer).ok()?;
     let vis: syn::Visibility = input.parse().ok()?;
+    let own = Written { vis: vis.to_token_stream(), ..Written::default() };
     let name: Ident = input.call(Ident::parse_any).ok()?;
     if (name == "block" || name == "fn") && input.peek(Ident::peek_any) {
-        return Some(Item::Unreadable { name: input.call(Ident::parse_any).ok()? });
+        return Some((Item::Unreadable { name: input.call(Ident::parse_any).ok()? }, own));
     }
     let named = input.peek(syn::token::Brace) || input.peek(Token![<]) || input.peek(Token![=]);
-    (name != "block" && named).then(|| Item::Broken { vis: vis.to_token_stream(), name })
+    (name != "block" && named).then(|| (Item::Broken { vis: vis.to_token_stream(), name }, own))
 }
 
 /// Over the next `;` or braces, at least one token.
@@ -89,35 +110,51 @@ fn skip(input: ParseStream) -> Result<()> {
     Ok(())
 }
 
-fn item(input: ParseStream, mistakes: &mut Vec<Error>) -> Result<Option<Item>> {
+fn item(input: ParseStream, mistakes: &mut Vec<Error>) -> Result<(Item, Written)> {
     let attributes = input.call(Attribute::parse_outer)?;
+    let vis: syn::Visibility = input.parse()?;
+    let mut own = Written { vis: vis.to_token_stream(), ..Written::default() };
     if input.peek(Token![use]) {
         let start = input.span();
-        skip(input)?;
-        return Err(Error::new(start, "`use` of a block is not there yet\nhelp: write the `block` in this `network!`"));
+        let message = "this `use` names no block\nhelp: write `use path::Block;`, `use path::Block as Other;` or `use path::{A, B};`";
+        return Err(Error::new(start, message));
+    }
+    if input.peek(Token![@]) {
+        let import = import(input, mistakes)?;
+        if input.peek(Token![;]) {
+            input.parse::<Token![;]>()?;
+        }
+        plain(&attributes, "a `use`", mistakes);
+        if !own.vis.is_empty() {
+            let message = "a `use` in `network!` is for this `network!` alone\nhelp: remove `pub`; an ordinary `pub use` beside the macro hands a block on";
+            mistakes.push(Error::new_spanned(&own.vis, message));
+        }
+        own.vis = TokenStream::new();
+        return Ok((import, own));
     }
     if input.peek(Token![fn]) {
-        return Ok(Some(Item::Function(Function::parse(input)?)));
+        own.docs = docs(&attributes);
+        plain(&attributes, "a `fn`", mistakes);
+        return Ok((Item::Function(Function::parse(input)?), own));
     }
-    let vis: syn::Visibility = input.parse()?;
     let name: Ident = match input.call(Ident::parse_any) {
         Ok(name) => name,
         Err(e) => return Err(Error::new(e.span(), "expected a network, `pub Name { … }`, a `block` or a `fn`")),
     };
     if name == "block" && input.peek(syn::Ident) {
-        if !matches!(vis, syn::Visibility::Inherited) {
-            let message = "`pub block` is not there yet\nhelp: remove `pub`; the block is known in this `network!`";
-            mistakes.push(Error::new_spanned(&vis, message));
-        }
-        return Ok(Some(Item::Block(block(input, mistakes)?)));
+        own.docs = docs(&attributes);
+        return Ok((Item::Block(block(attributes, input, mistakes)?), own));
     }
     let constants = constants(input)?;
+    let vis = own.vis.clone();
     if input.peek(Token![=]) {
-        skip(input)?;
-        let message = format!(
-            "declaring the network `{name}` from a block is not there yet\nhelp: write it out, `pub {name} {{ … }}`"
-        );
-        return Err(Error::new(name.span(), message));
+        input.parse::<Token![=]>()?;
+        let before = mistakes.len();
+        let origin = origin(input, mistakes)?;
+        let intact = before == mistakes.len();
+        let network =
+            Network { attributes, vis, name, constants, body: Vec::new(), origin: Some(Box::new(origin)), intact };
+        return Ok((Item::Network(network), own));
     }
     if !input.peek(syn::token::Brace) {
         let message =
@@ -127,11 +164,80 @@ fn item(input: ParseStream, mistakes: &mut Vec<Error>) -> Result<Option<Item>> {
     let before = mistakes.len();
     let body = braced_body(input, mistakes)?;
     let intact = before == mistakes.len();
-    Ok(Some(Item::Network(Network { attributes, vis: vis.to_token_stream(), name, constants, body, intact })))
+    Ok((Item::Network(Network { attributes, vis, name, constants, body, origin: None, intact }), own))
+}
+
+/// The `#[doc]`s among these.
+fn docs(attributes: &[Attribute]) -> TokenStream {
+    attributes.iter().filter(|a| a.path().is_ident("doc")).map(ToTokens::to_token_stream).collect()
+}
+
+/// Only documentation stands there.
+fn plain(attributes: &[Attribute], what: &str, mistakes: &mut Vec<Error>) {
+    for attribute in attributes.iter().filter(|a| !a.path().is_ident("doc")) {
+        let name = attribute.path().to_token_stream();
+        let message = format!("`#[{name}]` cannot stand on {what}\nhelp: remove it");
+        mistakes.push(Error::new_spanned(attribute.path(), message));
+    }
+}
+
+/// `@import Name { … }`: what `syntax::import` fetched.
+fn import(input: ParseStream, mistakes: &mut Vec<Error>) -> Result<Item> {
+    input.parse::<Token![@]>()?;
+    input.call(Ident::parse_any)?;
+    let name: Ident = input.call(Ident::parse_any)?;
+    let content;
+    syn::braced!(content in input);
+    if content.peek(Token![@]) && content.peek2(Ident::peek_any) && !content.peek3(Ident::peek_any) {
+        content.parse::<TokenStream>()?;
+        let message = format!("`{name}` has mistakes where it is declared");
+        mistakes.push(Error::new(name.span(), message));
+        return Ok(Item::Unreadable { name });
+    }
+    let mut errors = Errors::default();
+    let (items, _) = parse(respanned(content.parse()?, name.span()), &mut errors);
+    let sound = errors.is_empty() && matches!(items.last(), Some(Item::Block(_) | Item::Function(_)));
+    errors.discard();
+    if !sound {
+        mistakes.push(Error::new(name.span(), format!("`{name}` has mistakes where it is declared")));
+        return Ok(Item::Unreadable { name });
+    }
+    Ok(Item::Import(Import { name, items }))
+}
+
+/// What stands behind `pub Name =`.
+fn origin(input: ParseStream, mistakes: &mut Vec<Error>) -> Result<Origin> {
+    let mut import = None;
+    let call = if input.peek(Token![@]) {
+        let (name, items) = match self::import(input, mistakes)? {
+            Item::Import(Import { name, items }) => (name, Some(items)),
+            Item::Unreadable { name } => (name, None),
+            _ => return Err(input.error("expected a block")),
+        };
+        let mut last = name.span();
+        let arguments = match angle(input)? {
+            Some((arguments, close)) => {
+                last = close;
+                arguments
+            }
+            None => Vec::new(),
+        };
+        import = Some(Import { name: name.clone(), items: items.unwrap_or_default() });
+        Call { source: Source { first: name.span(), last }, name, qualifier: None, arguments, operands: None }
+    } else {
+        let call = parse_call(input)?;
+        if call.qualifier.is_some() || call.operands.is_some() {
+            let message = "a network is declared from a block and its constants\nhelp: write `pub Name = path::Block<CLASSES = 10>;`";
+            return Err(spanned(call.source, message.into()));
+        }
+        call
+    };
+    semicolon(input, &format!("`{}`", call.text()), call.source.last, mistakes)?;
+    Ok(Origin { call, import })
 }
 
 /// What stands behind `block`.
-fn block(input: ParseStream, mistakes: &mut Vec<Error>) -> Result<Block> {
+fn block(attributes: Vec<Attribute>, input: ParseStream, mistakes: &mut Vec<Error>) -> Result<Block> {
     let name: Ident = input.call(Ident::parse_any)?;
     let constants = constants(input)?;
     let operands = if input.peek(syn::token::Paren) {
@@ -142,8 +248,10 @@ fn block(input: ParseStream, mistakes: &mut Vec<Error>) -> Result<Block> {
     } else {
         None
     };
+    let before = mistakes.len();
     let body = braced_body(input, mistakes)?;
-    Ok(Block { name, constants, operands, body })
+    let intact = before == mistakes.len();
+    Ok(Block { attributes, name, constants, operands, body, intact })
 }
 
 /// `<CLASSES = 10, H in [8, 32]>`, if it is there.
@@ -200,7 +308,7 @@ fn body(input: ParseStream, mistakes: &mut Vec<Error>) -> Result<Vec<Line>> {
                 let source = Source::at(input.span());
                 mistakes.push(e);
                 let item = match broken(&input.fork()) {
-                    Some(Item::Unreadable { name }) => Some(name),
+                    Some((Item::Unreadable { name }, _)) => Some(name),
                     _ => None,
                 };
                 skip(input)?;
@@ -377,7 +485,7 @@ fn kind(input: ParseStream, label: bool, mistakes: &mut Vec<Error>) -> Result<(K
         }
         "repeat" if !fork.peek(Token![;]) => {
             input.advance_to(&fork);
-            if input.peek(syn::token::Brace) {
+            if input.peek(syn::token::Brace) && !input.peek2(syn::token::Brace) {
                 return Err(Error::new(word.span(), "`repeat` has no count\nhelp: write `repeat 3 { … }`"));
             }
             let count =

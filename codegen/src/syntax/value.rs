@@ -105,6 +105,40 @@ pub fn parse_arguments(tokens: TokenStream) -> Result<Vec<Argument>> {
     parser.parse2(tokens)
 }
 
+/// What stands in an attribute, where names may have dots: `layer1.0.conv1`, `fc.bias = Zeros`. A name without a value
+/// has the name as its text.
+pub fn parse_dotted(tokens: TokenStream) -> Result<Vec<(String, Option<Argument>, Source)>> {
+    let parser = |input: ParseStream| {
+        let mut entries = Vec::new();
+        while !input.is_empty() {
+            let (mut name, mut source) = (String::new(), Source::at(input.span()));
+            while !input.is_empty() && !input.peek(Token![,]) && !input.peek(Token![=]) {
+                if !(input.peek(Ident::peek_any) || input.peek(Token![.]) || input.peek(syn::Lit)) {
+                    return Err(input.error("expected the name of a line, such as `layer1.conv1`"));
+                }
+                let token: TokenTree = input.parse()?;
+                source.last = token.span();
+                name += &token.to_string();
+            }
+            if name.is_empty() {
+                return Err(input.error("expected the name of a line, such as `layer1.conv1`"));
+            }
+            let value = if input.peek(Token![=]) {
+                input.parse::<Token![=]>()?;
+                Some(parse_argument(input)?)
+            } else {
+                None
+            };
+            entries.push((name, value, source));
+            if !input.is_empty() {
+                input.parse::<Token![,]>()?;
+            }
+        }
+        Ok(entries)
+    };
+    parser.parse2(tokens)
+}
+
 pub fn parse_argument(input: ParseStream) -> Result<Argument> {
     let name = if input.peek(Ident::peek_any) && input.peek2(Token![=]) && !input.peek2(Token![==]) {
         let name = input.call(Ident::parse_any)?;

@@ -193,7 +193,8 @@ impl Writer<'_> {
                 "a function is written out at every call, so it cannot be recursive",
             );
         }
-        let Some(function) = self.others.iter().find(|f| f.name == text) else {
+        let others = self.others;
+        let Some(function) = others.iter().find(|f| f.name == text) else {
             let known: Vec<String> = UNARY
                 .iter()
                 .map(|(n, _)| n.to_string())
@@ -235,9 +236,15 @@ impl Writer<'_> {
             }
         }
         scope.names.extend(params.into_iter().zip(args.iter().copied()));
+        // What comes from elsewhere has names of its own, which may be the same as names here.
+        let outer = (self.others, self.calls.clone());
+        if let Some(own) = &function.own {
+            self.others = own;
+            self.calls.clear();
+        }
         self.calls.push(text);
         let result = self.number_of_block(&function.body, &mut scope);
-        self.calls.pop();
+        (self.others, self.calls) = outer;
         result
     }
 }
