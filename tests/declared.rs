@@ -94,6 +94,22 @@ fn a_family_and_a_network_without_a_loss() -> Result<(), Error> {
     Ok(())
 }
 
+mod sweep {
+    use kiln::Network;
+
+    pub fn size<N: Network>() -> (&'static str, usize) {
+        (N::NAME, N::PARAMETERS)
+    }
+}
+
+#[test]
+fn a_function_for_each_member() {
+    use sweep::size;
+    let sizes = Mlp!(size).map(|f| f());
+    assert_eq!(sizes, [("Mlp<4>", 34), ("Mlp<6>", 50)]);
+    assert_eq!(Mlp!(sweep::size).iter().map(|f| f().1).sum::<usize>(), 84);
+}
+
 #[test]
 fn the_summary_names_kernels_and_members() {
     let text = Mlp::<6>::summary().to_string();

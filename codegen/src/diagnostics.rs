@@ -136,6 +136,19 @@ impl Errors {
         }
     }
 
+    /// All behind the first `from` stand on `here`.
+    pub fn stand_on(&mut self, from: usize, here: Source, prefix: &str) {
+        for diagnostic in &mut self.list[from..] {
+            diagnostic.source = here;
+            diagnostic.message.insert_str(0, prefix);
+        }
+    }
+
+    /// Drop all behind the first `from` on purpose.
+    pub fn truncate(&mut self, from: usize) {
+        self.list.truncate(from);
+    }
+
     /// Drop them on purpose.
     pub fn discard(mut self) {
         self.list.clear();

@@ -104,6 +104,13 @@ fn losses() {
             format!("pub N {{ input x: [4]; target t: [3, 2]; Linear<6>; Reshape<[3, 2]>; loss: {loss}(_, t); }}");
         check_gradients(&text, 4, 12);
     }
+    check_gradients(
+        "pub N { input x: [4]; target t: [3]; param p: [2, 2] = Ones; Mul(p, p) as size; Linear<3>(x); Mul(_, t) as product;
+            Tanh; Mul(_, _) as wide; Linear<2>(x) as out;
+            loss: Mean(wide) + Mean(size) - 0.5 * Mean(out); output out; }",
+        4,
+        12,
+    );
     let two = "pub N { input x: [4]; target c: class<3>; target t: [2];
         h: Linear<6>; Relu as r; a: Linear<3>; b: Linear<2>(r); output a, b;
         loss: CrossEntropy(a, c) + 0.3 * Mse(b, t); }";

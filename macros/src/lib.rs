@@ -34,7 +34,7 @@
 //! |---|---|
 //! | `pub Name { … }` | a network: a type with that name |
 //! | `pub Name<N = 10, BN = true> { … }` | with constants: numbers and truth values for its lines |
-//! | `pub Name<H in [8, 32]> { … }` | a family: the types `Name<8>` and `Name<32>`, and no others; at most 64 members |
+//! | `pub Name<H in [8, 32]> { … }` | a family: the types `Name<8>` and `Name<32>`, and no others; at most 64 members. `Name!(f)` is the array `[f::<Name<8>>, f::<Name<32>>]` |
 //! | `block Name<C, S = 1> { … }` | a piece for use in networks and later blocks: `Name<64>;` |
 //! | `block Name(x, skip) { … }` | a piece of several values: `Name(_, low);` |
 //! | `fn leaky<A>(x) { if x > 0 { x } else { A * x } }` | an element-wise function: `leaky<0.1>;`, `gate(a, b);` |
@@ -64,6 +64,7 @@
 //! | `Layer<args>(a, _);` | takes the listed values; `_` is the current one |
 //! | `from name;` | makes `name` the current value |
 //! | `name: { … }` · `name: { … }(value)` | a group; its value is its last line's |
+//! | `other: name(value);` | applies the labelled layer or group `name` again, with the same parameters; gradients add up |
 //! | `repeat 3 { … }` | the lines three times, each with parameters of its own |
 //! | `if BN { … } else { … }` | chosen by constants, while the program compiles |
 //! | `Residual { … }` | body(x) + x |
@@ -107,7 +108,8 @@
 //! # Losses
 //!
 //! `Loss<options>(prediction, truth)`; the truth is a target, an input or any value, or `one_hot(digit)` for a class as
-//! dense values.
+//! dense values. Any other loss is a computation: `Mean(value)` makes a term of what lines before have computed, also from
+//! targets, so long as no output depends on those.
 //!
 //! | loss | truth | options | mean over |
 //! |---|---|---|---|
@@ -115,6 +117,7 @@
 //! | `Nll` | a class; the prediction comes from `LogSoftmax` | `weight = […]` | the batch |
 //! | `Mse` | dense values | | all elements |
 //! | `HalfSquare` | dense values: (y − p)² / 2, summed over a sample | | the batch |
+//! | `Mean(value)` | none | | all elements |
 //!
 //! # Attributes
 //!

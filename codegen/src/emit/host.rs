@@ -101,7 +101,10 @@ impl<'a> Host<'a> {
     fn implementations(&self, plans: &[TokenStream]) -> TokenStream {
         let members = self.members.iter().zip(plans).enumerate().map(|(i, (m, plan))| self.member(i, m, plan));
         let family = self.is_family().then(|| self.family_items());
+        let sweep = self.is_family().then(|| self.sweep());
         quote! {
+            #sweep
+
             #[allow(clippy::all, clippy::pedantic, unused_qualifications)]
             const _: () = {
                 #family

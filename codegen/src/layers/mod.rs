@@ -24,6 +24,7 @@ mod leaky_relu;
 mod linear;
 mod log_softmax;
 mod max_pool2d;
+mod mean;
 mod mse;
 mod mul;
 mod nll;
@@ -74,9 +75,11 @@ pub struct Layer {
 pub enum Truth {
     Class,
     Dense,
+    /// The loss takes one value, and compares it with nothing.
+    Nothing,
 }
 
-/// A loss's record in [`LOSSES`]. `lower` gets (prediction, truth) and gives a scalar without batch.
+/// A loss's record in [`LOSSES`]. `lower` gets (prediction, truth), or one value, and gives a scalar without batch.
 pub struct Loss {
     pub name: &'static str,
     pub doc: &'static str,
@@ -108,7 +111,7 @@ pub const ALL: &[Layer] = &[
     concat::LAYER,
 ];
 
-pub const LOSSES: &[Loss] = &[cross_entropy::LOSS, nll::LOSS, mse::LOSS, half_square::LOSS];
+pub const LOSSES: &[Loss] = &[cross_entropy::LOSS, nll::LOSS, mse::LOSS, half_square::LOSS, mean::LOSS];
 
 pub fn find(name: &str) -> Option<&'static Layer> {
     ALL.iter().find(|l| l.name == name)

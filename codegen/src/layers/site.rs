@@ -6,6 +6,7 @@ use crate::graph::builder::Builder;
 use crate::graph::expr::{Id, Pool};
 use crate::graph::op::{Leaf, Op};
 use crate::graph::{DType, Init, Param, Shape, State, Type, Value, dims_text};
+use std::ops::Range;
 
 /// Parameters and states of a network: made by the first lowering, met again by the second.
 #[derive(Debug, Default)]
@@ -21,6 +22,25 @@ pub struct Tables {
     pub streams: u32,
     /// Elements of parameters that the running lowering has met.
     pub elements: usize,
+    /// A line is applied again: only these entries may be met.
+    again: Option<Again>,
+    /// The first that did not fit.
+    unfit: Option<String>,
+    /// What states have been assigned: their value, should they be read again.
+    latest: Vec<(usize, Value)>,
+}
+
+/// The entries of a line: from which to which parameter and state.
+#[derive(Clone, Debug)]
+pub struct Again {
+    params: Range<usize>,
+    states: Range<usize>,
+}
+
+/// What [`Tables::end_again`] goes back to.
+pub struct BeforeAgain {
+    met: (usize, usize),
+    again: Option<Again>,
 }
 
 impl Tables {
@@ -28,6 +48,52 @@ impl Tables {
     pub fn rewind(&mut self) {
         (self.params_met, self.states_met, self.streams, self.elements) = (0, 0, 0, 0);
         self.assigns.clear();
+        self.latest.clear();
+    }
+
+    /// How many parameters and states have been met.
+    pub fn met(&self) -> (usize, usize) {
+        (self.params_met, self.states_met)
+    }
+
+    /// What was met since then.
+    pub fn since(&self, (params, states): (usize, usize)) -> Again {
+        Again { params: params..self.params_met, states: states..self.states_met }
+    }
+
+    /// Until [`Tables::end_again`], parameters and states are these, in this order.
+    pub fn begin_again(&mut self, entries: &Again) -> BeforeAgain {
+        let before = BeforeAgain { met: self.met(), again: self.again.take() };
+        (self.params_met, self.states_met) = (entries.params.start, entries.states.start);
+        self.again = Some(entries.clone());
+        before
+    }
+
+    /// What did not fit, if anything did not.
+    pub fn end_again(&mut self, before: BeforeAgain) -> Option<String> {
+        if let Some(again) = &self.again
+            && self.unfit.is_none()
+            && (self.params_met, self.states_met) != (again.params.end, again.states.end)
+        {
+            let left = self.params.get(self.params_met..again.params.end).and_then(|rest| rest.first());
+            self.unfit = left.map(|param| format!("it would not use its `{}`", param.name));
+        }
+        (self.params_met, self.states_met) = before.met;
+        self.again = before.again;
+        if self.again.is_none() { self.unfit.take() } else { self.unfit.clone() }
+    }
+
+    /// Whether the entry that is met may be met here.
+    fn fits(&mut self, known: Option<(&str, &[usize])>, inside: bool, name: &str, dims: &[usize]) -> bool {
+        let problem = match known.filter(|_| inside) {
+            Some((own, shape)) if own == name && shape == dims => return true,
+            Some((own, shape)) if own == name => {
+                format!("`{name}` has shape {}, but {} is needed", dims_text(shape), dims_text(dims))
+            }
+            Some(_) | None => format!("it would need a `{name}`, which it does not have"),
+        };
+        self.unfit.get_or_insert(problem);
+        false
     }
 }
 
@@ -123,6 +189,15 @@ impl Site<'_> {
             return Err(self.shape_error(format!("`{full}` would have shape {}, which is too large", dims_text(dims))));
         };
         let index = self.tables.params_met;
+        if let Some(again) = self.tables.again.clone() {
+            let known = self.tables.params.get(index).map(|p| (p.name.clone(), p.dims.clone()));
+            let known = known.as_ref().map(|(name, dims)| (name.as_str(), dims.as_slice()));
+            if !self.tables.fits(known, again.params.contains(&index), &full, dims) {
+                return Err(Diagnostic::new(self.args.source, format!("`{full}` does not fit")));
+            }
+            self.tables.params_met += 1;
+            return Ok(self.leaf(Leaf::Param(index), dims));
+        }
         self.tables.params_met += 1;
         self.tables.elements += numel;
         if index == self.tables.params.len() {
@@ -144,8 +219,20 @@ impl Site<'_> {
                 source: self.args.source,
             });
         }
+        Ok(self.push_leaf(Leaf::Param(index), dims))
+    }
+
+    fn push_leaf(&mut self, leaf: Leaf, dims: &[usize]) -> Value {
         let ty = Type { dtype: DType::F32, shape: Shape::fixed(dims) };
-        Ok(self.b.graph.push_leaf(Leaf::Param(index), ty, self.b.source, &self.b.layer))
+        self.b.graph.push_leaf(leaf, ty, self.b.source, &self.b.layer)
+    }
+
+    /// The one node of a leaf that may be there: gradients of all uses add up in it.
+    fn leaf(&mut self, leaf: Leaf, dims: &[usize]) -> Value {
+        match self.b.graph.leaf(leaf) {
+            Some(value) => value,
+            None => self.push_leaf(leaf, dims),
+        }
     }
 
     /// The innermost `#[init]` for this parameter. One around a group leaves vectors to their default if it needs fans.
@@ -176,15 +263,27 @@ impl Site<'_> {
     pub fn state(&mut self, name: &str, dims: &[usize], init: Init) -> (usize, Value) {
         let full = if self.path.is_empty() { name.to_string() } else { format!("{}.{name}", self.path) };
         let index = self.tables.states_met;
+        if let Some(again) = self.tables.again.clone() {
+            let known = self.tables.states.get(index).map(|s| (s.name.clone(), s.dims.clone()));
+            let known = known.as_ref().map(|(name, dims)| (name.as_str(), dims.as_slice()));
+            self.tables.fits(known, again.states.contains(&index), &full, dims);
+            self.tables.states_met += 1;
+            // Two uses in one step move a running statistic twice, the second from where the first left it.
+            let latest = self.tables.latest.iter().find(|(state, _)| *state == index).map(|(_, value)| *value);
+            return (index, latest.unwrap_or_else(|| self.leaf(Leaf::State(index), dims)));
+        }
         self.tables.states_met += 1;
         if index == self.tables.states.len() {
             self.tables.states.push(State { name: full, dims: dims.to_vec(), init, source: self.args.source });
         }
-        let ty = Type { dtype: DType::F32, shape: Shape::fixed(dims) };
-        (index, self.b.graph.push_leaf(Leaf::State(index), ty, self.b.source, &self.b.layer))
+        (index, self.push_leaf(Leaf::State(index), dims))
     }
 
     pub fn assign(&mut self, state: usize, value: Value) {
+        let graph = &self.b.graph;
+        self.tables.assigns.retain(|other| graph.node(*other).op != Op::Assign { state });
+        self.tables.latest.retain(|(other, _)| *other != state);
+        self.tables.latest.push((state, value));
         let node = self.b.op(Op::Assign { state }, &[value]);
         self.tables.assigns.push(node);
     }

@@ -163,6 +163,8 @@ impl Lowering<'_> {
         let outer_constants = std::mem::replace(&mut self.constants, constants);
         let outer_names = std::mem::replace(&mut self.names, vec![Vec::new()]);
         let outer_later = std::mem::take(&mut self.later_names);
+        let outer_called = std::mem::take(&mut self.called);
+        super::again::called_names(&block.body, &mut self.called);
         let inner_scope = Scope::new(before);
         let begin = self.marks();
         let outer_scope = std::mem::replace(&mut self.scope, inner_scope);
@@ -178,6 +180,7 @@ impl Lowering<'_> {
         self.calls.pop();
         self.scope = outer_scope;
         self.later_names = outer_later;
+        self.called = outer_called;
         self.names = outer_names;
         self.constants = outer_constants;
         if imported && let Some(there) = self.import_span(&call.name) {

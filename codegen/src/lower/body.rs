@@ -1,5 +1,6 @@
 //! The lowering of one network in one mode: its state, and the walk over its lines.
 
+use super::again::{Definition, called_names};
 use super::attributes::{Asked, AskedOfLine, Stands};
 use super::names::{Fact, Name};
 use super::*;
@@ -7,6 +8,7 @@ use crate::graph::Graph;
 use crate::layers::site::Wishes;
 use crate::syntax::{Kind, Line};
 use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
 
 /// Nested `repeat`s grow fast.
 const MOST_LINES: usize = 20_000;
@@ -107,6 +109,8 @@ pub(super) struct Lowering<'a> {
     /// `#[frozen(…)]` of the network, and the paths of all lines if there is any.
     pub frozen_lines: Vec<AskedOfLine>,
     pub paths: Vec<String>,
+    /// Names that some line calls: labels among them are kept with their lines.
+    pub called: BTreeSet<String>,
     pub layers: Vec<LayerRow>,
     pub labels: Vec<Label>,
     pub inputs: Vec<Port>,
@@ -180,6 +184,7 @@ impl<'a> Lowering<'a> {
             used_wishes: Vec::new(),
             frozen_lines: Vec::new(),
             paths: Vec::new(),
+            called: BTreeSet::new(),
             layers: Vec::new(),
             labels: Vec::new(),
             inputs: Vec::new(),
@@ -207,6 +212,7 @@ impl<'a> Lowering<'a> {
             self.complained = true;
             self.current = Current::Poisoned;
         }
+        called_names(&network.body, &mut self.called);
         let mut place = Place::module(String::new());
         self.around(&network.attributes, Stands::Network, |lowering| lowering.body(&network.body, &mut place));
         self.finish(network)
@@ -322,6 +328,25 @@ impl<'a> Lowering<'a> {
         if !transparent {
             place.next += 1;
         }
+        if let Kind::Call(call) = &line.kind
+            && !self.is_block(&call.name)
+            && let Some(path) = self.called_line(call)
+        {
+            let (value, definition, inner) = self.apply_again(call, line, &path);
+            self.computed_line(line, place, value, inner, elements);
+            if let (Some(label), Some(definition)) = (&line.label, definition) {
+                self.define(label, definition);
+            }
+            return;
+        }
+        if transparent {
+            let (value, inner) = match &line.kind {
+                Kind::Residual { body, shortcut } => self.residual(body, shortcut.as_ref(), line, place),
+                Kind::Concat { branches } => self.branches(branches, line, place),
+                _ => (None, Vec::new()),
+            };
+            return self.computed_line(line, place, value, inner, elements);
+        }
         let member = self.renamed(&line.attributes).unwrap_or_else(|| match &line.label {
             Some(label) => label.to_string(),
             None => position.to_string(),
@@ -329,14 +354,28 @@ impl<'a> Lowering<'a> {
         let path = place.join(&member);
         let frozen = self.wishes.frozen;
         self.wishes.frozen |= self.frozen_by_path(&path);
-        let mut inner = Vec::new();
-        let value = match &line.kind {
-            Kind::Call(call) if self.is_block(&call.name) => self.block_call(call, &mut Place::module(path.clone())),
+        let label = line.label.as_ref().filter(|label| self.called.contains(&label.to_string()));
+        let before = label.map(|label| (label, self.names.clone(), self.wishes.clone(), self.tables.met()));
+        let (value, inner) = self.apply(line, &path);
+        self.wishes.frozen = frozen;
+        self.computed_line(line, place, value, inner, elements);
+        if let Some((label, names, wishes, met)) = before {
+            let entries = self.tables.since(met);
+            self.define(label, Rc::new(Definition { line: line.clone(), path, names, wishes, entries }));
+        }
+    }
+
+    /// A line with a place of its own among the parameter names: its value, and what it names.
+    pub fn apply(&mut self, line: &Line, path: &str) -> (Option<Value>, Vec<Name>) {
+        match &line.kind {
+            Kind::Call(call) if self.is_block(&call.name) => {
+                (self.block_call(call, &mut Place::module(path.to_string())), Vec::new())
+            }
             Kind::Call(call) => {
                 // A layer outside of any group bears its own name on the trail: a bare position says little.
-                let bare = line.label.is_none() && place.prefix.is_empty();
-                let shown = if bare { call.name.to_string() } else { path.clone() };
-                self.layer_call(call, line, &path, &shown)
+                let bare = line.label.is_none() && !path.contains('.');
+                let shown = if bare { call.name.to_string() } else { path.to_string() };
+                (self.layer_call(call, line, path, &shown), Vec::new())
             }
             Kind::Group { body, operands } => {
                 let start = match operands {
@@ -350,28 +389,16 @@ impl<'a> Lowering<'a> {
                     self.current = Current::Poisoned;
                 }
                 self.names.push(Vec::new());
-                self.body(body, &mut Place::sequential(path.clone()));
-                inner = self.names.pop().unwrap_or_default();
-                self.current.value()
+                self.body(body, &mut Place::sequential(path.to_string()));
+                let inner = self.names.pop().unwrap_or_default();
+                (self.current.value(), inner)
             }
             Kind::Residual { body, shortcut } => {
-                let mut own = Place::module(path.clone());
-                let place = if transparent { &mut *place } else { &mut own };
-                let (value, names) = self.residual(body, shortcut.as_ref(), line, place);
-                inner = names;
-                value
+                self.residual(body, shortcut.as_ref(), line, &mut Place::module(path.to_string()))
             }
-            Kind::Concat { branches } => {
-                let mut own = Place::module(path.clone());
-                let place = if transparent { &mut *place } else { &mut own };
-                let (value, names) = self.branches(branches, line, place);
-                inner = names;
-                value
-            }
-            _ => None,
-        };
-        self.wishes.frozen = frozen;
-        self.computed_line(line, place, value, inner, elements);
+            Kind::Concat { branches } => self.branches(branches, line, &mut Place::module(path.to_string())),
+            _ => (None, Vec::new()),
+        }
     }
 
     fn computed_line(&mut self, line: &Line, place: &Place, value: Option<Value>, inner: Vec<Name>, elements: usize) {

@@ -56,14 +56,10 @@ impl<'a> Lowering<'a> {
             Some(FactKind::Class(_)) => {
                 let name = path.text();
                 let message = format!("`{name}` is a class target, and layers take dense values");
-                self.complain(path.source(), message, format!("`one_hot({name})` in a loss"));
+                self.complain(path.source(), message, format!("write `one_hot({name})`"));
                 None
             }
-            Some(FactKind::Target) => {
-                let message = format!("`{}` is a target, and only losses see targets", path.text());
-                self.complain(path.source(), message, "declare it as an `input` if the network is to use it");
-                None
-            }
+            // A loss may be any computation; what `forward` returns is checked at the end.
             _ => Some(value),
         }
     }
@@ -72,6 +68,7 @@ impl<'a> Lowering<'a> {
         match operand {
             Operand::Current(span) => self.need_current("_", Source::at(*span)),
             Operand::Path(path) => self.operand_path(path),
+            Operand::Call(call) if call.name == "one_hot" => self.one_hot(call),
             Operand::Call(call) => {
                 let message = format!("`{}` stands where the name of a value is expected", call.text());
                 self.complain(call.source, message, "give it a line of its own, and name that: `name: Layer;`");
@@ -254,10 +251,6 @@ impl<'a> Lowering<'a> {
         if let Some(diagnostic) = foreign::later(&name, "layer", source) {
             return diagnostic;
         }
-        if self.names.iter().flatten().any(|n| n.ident == name) {
-            let message = format!("applying the labelled line `{name}` again is not there yet");
-            return Diagnostic::new(source, message).help("write a `block`, and use it twice");
-        }
         let diagnostic = Diagnostic::new(source, format!("there is no layer `{name}`"));
         if let Some(ours) = foreign::ours(&name) {
             return diagnostic.help(format!("write `{}`", replacement(ours, call)));
@@ -265,6 +258,9 @@ impl<'a> Lowering<'a> {
         let all = self.scope.items_names();
         if let Some(near) = foreign::suggestion(&name, self.scope.local_names().iter().map(String::as_str)) {
             return diagnostic.help(format!("did you mean `{near}`?"));
+        }
+        if let Some(path) = self.hidden(&name) {
+            return diagnostic.help(format!("from outside its group it is `{path}`"));
         }
         if all.contains(&name) {
             return diagnostic.help("a `block` or `fn` stands before its first use");

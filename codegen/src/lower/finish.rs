@@ -86,6 +86,18 @@ impl Lowering<'_> {
             if !self.graph.shape(*value).batch || self.graph.ty(*value).dtype != DType::F32 {
                 let message = format!("`{}` does not depend on any input", port.name);
                 self.errors.push(Diagnostic::new(port.source, message).help("an output is computed from an input"));
+                continue;
+            }
+            let needed = self.graph.reachable(&[*value]);
+            let target = self.graph.values().find_map(|v| match self.graph.node(v).op {
+                Op::Leaf(Leaf::Target(i)) if needed[v.index()] => Some(i),
+                _ => None,
+            });
+            if let Some(target) = target {
+                let name = &self.targets[target].name;
+                let message = format!("`{}` depends on the target `{name}`, which `forward` does not get", port.name);
+                let help = "say what it returns: `output scores;`, or declare the target as an `input`";
+                self.errors.push(Diagnostic::new(port.source, message).help(help));
             }
         }
     }

@@ -91,12 +91,16 @@ impl Lowering<'_> {
         let constants = self.constants.clone();
         let args = Args::read(call, loss.arguments, Surplus::Nothing, loss.usage, &constants, None, self.errors);
         let operands = call.operands.as_deref().unwrap_or_default();
-        let [prediction_operand, truth_operand] = operands else {
-            let message =
-                format!("`{}` takes a prediction and a truth, found {}", loss.name, counted(operands.len(), "value"));
-            self.errors.push(Diagnostic::new(name_source, message).help(format!("`{}`", loss.usage)));
-            lost.predictions.push(None);
-            return None;
+        let (prediction_operand, truth_operand) = match (operands, loss.truth) {
+            ([value], Truth::Nothing) => (value, None),
+            ([prediction, truth], Truth::Class | Truth::Dense) => (prediction, Some(truth)),
+            (_, truth) => {
+                let takes = if truth == Truth::Nothing { "a value" } else { "a prediction and a truth" };
+                let message = format!("`{}` takes {takes}, found {}", loss.name, counted(operands.len(), "value"));
+                self.errors.push(Diagnostic::new(name_source, message).help(format!("`{}`", loss.usage)));
+                lost.predictions.push(None);
+                return None;
+            }
         };
         let prediction = self.operand(prediction_operand);
         lost.predictions.push(prediction.map(|value| {
@@ -106,20 +110,27 @@ impl Lowering<'_> {
             };
             (name.unwrap_or_else(|| "output".into()), value)
         }));
-        let truth = self.truth(truth_operand, loss);
-        let (args, prediction, (truth, class)) = (args?, prediction?, truth?);
-        if !self.graph.shape(prediction).batch {
-            let message = "the prediction does not depend on any input";
-            self.errors.push(Diagnostic::new(prediction_operand.source(), message));
-            return None;
+        let truth = truth_operand.map(|operand| self.truth(operand, loss).map(|truth| (truth, operand)));
+        let (args, prediction) = (args?, prediction?);
+        let mut inputs = vec![prediction];
+        let mut class_truth = None;
+        if let Some(truth) = truth {
+            let ((truth, class), operand) = truth?;
+            if !self.graph.shape(prediction).batch {
+                let message = "the prediction does not depend on any input";
+                self.errors.push(Diagnostic::new(prediction_operand.source(), message));
+                return None;
+            }
+            self.check_shapes(loss, (prediction, prediction_operand), (truth, class, operand), name_source)?;
+            self.check_producer(loss, prediction, name_source)?;
+            inputs.push(truth);
+            class_truth = class.and(Some(truth));
         }
-        self.check_shapes(loss, (prediction, prediction_operand), (truth, class, truth_operand), name_source)?;
-        self.check_producer(loss, prediction, name_source)?;
         let trail = self.trail(prediction);
         let wishes = Wishes::default();
         let mut site = Site {
             args,
-            inputs: vec![prediction, truth],
+            inputs,
             b: Builder { graph: &mut self.graph, source: name_source, layer: "loss".into() },
             tables: self.tables,
             path: String::new(),
@@ -135,7 +146,7 @@ impl Lowering<'_> {
                 return None;
             }
         };
-        if class.is_some() && lost.correct.is_none() {
+        if let (Some(truth), None) = (class_truth, lost.correct) {
             lost.correct = Some(self.correct(prediction, truth, name_source));
         }
         Some(value)

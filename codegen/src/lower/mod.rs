@@ -5,6 +5,7 @@
 //!
 //! A block of another `network!` is lowered like one of this, in a scope of its own; what is wrong in it stands on its use.
 
+mod again;
 mod attributes;
 mod blocks;
 mod body;

@@ -1,11 +1,13 @@
 //! Names of values: visible from their line on, in their own and inner braces; from outside a group by path.
 
+use super::again::Definition;
 use super::body::Lowering;
 use crate::diagnostics::{Diagnostic, Source};
 use crate::graph::{Value, dims_text};
 use crate::layers::args::closest;
 use crate::syntax::Path;
 use proc_macro2::Ident;
+use std::rc::Rc;
 
 /// A name in some braces.
 #[derive(Clone, Debug)]
@@ -15,6 +17,14 @@ pub(super) struct Name {
     pub value: Option<Value>,
     /// What the group's own braces name.
     pub inner: Vec<Name>,
+    /// The line, if something calls it again.
+    pub definition: Option<Rc<Definition>>,
+}
+
+impl Name {
+    pub fn of(ident: &str, value: Value) -> Name {
+        Name { ident: ident.to_string(), value: Some(value), inner: Vec::new(), definition: None }
+    }
 }
 
 /// What is known of a value beside its type.
@@ -47,11 +57,24 @@ impl Lowering<'_> {
             self.errors.push(Diagnostic::new(Source::at(ident.span()), message).help("give one of them another name"));
             return;
         }
-        here.push(Name { ident: name, value, inner });
+        here.push(Name { ident: name, value, inner, definition: None });
+    }
+
+    /// The name that was just bound stands for a line that can be applied again.
+    pub fn define(&mut self, ident: &Ident, definition: Rc<Definition>) {
+        let here = self.names.last_mut().and_then(|braces| braces.last_mut());
+        if let Some(name) = here.filter(|name| *ident == name.ident) {
+            name.definition = Some(definition);
+        }
     }
 
     /// The value behind a path. `None` if there is none (reported) or it is poisoned (silent).
     pub fn resolve(&mut self, path: &Path) -> Option<Value> {
+        self.find(path)?.value
+    }
+
+    /// What a path names; `None` is reported.
+    pub fn find(&mut self, path: &Path) -> Option<&Name> {
         let first = &path.segments[0];
         let Some(mut name) = self.names.iter().rev().flat_map(|braces| braces.iter().rev()).find(|n| *first == n.ident)
         else {
@@ -74,7 +97,7 @@ impl Lowering<'_> {
             };
             name = inner;
         }
-        name.value
+        Some(name)
     }
 
     fn unknown_name(&self, ident: &Ident) -> Diagnostic {
@@ -98,7 +121,7 @@ impl Lowering<'_> {
     }
 
     /// The path to a name inside some group.
-    fn hidden(&self, name: &str) -> Option<String> {
+    pub fn hidden(&self, name: &str) -> Option<String> {
         fn within(names: &[Name], name: &str) -> Option<String> {
             names.iter().find_map(|n| {
                 if n.inner.iter().any(|i| i.ident == name) {

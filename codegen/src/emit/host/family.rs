@@ -2,8 +2,9 @@
 //! whatever has that one. So the message about a non-member comes from here, and lists the members.
 
 use super::Host;
+use super::export::unique;
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote_spanned};
+use quote::{format_ident, quote, quote_spanned};
 
 impl Host<'_> {
     /// `<const H: usize>`, or nothing.
@@ -21,6 +22,31 @@ impl Host<'_> {
     pub(super) fn arguments(&self) -> TokenStream {
         let names = self.family.iter().map(|(name, _)| format_ident!("{name}"));
         if self.is_family() { quote_spanned!(self.ident.span()=> <#(#names),*>) } else { TokenStream::new() }
+    }
+
+    /// `Mlp!(f)`: the array `[f::<Mlp<8>>, …]`.
+    pub(super) fn sweep(&self) -> TokenStream {
+        let members = self.members.iter().map(|member| self.member_type(member));
+        self.family_macro(&quote!([#($($f)::+::<#members>),*]))
+    }
+
+    /// A macro of the family's name, next to it.
+    pub(super) fn family_macro(&self, value: &TokenStream) -> TokenStream {
+        let (ident, vis, own) = (&self.ident, self.vis, unique(&self.ident));
+        let exported = (vis.to_string() == "pub").then(|| quote!(#[macro_export]));
+        let text =
+            format!(" `{ident}!(f)` is `[f::<{ident}<…>>, …]`: a generic function for each member of the family.");
+        quote! {
+            #[doc(hidden)]
+            #[allow(unused_macros, non_local_definitions)]
+            #exported
+            macro_rules! #own {
+                ($($f:ident)::+) => { #value };
+            }
+            #[doc = #text]
+            #[allow(unused_imports)]
+            #vis use #own as #ident;
+        }
     }
 
     /// The hidden trait, and `Network` for all that have it.

@@ -39,8 +39,10 @@ fn broken(host: &Host, error: &TokenStream) -> TokenStream {
     let item = host.item(&quote!(#[doc = " This network has mistakes."]));
     let functions = functions();
     let unknown = unknown(error);
+    let sweep = (!host.family.is_empty()).then(|| host.family_macro(error));
     quote! {
         #item
+        #sweep
 
         #[allow(clippy::all, clippy::pedantic, unused_qualifications)]
         const _: () = {
