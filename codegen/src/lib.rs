@@ -5,7 +5,7 @@
 //! ```
 //!
 //! A stage imports only from its left. Order of imports: `diagnostics`, `graph`, `syntax`, `declaration`, `layers`,
-//! `lower`, `autodiff`, `interpret`, `schedule`, `memory`, `emit`, `update`.
+//! `lower`, `autodiff`, `probe`, `interpret`, `schedule`, `memory`, `emit`, `update`.
 //!
 //! Mistakes end at the barrier in [`lower::frontend`]: what comes out of it is sound, and nothing after it can fail.
 
@@ -18,11 +18,13 @@ pub mod interpret;
 pub mod layers;
 pub mod lower;
 pub mod memory;
+pub mod probe;
 pub mod schedule;
 pub mod syntax;
 pub mod update;
 
 use declaration::{Declaration, Dump, Fusion};
+use emit::host::MemberPlans;
 use graph::Module;
 use memory::Planned;
 use proc_macro2::{Ident, TokenStream};
@@ -68,7 +70,12 @@ fn expand(declaration: &Declaration) -> TokenStream {
                 eprint!("{}", planned.dump(&member.module, &declaration.dumps));
                 eprint!("{}", on_cuda.dump(&member.module, &declaration.dumps));
             }
-            plans.push(planned.expand(&member.module, &on_cuda));
+            let both = |module: &Module| plan(module, &target).expand(module, &plan(module, &cuda));
+            let probes = (0..member.module.probes.len()).map(|index| {
+                let programs = probe::programs(&member.module, index);
+                (both(&programs.activations), programs.excite.as_ref().map(both))
+            });
+            plans.push(MemberPlans { network: planned.expand(&member.module, &on_cuda), probes: probes.collect() });
         }
         tokens.extend(if version.ident == declaration.ident {
             emit::host::expand(declaration, &plans)

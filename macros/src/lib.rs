@@ -76,7 +76,7 @@
 //! | `loss: A(_, t) + 0.3 * B(aux, t);` | weighted terms; a network without a loss has no backward code |
 //!
 //! A name is visible from its line on, in its own and inner braces; from outside of a group by its path,
-//! `features.low`. A value that reaches no output and no loss is a mistake, unless its name begins with `_`.
+//! `features.low`. A value that reaches no output, no loss and no probe is a mistake, unless its name begins with `_`.
 //!
 //! # Arguments
 //!
@@ -130,6 +130,7 @@
 //! | `#[no_decay]` · `#[no_decay(bias)]` | network, block, group, layer | no weight decay |
 //! | `#[no_decay(layer1, fc.bias)]` | network | the same by path |
 //! | `#[name = "encoder.0"]` | group, layer | what its parameters are called |
+//! | `#[probe]` · `#[probe(features.3)]` | a line with a name · network | a constant of its path, `Net::FEATURES_3`, to look at its value with `Model::activations`, and with `Model::excite` at what in the input would raise a channel, unit or class of it |
 //! | `#[fusion(off)]` · `#[fusion(both)]` | network | one kernel per primitive · a twin `NameUnfused` beside it |
 //! | `#[cuda(precision = f32)]`, `tf32`, `bf16` | network | how contractions multiply on CUDA: exactly (the default), or on tensor cores with operands rounded to 10 or 7 bits of mantissa; sums and weights stay f32, and the CPU is not concerned |
 //! | `#[dump(graph, schedule, memory, cpu, cuda)]` | network | prints these stages while the program compiles |

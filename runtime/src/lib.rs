@@ -52,7 +52,7 @@ pub use error::{Error, Result};
 pub use kiln_macros::network;
 #[doc(hidden)]
 pub use model::LaunchTime;
-pub use model::{Gradients, Model, ParameterInfo, StepReport};
+pub use model::{Excitation, Gradients, Model, ParameterInfo, Probe, StepReport, Unit};
 pub use network::Network;
 pub use plan::Level;
 pub use summary::Summary;
@@ -74,6 +74,7 @@ pub mod __private {
     #[cfg(target_arch = "x86_64")]
     pub use crate::device::cpu::{Avx2, Avx512};
     pub use crate::device::cuda;
+    pub use crate::model::probe;
     pub use crate::network::{NO_PLAN, receive_one, same_lengths, training_bytes};
     pub use crate::optim::UpdateRule;
     pub use crate::plan;

@@ -5,9 +5,11 @@
 
 mod files;
 mod parameters;
+mod probes;
 mod profile;
 
 pub use parameters::{Gradients, ParameterInfo};
+pub use probes::{Excitation, Probe, Unit, probe};
 pub use profile::LaunchTime;
 
 use crate::data::{Confusion, Dataset, Feed, Receive};
@@ -19,10 +21,13 @@ use crate::optim::{Bound, Optimizer};
 use crate::plan::PortKind;
 use crate::train::Evaluation;
 use std::marker::PhantomData;
+use std::sync::Mutex;
 
 /// A network with its weights on a device.
 pub struct Model<N: Network> {
     pub(crate) engine: Engine,
+    /// What looks into the network, as far as it was asked for.
+    probes: Mutex<Vec<Engine>>,
     network: PhantomData<fn() -> N>,
 }
 
@@ -38,7 +43,8 @@ pub struct StepReport {
 impl<N: Network> Model<N> {
     /// A model with initial weights. Same seed, same bits.
     pub fn new(device: &Device, seed: u64) -> Result<Self> {
-        Ok(Model { engine: Engine::new(N::plan(), device, seed)?, network: PhantomData })
+        let engine = Engine::new(N::plan(), device, seed)?;
+        Ok(Model { engine, probes: Mutex::default(), network: PhantomData })
     }
 
     /// The seed of the initial weights, of dropout and, unless told otherwise, of shuffling.
@@ -50,7 +56,7 @@ impl<N: Network> Model<N> {
     pub fn forward(&self, inputs: &N::Inputs) -> Result<N::Outputs> {
         inputs.check()?;
         let mut buffers: Vec<Vec<f32>> = N::plan().outputs.iter().map(|_| Vec::new()).collect();
-        self.in_chunks(Role::Infer, inputs, &<() as Feed>::empty(), |finished, _, _| {
+        Self::in_chunks(&self.engine, Role::Infer, inputs, &<() as Feed>::empty(), |finished, _, _| {
             buffers.iter_mut().enumerate().try_for_each(|(index, buffer)| finished.output(index, buffer))
         })?;
         Ok(N::Outputs::from_buffers(inputs.len(), buffers))
@@ -74,7 +80,7 @@ impl<N: Network> Model<N> {
         let (mut loss, mut correct) = (0.0, None);
         let mut confusion = Confusion::new(truth.and(scores).and(truth).map_or(0, |(_, classes)| classes));
         let mut values = Vec::new();
-        self.in_chunks(Role::Evaluate, inputs, targets, |finished, samples, targets| {
+        Self::in_chunks(&self.engine, Role::Evaluate, inputs, targets, |finished, samples, targets| {
             let found = finished.scores()?;
             loss += f64::from(found.loss.unwrap_or(f32::NAN)) * samples as f64;
             if let Some(right) = found.correct {
@@ -209,19 +215,19 @@ impl<N: Network> Model<N> {
 
     /// Runs an evaluation program over all samples; `each` sees every chunk's results, size and targets.
     fn in_chunks<T: Feed>(
-        &self,
+        engine: &Engine,
         role: Role,
         inputs: &N::Inputs,
         targets: &T,
         mut each: impl FnMut(&Finished<'_>, usize, &T) -> Result<()>,
     ) -> Result<()> {
-        let (samples, chunk) = (inputs.len(), self.engine.chunk(role));
+        let (samples, chunk) = (inputs.len(), engine.chunk(role));
         if samples <= chunk {
             if samples == 0 && role == Role::Infer {
                 return Ok(());
             }
             // SAFETY: `Feed` gives each port's samples, the caller has compared their numbers.
-            let finished = unsafe { self.engine.run(role, samples, &feeding(inputs, targets))? };
+            let finished = unsafe { engine.run(role, samples, &feeding(inputs, targets))? };
             return each(&finished, samples, targets);
         }
         let (mut some_inputs, mut some_targets) = (N::Inputs::empty(), T::empty());
@@ -232,7 +238,7 @@ impl<N: Network> Model<N> {
             inputs.gather_into(&rows, &mut some_inputs);
             targets.gather_into(&rows, &mut some_targets);
             // SAFETY: as above.
-            let finished = unsafe { self.engine.run(role, rows.len(), &feeding(&some_inputs, &some_targets))? };
+            let finished = unsafe { engine.run(role, rows.len(), &feeding(&some_inputs, &some_targets))? };
             each(&finished, rows.len(), &some_targets)?;
         }
         Ok(())

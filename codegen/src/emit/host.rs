@@ -8,6 +8,7 @@ mod doc;
 mod export;
 mod family;
 mod ports;
+mod probes;
 mod stub;
 #[cfg(test)]
 mod tests;
@@ -21,8 +22,15 @@ use ports::Side;
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 
-/// The types of a declaration. `plans` has a `&'static Plan` expression for each member.
-pub fn expand(declaration: &Declaration, plans: &[TokenStream]) -> TokenStream {
+/// `&'static Plan` expressions of one member.
+pub struct MemberPlans {
+    pub network: TokenStream,
+    /// Of each probe: its value, and its gradient where an input has one.
+    pub probes: Vec<(TokenStream, Option<TokenStream>)>,
+}
+
+/// The types of a declaration. `plans` are those of each member.
+pub fn expand(declaration: &Declaration, plans: &[MemberPlans]) -> TokenStream {
     let host = Host::new(&declaration.ident, &declaration.vis, &declaration.family, &declaration.members);
     let docs = &declaration.docs;
     let table = doc::network(&declaration.ident, &declaration.members);
@@ -34,7 +42,7 @@ pub fn expand(declaration: &Declaration, plans: &[TokenStream]) -> TokenStream {
 }
 
 /// `NameUnfused` of `#[fusion(both)]`: another type over the same host types.
-pub fn expand_unfused(declaration: &Declaration, plans: &[TokenStream]) -> TokenStream {
+pub fn expand_unfused(declaration: &Declaration, plans: &[MemberPlans]) -> TokenStream {
     let mut host = Host::new(&declaration.ident, &declaration.vis, &declaration.family, &declaration.members);
     let fused = host.ident.clone();
     host.ident = format_ident!("{}Unfused", fused, span = fused.span());
@@ -98,7 +106,7 @@ impl<'a> Host<'a> {
         all.into_iter().flat_map(|side| ports::structs(self.stem, self.vis, self.members, side)).collect()
     }
 
-    fn implementations(&self, plans: &[TokenStream]) -> TokenStream {
+    fn implementations(&self, plans: &[MemberPlans]) -> TokenStream {
         let members = self.members.iter().zip(plans).enumerate().map(|(i, (m, plan))| self.member(i, m, plan));
         let family = self.is_family().then(|| self.family_items());
         let sweep = self.is_family().then(|| self.sweep());
@@ -114,7 +122,7 @@ impl<'a> Host<'a> {
     }
 
     /// The constants and the plan of one member.
-    fn member(&self, index: usize, member: &Member, plan: &TokenStream) -> TokenStream {
+    fn member(&self, index: usize, member: &Member, plans: &MemberPlans) -> TokenStream {
         let module = &member.module;
         let own = self.member_type(member);
         let plan_const = format_ident!("PLAN_{}", index, span = Span::mixed_site());
@@ -128,6 +136,8 @@ impl<'a> Host<'a> {
                 quote!(type #word = #ty;)
             });
         let functions = functions();
+        let plan = &plans.network;
+        let probes = probes::handles(self, member, &plans.probes);
         let span = self.ident.span();
         let implemented =
             if self.is_family() { quote_spanned!(span=> __Member) } else { quote!(::kiln::__private::Network) };
@@ -142,6 +152,7 @@ impl<'a> Host<'a> {
                 pub const FORWARD_FLOPS: u64 = #flops;
                 /// Memory that a training step needs for each sample of its batch, beside the sample itself.
                 pub const TRAINING_BYTES_PER_SAMPLE: usize = ::kiln::__private::training_bytes(#plan_const);
+                #(#probes)*
                 #functions
             }
 

@@ -238,6 +238,8 @@ pub struct Mode {
     pub correct: Option<Value>,
     /// `Assign` nodes; empty in evaluation mode.
     pub assigns: Vec<Value>,
+    /// Parallel to `Module::probes`.
+    pub probes: Vec<Value>,
 }
 
 /// One line of `summary()`.
@@ -270,6 +272,14 @@ pub struct Label {
     pub source: Source,
 }
 
+/// A line with `#[probe]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Probe {
+    /// Path of the line, `features.conv2`.
+    pub name: String,
+    pub source: Source,
+}
+
 /// A network after lowering: all that later stages need to know.
 #[derive(Clone, Debug, Default)]
 pub struct Module {
@@ -282,6 +292,7 @@ pub struct Module {
     pub states: Vec<State>,
     pub layers: Vec<LayerRow>,
     pub labels: Vec<Label>,
+    pub probes: Vec<Probe>,
     pub training: Mode,
     pub evaluation: Mode,
 }

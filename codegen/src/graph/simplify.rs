@@ -26,6 +26,7 @@ pub fn simplify(mode: &mut Mode) {
     mode.loss.iter_mut().for_each(map);
     mode.correct.iter_mut().for_each(map);
     mode.assigns.iter_mut().for_each(map);
+    mode.probes.iter_mut().for_each(map);
     prune(mode);
 }
 
@@ -139,7 +140,7 @@ impl Pass {
 /// Drop nodes that no root needs; leaves stay, so that ports and parameters keep theirs.
 fn prune(mode: &mut Mode) {
     let mut roots = mode.outputs.clone();
-    roots.extend(mode.loss.iter().chain(&mode.correct).chain(&mode.assigns));
+    roots.extend(mode.loss.iter().chain(&mode.correct).chain(&mode.assigns).chain(&mode.probes));
     let mut needed = mode.graph.reachable(&roots);
     for (keep, node) in needed.iter_mut().zip(&mode.graph.nodes) {
         *keep |= matches!(node.op, Op::Leaf(_));
@@ -151,4 +152,5 @@ fn prune(mode: &mut Mode) {
     mode.loss.iter_mut().for_each(moved);
     mode.correct.iter_mut().for_each(moved);
     mode.assigns.iter_mut().for_each(moved);
+    mode.probes.iter_mut().for_each(moved);
 }

@@ -3,7 +3,7 @@
 use super::body::Lowering;
 use super::*;
 use crate::declaration::{Convolution, Dump, Fusion, Precision};
-use crate::graph::Init;
+use crate::graph::{Init, Probe};
 use crate::layers::args::{Args, Surplus, closest, positional};
 use crate::layers::site::Wish;
 use crate::syntax::{ArgumentValue, Call, parse_arguments, parse_dotted};
@@ -23,6 +23,11 @@ pub(super) struct AskedOfLine {
     path: String,
     source: Source,
     found: bool,
+}
+
+/// The constant that stands for a probe: `features.conv2` is `FEATURES_CONV2`.
+pub(crate) fn probe_handle(path: &str) -> String {
+    path.replace('.', "_").to_uppercase()
 }
 
 /// Where an attribute stands.
@@ -224,11 +229,18 @@ impl Lowering<'_> {
                 let message = format!("`{name}` stands on the network, not on a line of it");
                 self.errors.push(Diagnostic::new(source, message).help("move it before `pub`"));
             }
-            "probe" => {
-                let message = "`#[probe]` is not there yet";
-                self.errors
-                    .push(Diagnostic::new(source, message).help("`output` returns values beside the prediction"));
-            }
+            "probe" => match &attribute.meta {
+                // Read where the line has its value.
+                Meta::Path(_) if !network => {}
+                Meta::List(_) if network => {
+                    let lines = self.lines_named(attribute, source);
+                    self.probed_lines.extend(lines);
+                }
+                Meta::Path(_) | Meta::List(_) | Meta::NameValue(_) => {
+                    let help = "`#[probe]` stands on a line with a label, `#[probe(conv2, layer1.0)]` on the network";
+                    self.errors.push(Diagnostic::new(source, "this `#[probe]` names no line").help(help));
+                }
+            },
             "cfg" | "cfg_attr" => {
                 let message =
                     format!("`#[{name}]` cannot stand in `network!`: a macro does not know the configuration");
@@ -291,10 +303,47 @@ impl Lowering<'_> {
             line.found = true;
             asked = true;
         }
-        if !self.frozen_lines.is_empty() {
+        if !(self.frozen_lines.is_empty() && self.probed_lines.is_empty()) {
             self.paths.push(path.to_string());
         }
         asked
+    }
+
+    /// Keeps the value of a line that is to be looked at.
+    pub fn probe(&mut self, line: &Line, path: &str, value: Option<Value>) {
+        let own = line.attributes.iter().find(|a| a.path().is_ident("probe"));
+        let mut source = own.map(|a| Source::of(a.path()));
+        for asked in self.probed_lines.iter_mut().filter(|asked| asked.path == path) {
+            asked.found = true;
+            source = Some(asked.source);
+        }
+        let (Some(source), Some(value)) = (source, value) else { return };
+        let handle = probe_handle(path);
+        let complaint = if !handle.starts_with(|c: char| c.is_alphabetic()) {
+            Some((format!("`{path}` is no name for a probe"), "give the line a label: `name: …`".to_string()))
+        } else if ["PARAMETERS", "FORWARD_FLOPS", "TRAINING_BYTES_PER_SAMPLE"].contains(&handle.as_str()) {
+            Some((format!("`{handle}` is taken: every network has it"), "give the line another label".to_string()))
+        } else if self.probes.iter().any(|(other, _)| probe_handle(&other.name) == handle) {
+            Some((format!("two probes are named `{handle}`"), "give one of the lines another label".to_string()))
+        } else if !self.graph.shape(value).batch {
+            Some((format!("`{path}` does not depend on any input"), "a probe looks at what samples do".to_string()))
+        } else {
+            None
+        };
+        if let Some((message, help)) = complaint {
+            self.errors.push(Diagnostic::new(source, message).help(help));
+            return;
+        }
+        self.probes.push((Probe { name: path.to_string(), source }, value));
+    }
+
+    /// For lines that have no place of their own among the names.
+    pub fn no_probe(&mut self, attributes: &[Attribute]) {
+        if let Some(attribute) = attributes.iter().find(|a| a.path().is_ident("probe")) {
+            let message = "this `#[probe]` names no line";
+            self.errors
+                .push(Diagnostic::new(Source::of(attribute.path()), message).help("give the line a label: `name: …`"));
+        }
     }
 
     fn init_attribute(&mut self, attribute: &Attribute, source: Source, stands: Stands) {
@@ -347,7 +396,7 @@ impl Lowering<'_> {
                 None => diagnostic.help("remove it"),
             });
         }
-        for line in self.frozen_lines.iter().filter(|line| !line.found) {
+        for line in self.frozen_lines.iter().chain(&self.probed_lines).filter(|line| !line.found) {
             let diagnostic = Diagnostic::new(line.source, format!("no line of the network is named `{}`", line.path));
             self.errors.push(match closest(&line.path, self.paths.iter().map(String::as_str)) {
                 Some(near) => diagnostic.help(format!("did you mean `{near}`?")),

@@ -4,7 +4,7 @@ use super::again::{Definition, called_names};
 use super::attributes::{Asked, AskedOfLine, Stands};
 use super::names::{Fact, Name};
 use super::*;
-use crate::graph::Graph;
+use crate::graph::{Graph, Probe};
 use crate::layers::site::Wishes;
 use crate::syntax::{Kind, Line};
 use std::collections::{BTreeSet, HashMap};
@@ -106,9 +106,12 @@ pub(super) struct Lowering<'a> {
     /// `#[init]`s and `#[no_decay]`s met, and the numbers of those that found a parameter.
     pub asked: Vec<Asked>,
     pub used_wishes: Vec<usize>,
-    /// `#[frozen(…)]` of the network, and the paths of all lines if there is any.
+    /// `#[frozen(…)]` and `#[probe(…)]` of the network, and the paths of all lines if there is any.
     pub frozen_lines: Vec<AskedOfLine>,
+    pub probed_lines: Vec<AskedOfLine>,
     pub paths: Vec<String>,
+    /// `#[probe]`s met, with the value of their line.
+    pub probes: Vec<(Probe, Value)>,
     /// Names that some line calls: labels among them are kept with their lines.
     pub called: BTreeSet<String>,
     pub layers: Vec<LayerRow>,
@@ -145,6 +148,7 @@ pub(super) fn lower(
     let mode = evaluation.network(network);
     let (inputs, targets) = (evaluation.inputs.clone(), evaluation.targets.clone());
     let (layers, labels) = (evaluation.layers.clone(), evaluation.labels.clone());
+    let probes = evaluation.probes.iter().map(|(probe, _)| probe.clone()).collect();
     let (Some((evaluation, outputs)), true) = (mode, errors.len() == before) else { return None };
     Some(Module {
         name: network.name.to_string(),
@@ -155,6 +159,7 @@ pub(super) fn lower(
         states: tables.states,
         layers,
         labels,
+        probes,
         training,
         evaluation,
     })
@@ -183,6 +188,8 @@ impl<'a> Lowering<'a> {
             asked: Vec::new(),
             used_wishes: Vec::new(),
             frozen_lines: Vec::new(),
+            probed_lines: Vec::new(),
+            probes: Vec::new(),
             paths: Vec::new(),
             called: BTreeSet::new(),
             layers: Vec::new(),
@@ -317,6 +324,7 @@ impl<'a> Lowering<'a> {
         {
             // Transparent: its lines are named as if they stood here.
             let elements = self.tables.elements;
+            self.no_probe(&line.attributes);
             let value = self.block_call(call, place);
             return self.computed_line(line, place, value, Vec::new(), elements);
         }
@@ -333,6 +341,8 @@ impl<'a> Lowering<'a> {
             && let Some(path) = self.called_line(call)
         {
             let (value, definition, inner) = self.apply_again(call, line, &path);
+            let member = line.label.as_ref().map_or(position.to_string(), Ident::to_string);
+            self.probe(line, &place.join(&member), value);
             self.computed_line(line, place, value, inner, elements);
             if let (Some(label), Some(definition)) = (&line.label, definition) {
                 self.define(label, definition);
@@ -340,6 +350,8 @@ impl<'a> Lowering<'a> {
             return;
         }
         if transparent {
+            // It has no path of its own.
+            self.no_probe(&line.attributes);
             let (value, inner) = match &line.kind {
                 Kind::Residual { body, shortcut } => self.residual(body, shortcut.as_ref(), line, place),
                 Kind::Concat { branches } => self.branches(branches, line, place),
@@ -358,6 +370,10 @@ impl<'a> Lowering<'a> {
         let before = label.map(|label| (label, self.names.clone(), self.wishes.clone(), self.tables.met()));
         let (value, inner) = self.apply(line, &path);
         self.wishes.frozen = frozen;
+        // An alias names the value.
+        let alias = line.alias.as_ref().filter(|_| line.label.is_none());
+        let shown = alias.map_or(path.clone(), |alias| place.join(&alias.to_string()));
+        self.probe(line, &shown, value);
         self.computed_line(line, place, value, inner, elements);
         if let Some((label, names, wishes, met)) = before {
             let entries = self.tables.since(met);

@@ -39,6 +39,7 @@ impl Lowering<'_> {
             loss: loss.as_ref().and_then(|l| l.total),
             correct: loss.as_ref().and_then(|l| l.correct),
             assigns: std::mem::take(&mut self.tables.assigns),
+            probes: self.probes.iter().map(|(_, value)| *value).collect(),
         };
         Some((mode, ports))
     }
@@ -107,6 +108,7 @@ impl Lowering<'_> {
         let mut roots = outputs.to_vec();
         roots.extend(self.loss.iter().flat_map(|l| l.total));
         roots.extend(self.computed.iter().filter(|c| c.exempt).map(|c| c.value));
+        roots.extend(self.probes.iter().map(|(_, value)| *value));
         for (i, port) in self.inputs.iter().enumerate() {
             let value = self.graph.leaf(Leaf::Input(i)).unwrap_or(Value(0));
             let what = format!("the input `{}`", port.name);

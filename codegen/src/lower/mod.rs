@@ -17,6 +17,8 @@ mod names;
 mod origin;
 mod statements;
 
+pub(crate) use attributes::probe_handle;
+
 use crate::declaration::{Declaration, Fusion, Member};
 use crate::diagnostics::{Diagnostic, Errors, Source};
 use crate::graph::simplify::simplify;

@@ -102,6 +102,13 @@ impl Cpu {
         }
     }
 
+    /// For another plan, with the same threads and instruction set.
+    pub fn companion(&self, plan: &'static Plan) -> Self {
+        let companion = Cpu::new(plan, self.pool.clone(), self.level);
+        companion.scratch().poison = self.scratch().poison;
+        companion
+    }
+
     /// Whoever holds it is the only one who runs programs of this model.
     fn scratch(&self) -> MutexGuard<'_, Scratch> {
         // A panic while it was held leaves only scratch behind.

@@ -95,6 +95,26 @@ impl Engine {
         Ok(engine)
     }
 
+    /// An engine on the same device for another program over the same parameters; its own are all zero.
+    pub fn companion(&self, plan: &'static Plan) -> Result<Self> {
+        let backend = match &self.backend {
+            Backend::Cpu(cpu) => Backend::Cpu(cpu.companion(plan)),
+            Backend::Accelerated(accelerated) => Backend::Accelerated(Accelerated::new(plan, accelerated.device())?),
+        };
+        Ok(Engine { plan, seed: self.seed, step: 0, accumulated: 0, backend })
+    }
+
+    /// Takes over all parameters and states of an engine that this is the companion of: they may lie in another order.
+    pub fn copy_weights(&mut self, from: &Engine) -> Result<()> {
+        let (own, theirs) = (self.weights(), from.weights());
+        for (own, theirs, state) in [(own.params, theirs.params, false), (own.states, theirs.states, true)] {
+            for (own, theirs) in own.iter().zip(theirs) {
+                self.write(own, state, &mut from.read(theirs, state)?.into_iter())?;
+            }
+        }
+        Ok(())
+    }
+
     /// Parameters and running statistics in this device's order.
     pub fn weights(&self) -> Weights {
         match &self.backend {

@@ -35,7 +35,9 @@ pub(super) fn structs(stem: &Ident, vis: &TokenStream, members: &[Member], side:
         }
         let name = struct_name(stem, members, member, side);
         if !written.contains(&name) {
-            tokens.extend(port_struct(stem, &name, vis, side_of(member, side), side));
+            // A gradient with respect to the inputs has their type.
+            let probed = side == Side::Inputs && members.iter().any(|m| !m.module.probes.is_empty());
+            tokens.extend(port_struct(stem, &name, vis, side_of(member, side), side, probed));
             written.push(name);
         }
     }
@@ -55,7 +57,7 @@ fn struct_name(stem: &Ident, members: &[Member], member: &Member, side: Side) ->
     format_ident!("{stem}{word}{suffix}", span = stem.span())
 }
 
-fn port_struct(stem: &Ident, name: &Ident, vis: &TokenStream, ports: &[Port], side: Side) -> TokenStream {
+fn port_struct(stem: &Ident, name: &Ident, vis: &TokenStream, ports: &[Port], side: Side, probed: bool) -> TokenStream {
     let fields = field_names(ports);
     let types: Vec<TokenStream> = ports.iter().map(port_type).collect();
     let docs = ports.iter().map(port_doc);
@@ -65,6 +67,10 @@ fn port_struct(stem: &Ident, name: &Ident, vis: &TokenStream, ports: &[Port], si
         Side::Outputs => format!(" What [`{stem}`] returns, batch first."),
     };
     let implementation = match side {
+        Side::Inputs if probed && ports.iter().all(|port| matches!(port.kind, PortKind::Dense(_))) => {
+            let (feed, receive) = (feed(name, &fields, &types), receive(name, &fields, &types));
+            quote!(#feed #receive)
+        }
         Side::Inputs | Side::Targets => feed(name, &fields, &types),
         Side::Outputs => receive(name, &fields, &types),
     };
@@ -159,8 +165,13 @@ fn port_doc(port: &Port) -> String {
 }
 
 fn port_type(port: &Port) -> TokenStream {
+    kind_type(&port.kind)
+}
+
+/// The host type of such values.
+pub(super) fn kind_type(kind: &PortKind) -> TokenStream {
     let literals = |numbers: &[usize]| numbers.iter().map(|n| Literal::usize_unsuffixed(*n)).collect::<Vec<_>>();
-    match &port.kind {
+    match kind {
         PortKind::Dense(dims) => {
             let extents = literals(dims);
             match dims.len() {

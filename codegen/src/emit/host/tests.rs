@@ -1,4 +1,5 @@
-use super::{expand, expand_stub, expand_unfused};
+use super::{MemberPlans, expand, expand_stub, expand_unfused};
+use crate::declaration::Member;
 use crate::lower::frontend;
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -8,7 +9,11 @@ fn host(tokens: TokenStream) -> (String, Vec<String>) {
     let (declarations, stubs, errors) = frontend(tokens);
     let mut out = TokenStream::new();
     for declaration in &declarations {
-        let plans = vec![quote!(&PLAN); declaration.members.len()];
+        let plan = |member: &Member| MemberPlans {
+            network: quote!(&PLAN),
+            probes: vec![(quote!(&PLAN), Some(quote!(&PLAN))); member.module.probes.len()],
+        };
+        let plans: Vec<_> = declaration.members.iter().map(plan).collect();
         out.extend(expand(declaration, &plans));
         out.extend(expand_unfused(declaration, &plans));
     }
@@ -155,4 +160,26 @@ fn a_broken_family_is_quiet_for_every_value_and_side() {
         ],
     );
     assert!(!text.contains("BadTargets"), "{text}");
+}
+
+#[test]
+fn probes_are_constants() {
+    let text = sound(quote! {
+        #[probe(tail.0)]
+        Net {
+            input left: [4]; input right: [3];
+            #[probe] mixed: Linear<5>(left);
+            Concat(mixed, right);
+            tail: { Linear<6>; Reshape<[2, 3]>; }
+        }
+    });
+    assert_has(
+        &text,
+        &[
+            "/// `mixed`, [5], to look at with `activations` and `excite`.",
+            "pub const MIXED: ::kiln::Probe<Net, ::kiln::__private::Rows<5>>",
+            "pub const TAIL_0: ::kiln::Probe<Net, ::kiln::__private::Rows<6>>",
+            "impl ::kiln::__private::Receive for NetInputs",
+        ],
+    );
 }
