@@ -213,7 +213,7 @@ fn attributes() {
     check_lines("Flatten; #[init(weight = 0)] Linear<10>;", &["0: `0` is no initialiser\nhelp: write `Constant<0>`"]);
     check_lines(
         "Flatten; #[probe] Linear<10>;",
-        &["probe: `#[probe]` is not there yet\nhelp: `output` returns values beside the prediction"],
+        &["probe: `1` is no name for a probe\nhelp: give the line a label: `name: …`"],
     );
 }
 
