@@ -38,6 +38,35 @@ def residual(body, shortcut=None):
     return Residual()
 
 
+class Function(nn.Module):
+    def __init__(self, f):
+        super().__init__()
+        self.forward = f
+
+
+class Standardize(nn.Module):
+    def __init__(self, shape):
+        super().__init__()
+        self.register_buffer("mean", torch.full(shape, 0.5))
+        self.register_buffer("deviation", torch.full(shape, 1.5))
+
+    def forward(self, x):
+        return (x - self.mean) / self.deviation
+
+
+class Scaled(nn.Module):
+    def __init__(self, shape):
+        super().__init__()
+        self.a = nn.Parameter(torch.zeros(shape))
+
+    def forward(self, x):
+        return x * self.a
+
+
+def dot(x):
+    return (x * x.tanh()).sum(1, keepdim=True)
+
+
 class Concat(nn.Module):
     def __init__(self, *branches):
         super().__init__()
@@ -78,11 +107,45 @@ LAYERS = [
     ("BatchNorm", VECTOR, lambda: nn.BatchNorm1d(5)),
     ("BatchNorm<eps = 0.01, momentum = 0.3>", [3, 5], lambda: nn.BatchNorm1d(3, 0.01, 0.3)),
     ("BatchNorm", IMAGE, lambda: nn.BatchNorm2d(6)),
+    ("BatchNorm<affine = false>", [3, 5], lambda: nn.BatchNorm1d(3, affine=False)),
+    ("BatchNorm<momentum = none>", IMAGE, lambda: nn.BatchNorm2d(6, momentum=None)),
+    ("BatchNorm<track_running_stats = false>", VECTOR, lambda: nn.BatchNorm1d(5, track_running_stats=False)),
+    ("LayerNorm", VECTOR, lambda: nn.LayerNorm(5)),
+    ("LayerNorm<eps = 0.01>", IMAGE, lambda: nn.LayerNorm(IMAGE, 0.01)),
+    ("LayerNorm<[7, 8], bias = false>", IMAGE, lambda: nn.LayerNorm([7, 8], bias=False)),
+    ("LayerNorm<5, elementwise_affine = false>", [3, 5], lambda: nn.LayerNorm(5, elementwise_affine=False)),
+    ("GroupNorm<3>", IMAGE, lambda: nn.GroupNorm(3, 6)),
+    ("GroupNorm<2, eps = 0.01>", [6], lambda: nn.GroupNorm(2, 6, 0.01)),
+    ("GroupNorm<6, affine = false>", [6, 4], lambda: nn.GroupNorm(6, 6, affine=False)),
+    ("Standardize", IMAGE, lambda: Standardize([6, 1, 1])),
+    ("Standardize<per = pixel>; Linear<2>", [3, 5], lambda: nn.Sequential(Standardize([3, 5]), nn.Linear(5, 2))),
+    ("Permute<[2, 0, 1]>", IMAGE, lambda: Function(lambda x: x.permute(0, 3, 1, 2))),
+    ("Slice<axis = 1, start = 2, end = 5>", IMAGE, lambda: Function(lambda x: x[:, :, 2:5])),
+    ("ZeroPad1d<[2, 1]>", [3, 5], lambda: nn.ZeroPad1d((2, 1))),
+    ("ZeroPad2d<2>", IMAGE, lambda: nn.ZeroPad2d(2)),
+    ("ZeroPad2d<[1, 0, 2, 3]>", IMAGE, lambda: nn.ZeroPad2d((1, 0, 2, 3))),
+    ("Sum", IMAGE, lambda: Function(lambda x: x.sum((1, 2, 3))[:, None])),
+    ("Sum<axis = [0, 2]>", IMAGE, lambda: Function(lambda x: x.sum((1, 3)))),
+    ("Average<axis = 1, keepdim = true>", IMAGE, lambda: Function(lambda x: x.mean(2, keepdim=True))),
+    ("Max<axis = 2>", IMAGE, lambda: Function(lambda x: x.amax(3))),
+    ("a: Linear<4>; Tanh as b; Dot(a, b)", VECTOR, lambda: nn.Sequential(nn.Linear(5, 4), Function(dot))),
+    ("param a: [3, 5] = Zeros; Mul(_, a)", [3, 5], lambda: Scaled([3, 5])),
+    ("#[frozen] Dropout<0.5>", VECTOR, lambda: nn.Dropout(0.5).eval()),
+    ("#[frozen] Dropout2d<0.5>", IMAGE, lambda: nn.Dropout2d(0.5).eval()),
+    ("#[frozen] GaussianNoise<0.5>", VECTOR, lambda: nn.Identity()),
     ("Relu", VECTOR, lambda: nn.ReLU()),
     ("LeakyRelu", VECTOR, lambda: nn.LeakyReLU()),
     ("LeakyRelu<0.3>", VECTOR, lambda: nn.LeakyReLU(0.3)),
     ("Sigmoid", VECTOR, lambda: nn.Sigmoid()),
     ("Tanh", VECTOR, lambda: nn.Tanh()),
+    ("Elu", VECTOR, lambda: nn.ELU()),
+    ("Elu<0.4>", [3, 5], lambda: nn.ELU(0.4)),
+    ("Gelu", VECTOR, lambda: nn.GELU()),
+    ("Gelu<approximate = tanh>", VECTOR, lambda: nn.GELU(approximate="tanh")),
+    ("Silu", VECTOR, lambda: nn.SiLU()),
+    ("Softplus", VECTOR, lambda: nn.Softplus()),
+    ("Softplus<beta = 2, threshold = 1.5>", [3, 5], lambda: nn.Softplus(2, 1.5)),
+    ("Step", VECTOR, lambda: Function(lambda x: (x > 0).double())),
     ("Softmax", VECTOR, lambda: nn.Softmax(1)),
     ("Softmax", [3, 5], lambda: nn.Softmax(1)),
     ("LogSoftmax", IMAGE, lambda: nn.LogSoftmax(1)),
@@ -106,6 +169,17 @@ LOSSES = [
      lambda p, y: F.cross_entropy(p, y, weight=torch.tensor([1, 2, 0.5, 3, 1.5]), label_smoothing=0.2)),
     ("Mse(_, y)", "[5]", lambda p, y: F.mse_loss(p, y)),
     ("HalfSquare(_, y)", "[5]", lambda p, y: ((y - p) ** 2 / 2).sum() / len(p)),
+    ("L1(_, y)", "[5]", lambda p, y: F.l1_loss(p, y)),
+    ("Huber(_, y)", "[5]", lambda p, y: F.huber_loss(p, y)),
+    ("Huber<delta = 0.5>(_, y)", "[5]", lambda p, y: F.huber_loss(p, y, delta=0.5)),
+    ("BceWithLogits(_, one_hot(y))", "class<5>",
+     lambda p, y: F.binary_cross_entropy_with_logits(p, F.one_hot(y, 5).double())),
+    ("BceWithLogits<pos_weight = 3>(_, y)", "[5]",
+     lambda p, y: F.binary_cross_entropy_with_logits(p, y, pos_weight=torch.tensor(3.0))),
+    ("BceWithLogits<pos_weight = [1, 2, 0.5, 3, 1.5]>(_, y)", "[5]",
+     lambda p, y: F.binary_cross_entropy_with_logits(p, y, pos_weight=torch.tensor([1, 2, 0.5, 3, 1.5]))),
+    ("Perceptron(_, one_hot(y))", "class<5>",
+     lambda p, y: ((((p > 0).double() - F.one_hot(y, 5)).detach() * p).sum() / len(p))),
     ("Mse(_, one_hot(y))", "class<5>", lambda p, y: F.mse_loss(p, F.one_hot(y, 5).double())),
     ("2 * Mse(h, y) - 0.5 * HalfSquare(h, y)", "[5]",
      lambda p, y: 2 * F.mse_loss(p, y) - 0.5 * ((y - p) ** 2 / 2).sum() / len(p)),
@@ -124,7 +198,11 @@ def run(model, shape):
 
 
 def statistics(model):
-    return [numbers(b) for name, b in model.named_buffers() if not name.endswith("num_batches_tracked")]
+    """What training changes. Kiln counts batches only for a mean over all of them, and before it moves the others."""
+    named = [(name, b) for name, b in model.named_buffers() if not name.endswith(("mean", "deviation")) or "running" in name]
+    counts = [numbers(b.double()) for name, b in named if name.endswith("num_batches_tracked")]
+    cumulative = any(getattr(m, "momentum", 0) is None for m in model.modules())
+    return (counts if cumulative else []) + [numbers(b) for name, b in named if "num_batches" not in name]
 
 
 lines = []
@@ -151,6 +229,20 @@ for text, shape, make in LAYERS:
     braces = "" if text.endswith("}") else ";"
     case(f"pub N {{ input x: {shape};{tail}{text}{braces}{end} }}", loss, y, model)
 
+# What stands between the scores and the loss.
+BEHIND = [
+    ("Sigmoid", "Bce(_, one_hot(y))", lambda p, y: F.binary_cross_entropy(p.sigmoid(), F.one_hot(y, 5).double())),
+    ("LogSoftmax", "Nll(_, y)", lambda p, y: F.nll_loss(p.log_softmax(1), y)),
+    ("LogSoftmax", "Nll<weight = [1, 2, 0.5, 3, 1.5]>(_, y)",
+     lambda p, y: F.nll_loss(p.log_softmax(1), y, torch.tensor([1, 2, 0.5, 3, 1.5]))),
+    ("Mul(_, _)", "Mean(_) + 0.5 * CrossEntropy(h, y)", lambda p, y: (p * p).mean() + 0.5 * F.cross_entropy(p, y)),
+]
+for layer, text, function in BEHIND:
+    model = nn.Linear(4, 5)
+    p = run(model, [4])
+    case(f"pub N {{ input x: [4]; target y: class<5>; h: Linear<5>; {layer}; loss: {text}; output h; }}",
+         function(p, classes(5)), p, model)
+
 for text, target, function in LOSSES:
     model = nn.Linear(4, 5)
     p = run(model, [4])
@@ -158,4 +250,4 @@ for text, target, function in LOSSES:
     case(f"pub N {{ input x: [4]; target y: {target}; h: Linear<5>; loss: {text}; output h; }}", function(p, y), p, model)
 
 OUT.write_text("\n".join(lines) + "\n")
-print(len(LAYERS) + len(LOSSES), "cases")
+print(len(LAYERS) + len(LOSSES) + len(BEHIND), "cases")

@@ -133,7 +133,11 @@ fn compiler_and_runtime_meet_only_in_emitted_tokens() {
 fn every_layer_is_entered_documented_and_tested() {
     let register = read("codegen/src/layers/mod.rs");
     let gradients = text_of(&["codegen/tests/network_gradients.rs"]);
-    let compiled = text_of(&["tests/parity", "tests/ui"]);
+    let mistakes = text_of(&["tests/ui"]);
+    let parity = |file: &String| !file.starts_with("tests/random") && read(file).contains("parity! {");
+    let compiled: String = sources("tests").iter().filter(|file| parity(file)).map(read).collect();
+    let cases = sources("tests").into_iter().filter(|file| file.starts_with("tests/pytorch"));
+    let fixtures: String = cases.map(read).collect::<String>() + &read("codegen/tests/pytorch.txt");
     let reference = read("macros/src/lib.rs");
     let mut wrong = Vec::new();
     let mut entered = BTreeSet::new();
@@ -165,7 +169,12 @@ fn every_layer_is_entered_documented_and_tested() {
         check(doc.ends_with('.') && doc.len() > 10, "its `doc` is no sentence");
         check(usage.starts_with(name), "its `usage` does not begin with its name");
         check(has_word(&gradients, name), "is in no gradient test (codegen/tests/network_gradients.rs)");
-        check(has_word(&compiled, name), "is in no compiled test (tests/parity, tests/ui)");
+        check(has_word(&compiled, name), "is in no `parity!` (tests/parity, tests/catalogue)");
+        check(
+            has_word(&fixtures, name),
+            "is in no comparison with PyTorch (tests/fixtures, scripts/layer_fixtures.py)",
+        );
+        check(has_word(&mistakes, name), "is in no test of messages (tests/ui)");
         check(has_word(&reference, name), "is not in the language reference (macros/src/lib.rs)");
     }
     assert_eq!(entered.len(), ALL.len() + LOSSES.len(), "files and records");

@@ -28,6 +28,19 @@ fn element_wise_layers() {
         check_body("[5]", "[5]", &format!("{layer};"));
         check_body("[3, 2, 4]", "[3, 2, 4]", &format!("{layer};"));
     }
+    for layer in [
+        "Elu",
+        "Elu<0.3>",
+        "Gelu",
+        "Gelu<approximate = tanh>",
+        "Silu",
+        "Softplus",
+        "Softplus<beta = 3, threshold = 2>",
+        // Flat: what comes after it learns, what comes before does not.
+        "Step; Linear<7>",
+    ] {
+        check_body("[7]", "[7]", &format!("{layer};"));
+    }
 }
 
 #[test]
@@ -69,6 +82,63 @@ fn normalisation_and_dropout() {
 }
 
 #[test]
+fn normalising_layers() {
+    check_body("[4]", "[4]", "BatchNorm<affine = false>;");
+    check_body("[4, 3]", "[4, 3]", "BatchNorm<eps = 0.01, momentum = none>;");
+    check_body("[4, 3, 2]", "[4, 3, 2]", "BatchNorm<track_running_stats = false>;");
+    check_body("[5]", "[5]", "LayerNorm;");
+    check_body("[3, 5]", "[3, 5]", "LayerNorm<5>;");
+    check_body("[2, 3, 4]", "[2, 3, 4]", "LayerNorm<[3, 4], eps = 0.01>;");
+    check_body("[2, 3, 4]", "[2, 3, 4]", "LayerNorm<bias = false>;");
+    check_body("[3, 5]", "[3, 5]", "LayerNorm<elementwise_affine = false>;");
+    check_body("[6]", "[6]", "GroupNorm<2>;");
+    check_body("[4, 3]", "[4, 3]", "GroupNorm<4>;");
+    check_body("[6, 3, 2]", "[6, 3, 2]", "GroupNorm<3, eps = 0.01>;");
+    check_body("[4, 3, 2]", "[4, 3, 2]", "GroupNorm<1, affine = false>;");
+    for (input, layer) in [("[4]", "Standardize"), ("[2, 3]", "Standardize"), ("[2, 2, 3]", "Standardize<per = pixel>")]
+    {
+        let text =
+            format!("pub N {{ input x: {input}; target t: [2]; {layer}; Flatten; Linear<2>; loss: Mse(_, t); }}");
+        check_gradients(&text, 3, 12);
+    }
+}
+
+#[test]
+fn random_layers() {
+    check_body("[4, 3, 3]", "[4, 3, 3]", "Dropout2d<0.4>; Conv2d<4, 1>;");
+    check_body("[6]", "[6]", "GaussianNoise<0.2>; Linear<6>; Tanh;");
+}
+
+#[test]
+fn shapes() {
+    for (layer, output) in [
+        ("Permute<[2, 0, 1]>", "[4, 2, 3]"),
+        ("Permute<[0, 2, 1]>; Relu", "[2, 4, 3]"),
+        ("Slice<axis = 1, start = 1, end = 3>", "[2, 2, 4]"),
+        ("Slice<start = 1>", "[1, 3, 4]"),
+        ("Slice<axis = 2, end = 3>; Tanh", "[2, 3, 3]"),
+        ("ZeroPad2d<1>", "[2, 5, 6]"),
+        ("ZeroPad2d<[0, 1, 2, 3]>; Sigmoid", "[2, 8, 5]"),
+        ("Sum", "[1]"),
+        ("Sum<axis = 1>", "[2, 4]"),
+        ("Sum<axis = [0, 2], keepdim = true>", "[1, 3, 1]"),
+        ("Average", "[1]"),
+        ("Average<axis = [1, 2]>", "[2]"),
+        ("Max", "[1]"),
+        ("Max<axis = 0>", "[3, 4]"),
+        ("Max<axis = 2, keepdim = true>", "[2, 3, 1]"),
+        ("a: Conv2d<2, 1>; b: Tanh; Dot(a, b)", "[1]"),
+        ("a: Conv2d<2, 1>; Dot<axis = 0>(_, shift)", "[3, 4]"),
+    ] {
+        check_body("[2, 3, 4]", output, &format!("{layer};"));
+    }
+    check_body("[3, 4]", "[3, 6]", "ZeroPad1d<1>;");
+    check_body("[3, 4]", "[4, 3]", "Permute<[1, 0]>;");
+    check_body("[5]", "[2]", "Slice<start = 2, end = 4>;");
+    check_body("[5]", "[1]", "a: Linear<3>; b: Linear<3>; Dot(a, b);");
+}
+
+#[test]
 fn joins() {
     check_body("[4, 3, 3]", "[4, 3, 3]", "a: Conv2d<4, 1>; b: Conv2d<4, 3, padding = 1>(x); Add(a, b);");
     check_body("[4, 3, 3]", "[4, 3, 3]", "param scale: [4, 1, 1] = Constant<0.25>; Mul(_, scale);");
@@ -99,7 +169,10 @@ fn losses() {
         check_gradients(&text, 4, 12);
     }
     check_gradients("pub N { input x: [4]; target c: class<5>; Linear<5>; LogSoftmax; loss: Nll(_, c); }", 4, 12);
-    for loss in ["Mse", "HalfSquare"] {
+    let weighted =
+        "pub N { input x: [4]; target c: class<3>; Linear<3>; LogSoftmax; loss: Nll<weight = [1, 0.5, 2]>(_, c); }";
+    check_gradients(weighted, 4, 12);
+    for loss in ["Mse", "HalfSquare", "L1", "Huber", "Huber<delta = 0.3>", "Perceptron"] {
         let text =
             format!("pub N {{ input x: [4]; target t: [3, 2]; Linear<6>; Reshape<[3, 2]>; loss: {loss}(_, t); }}");
         check_gradients(&text, 4, 12);
@@ -111,6 +184,12 @@ fn losses() {
         4,
         12,
     );
+    for loss in ["BceWithLogits", "BceWithLogits<pos_weight = 2.5>", "BceWithLogits<pos_weight = [0.5, 1, 3]>"] {
+        let text =
+            format!("pub N {{ input x: [4]; target t: [3, 2]; Linear<6>; Reshape<[3, 2]>; loss: {loss}(_, t); }}");
+        check_gradients(&text, 4, 12);
+    }
+    check_gradients("pub N { input x: [4]; target t: [3]; Linear<3>; Sigmoid; loss: Bce(_, t); }", 4, 12);
     let two = "pub N { input x: [4]; target c: class<3>; target t: [2];
         h: Linear<6>; Relu as r; a: Linear<3>; b: Linear<2>(r); output a, b;
         loss: CrossEntropy(a, c) + 0.3 * Mse(b, t); }";

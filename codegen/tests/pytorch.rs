@@ -42,7 +42,12 @@ fn leaves(module: &Module) -> HashMap<Leaf, Tensor> {
         leaves.insert(Leaf::Param(k), waves(Shape::fixed(param.dims.clone()), 0.5, 0.3, shift(k)));
     }
     for (k, state) in module.states.iter().enumerate() {
-        let start = if state.name.ends_with("running_var") { 1.0 } else { 0.0 };
+        let start = match state.name.rsplit('.').next() {
+            Some("running_var") => 1.0,
+            Some("mean") => 0.5,
+            Some("deviation") => 1.5,
+            _ => 0.0,
+        };
         leaves.insert(Leaf::State(k), Tensor::from_fn(Shape::fixed(state.dims.clone()), 1, |_, _| start));
     }
     leaves

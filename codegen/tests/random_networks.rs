@@ -38,7 +38,19 @@ struct Image {
 }
 
 fn activation(dice: &mut Dice) -> &'static str {
-    dice.pick(&["Relu;", "Relu;", "LeakyRelu<0.1>;", "Tanh;", "Sigmoid;", "swish;", "Dropout<0.25>;", "bend<0.3>;"])
+    dice.pick(&[
+        "Relu;",
+        "Relu;",
+        "LeakyRelu<0.1>;",
+        "Tanh;",
+        "Sigmoid;",
+        "swish;",
+        "Dropout<0.25>;",
+        "bend<0.3>;",
+        "Gelu;",
+        "Softplus;",
+        "GaussianNoise<0.1>;",
+    ])
 }
 
 fn label(dice: &mut Dice, prefix: &str) -> String {
@@ -94,7 +106,18 @@ fn step(dice: &mut Dice, x: Image, depth: usize) -> (String, Image) {
             Some(found) => found,
             None => ("Relu;".into(), x),
         },
-        3 => ("BatchNorm;".into(), x),
+        3 => {
+            let norms = [
+                "BatchNorm;",
+                "BatchNorm;",
+                "BatchNorm<affine = false>;",
+                "BatchNorm<momentum = none>;",
+                "LayerNorm;",
+                "GroupNorm<1>;",
+                "Dropout2d<0.25>;",
+            ];
+            (dice.pick(&norms).into(), x)
+        }
         4 => (activation(dice).into(), x),
         5 => {
             let Image { channels, height, width } = x;

@@ -96,14 +96,32 @@
 //! | `AvgPool2d<2>` | `stride = kernel, padding = 0, ceil_mode = false, count_include_pad = true` | images |
 //! | `AdaptiveAvgPool2d<[7, 7]>` | | `[c, h, w]` → `[c, 7, 7]` |
 //! | `GlobalAvgPool` | | `[c, h, w]` → `[c]` |
-//! | `BatchNorm` | `eps = 1e-5, momentum = 0.1` | the same shape |
+//! | `BatchNorm` | `eps = 1e-5, momentum = 0.1` (or `none`: the mean over all batches), `affine = true, track_running_stats = true` | the same shape |
+//! | `LayerNorm`, `LayerNorm<64>`, `LayerNorm<[8, 64]>` | `eps = 1e-5, elementwise_affine = true, bias = true`; over all axes, or over the last ones, which are given | the same shape |
+//! | `GroupNorm<4>` | `eps = 1e-5, affine = true` | the same shape |
+//! | `Standardize` | `per = channel` (or `pixel`); of an input: `model.fit_standardize` sets mean and deviation | the same shape |
 //! | `Dropout<0.5>` | | the same shape |
+//! | `Dropout2d<0.5>` | whole channels | images |
+//! | `GaussianNoise<0.1>` | normal numbers of this deviation, in training | the same shape |
 //! | `Flatten` | | any → `[n]` |
 //! | `Reshape<[16, 7, 7]>` | | as many values |
-//! | `Relu`, `LeakyRelu<0.01>`, `Sigmoid`, `Tanh` | | element-wise |
+//! | `Permute<[1, 0]>` | axis i of the result is axis `dims[i]` of the input | `[a, b]` → `[b, a]` |
+//! | `Slice<axis = 0, start = 2, end = 5>` | `axis = 0, start = 0, end =` all | the axis from `start` up to but not `end` |
+//! | `ZeroPad1d<1>` | or `<[left, right]>` | `[c, l]` → `[c, l + 2]` |
+//! | `ZeroPad2d<1>` | or `<[left, right, top, bottom]>` | `[c, h, w]` → `[c, h + 2, w + 2]` |
+//! | `Relu`, `LeakyRelu<0.01>`, `Sigmoid`, `Tanh`, `Silu` | | element-wise |
+//! | `Elu<1.0>` | | element-wise: alpha·(eˣ − 1) below 0 |
+//! | `Gelu` | `approximate = none` (or `tanh`) | element-wise |
+//! | `Softplus` | `beta = 1, threshold = 20` | element-wise: ln(1 + e^(beta·x)) / beta |
+//! | `Step` | | element-wise: 1 where positive, 0 elsewhere; its slope is 0 |
 //! | `Softmax`, `LogSoftmax` | | along the first axis (PyTorch's `dim = 1`) |
 //! | `Add(a, b, …)`, `Mul(a, b, …)` | | element-wise; axes of size 1 repeat |
 //! | `Concat(a, b, …)` | | joined along the first axis |
+//! | `Sum`, `Average`, `Max` | `axis =` all, `keepdim = false` | to `[1]`; without the axes of `axis = 1` or `axis = [1, 2]` |
+//! | `Dot(a, b)` | `axis =` all, `keepdim = false` | the sum of the products, to `[1]` or along axes |
+//!
+//! Axes are those of a sample and count from 0: `[c, h, w]` has the axes 0, 1 and 2. Where several values of `Max` are
+//! equal they share the gradient, as in PyTorch's `amax`.
 //!
 //! # Losses
 //!
@@ -116,8 +134,13 @@
 //! | `CrossEntropy` | a class; the prediction are scores, before any softmax | `label_smoothing = 0, weight = […]` | the batch |
 //! | `Nll` | a class; the prediction comes from `LogSoftmax` | `weight = […]` | the batch |
 //! | `Mse` | dense values | | all elements |
+//! | `L1` | dense values | | all elements |
+//! | `Huber` | dense values: half of the square up to delta, linear beyond | `delta = 1` | all elements |
+//! | `Bce` | 0 to 1; the prediction are probabilities | | all elements |
+//! | `BceWithLogits` | 0 to 1; the prediction are scores, before any `Sigmoid` | `pos_weight = 1` (or `[…]`, one for each channel) | all elements |
 //! | `HalfSquare` | dense values: (y − p)² / 2, summed over a sample | | the batch |
 //! | `Mean(value)` | none | | all elements |
+//! | `Perceptron` | 0 or 1; the prediction are scores, before any `Step`: (step(s) − y)·s, summed over a sample | | the batch |
 //!
 //! # Attributes
 //!

@@ -7,6 +7,7 @@ mod files;
 mod parameters;
 mod probes;
 mod profile;
+mod standardize;
 
 pub use parameters::{Gradients, ParameterInfo};
 pub use probes::{Excitation, Probe, Unit, probe};

@@ -1,4 +1,4 @@
-//! One case of `layers` or `losses`: a network of one layer against PyTorch, at every instruction set of this machine.
+//! One case of a fixture of layers or losses: a network of one layer against PyTorch, at every instruction set of this machine.
 
 use kiln::data::{Dense, Feed};
 use kiln::prelude::*;
@@ -9,12 +9,12 @@ use super::fixture::{Fixture, Stored, close};
 
 /// A network and its test.
 macro_rules! case {
-    ($fixture:ident $case:ident $Network:ident: $($body:tt)*) => {
+    ($kind:ident of $fixture:ident, $case:ident $Network:ident: $($body:tt)*) => {
         kiln::network! { pub $Network { $($body)* } }
 
         #[test]
         fn $case() {
-            super::check::$fixture::<$Network>(stringify!($case));
+            super::check::$kind::<$Network>(stringify!($fixture), stringify!($case));
         }
     };
 }
@@ -44,10 +44,10 @@ impl<const N: usize> Sample for Classes<N> {
 }
 
 /// Outputs, loss, gradients and running statistics.
-pub fn layers<N: Network<Inputs: Sample, Targets: Sample, Outputs: Dense>>(case: &str) {
+pub fn layer<N: Network<Inputs: Sample, Targets: Sample, Outputs: Dense>>(file: &str, case: &str) {
     each_level::<N>(|model, level| {
-        let fixture = Fixture::read("layers");
-        losses_of("layers", &fixture, case, model, level);
+        let fixture = Fixture::read(file);
+        losses_of(file, &fixture, case, model, level);
 
         // In training mode a BatchNorm's output is seen through the loss only.
         let before = format!("{case}/after.");
@@ -67,8 +67,8 @@ pub fn layers<N: Network<Inputs: Sample, Targets: Sample, Outputs: Dense>>(case:
 }
 
 /// Loss and gradients.
-pub fn losses<N: Network<Inputs: Sample, Targets: Sample>>(case: &str) {
-    each_level::<N>(|model, level| losses_of("losses", &Fixture::read("losses"), case, model, level));
+pub fn loss<N: Network<Inputs: Sample, Targets: Sample>>(file: &str, case: &str) {
+    each_level::<N>(|model, level| losses_of(file, &Fixture::read(file), case, model, level));
 }
 
 fn losses_of<N: Network<Inputs: Sample, Targets: Sample>>(

@@ -2,67 +2,67 @@
 
 use super::check::case;
 
-case! { losses cross_entropy CrossEntropyCase:
+case! { loss of losses, cross_entropy CrossEntropyCase:
     input x: [5]; target t: class<5>;
     param shift: [5] = Zeros; Add(x, shift);
     loss: CrossEntropy(_, t);
 }
 
-case! { losses cross_entropy_smoothing CrossEntropySmoothingCase:
+case! { loss of losses, cross_entropy_smoothing CrossEntropySmoothingCase:
     input x: [5]; target t: class<5>;
     param shift: [5] = Zeros; Add(x, shift);
     loss: CrossEntropy<label_smoothing = 0.1>(_, t);
 }
 
-case! { losses cross_entropy_weight CrossEntropyWeightCase:
+case! { loss of losses, cross_entropy_weight CrossEntropyWeightCase:
     input x: [5]; target t: class<5>;
     param shift: [5] = Zeros; Add(x, shift);
     loss: CrossEntropy<weight = [0.5, 2.0, 1.0, 0.25, 3.0]>(_, t);
 }
 
-case! { losses cross_entropy_smoothing_weight CrossEntropySmoothingWeightCase:
+case! { loss of losses, cross_entropy_smoothing_weight CrossEntropySmoothingWeightCase:
     input x: [5]; target t: class<5>;
     param shift: [5] = Zeros; Add(x, shift);
     loss: CrossEntropy<label_smoothing = 0.2, weight = [0.5, 2.0, 1.0, 0.25, 3.0]>(_, t);
 }
 
-case! { losses cross_entropy_far CrossEntropyFarCase:
+case! { loss of losses, cross_entropy_far CrossEntropyFarCase:
     input x: [5]; target t: class<5>;
     param shift: [5] = Zeros; Add(x, shift);
     loss: CrossEntropy(_, t);
 }
 
-case! { losses nll NllCase:
+case! { loss of losses, nll NllCase:
     input x: [5]; target t: class<5>;
     param shift: [5] = Zeros; Add(x, shift); LogSoftmax;
     loss: Nll(_, t);
 }
 
-case! { losses mse MseCase:
+case! { loss of losses, mse MseCase:
     input x: [5]; target t: [5];
     param shift: [5] = Zeros; Add(x, shift);
     loss: Mse(_, t);
 }
 
-case! { losses mse_image MseImageCase:
+case! { loss of losses, mse_image MseImageCase:
     input x: [2, 3, 2]; target t: [2, 3, 2];
     param shift: [2, 3, 2] = Zeros; Add(x, shift);
     loss: Mse(_, t);
 }
 
-case! { losses half_square HalfSquareCase:
+case! { loss of losses, half_square HalfSquareCase:
     input x: [5]; target t: [5];
     param shift: [5] = Zeros; Add(x, shift);
     loss: HalfSquare(_, t);
 }
 
-case! { losses half_square_image HalfSquareImageCase:
+case! { loss of losses, half_square_image HalfSquareImageCase:
     input x: [2, 3, 2]; target t: [2, 3, 2];
     param shift: [2, 3, 2] = Zeros; Add(x, shift);
     loss: HalfSquare(_, t);
 }
 
-case! { losses weighted_sum WeightedSumCase:
+case! { loss of losses, weighted_sum WeightedSumCase:
     input x: [5]; target t: class<5>;
     param shift: [5] = Zeros; Add(x, shift) as shifted; output shifted;
     loss: CrossEntropy(shifted, t) + 0.3 * CrossEntropy<label_smoothing = 0.1>(shifted, t);

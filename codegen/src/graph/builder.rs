@@ -67,6 +67,14 @@ impl Builder<'_> {
         self.map(&[a, b], |p, i| f(p, i[0], i[1]))
     }
 
+    /// A vector of these numbers.
+    pub fn constants(&mut self, numbers: &[f64]) -> Value {
+        let one = self.map(&[], |p, _| p.constant(1.0));
+        let one = self.reshape(one, &[1]);
+        let rows = numbers.iter().map(|x| vec![(0, x.to_bits())]).collect();
+        self.op(Op::Table { axis: 0, rows }, &[one])
+    }
+
     pub fn add(&mut self, a: Value, b: Value) -> Value {
         self.map2(a, b, |p, a, b| p.binary(Binary::Add, a, b))
     }

@@ -123,7 +123,7 @@ impl<'a> Args<'a> {
         self.find(name).is_some()
     }
 
-    fn missing(&self, name: &str) -> Diagnostic {
+    pub fn missing(&self, name: &str) -> Diagnostic {
         let message = format!("`{}` needs `{name}`", self.layer);
         Diagnostic::new(self.source, message).help(format!("for example `{}`", self.usage))
     }
@@ -203,6 +203,35 @@ impl<'a> Args<'a> {
         self.find(name).map_or(Ok(default), |a| self.whole(name, a, 1))
     }
 
+    /// As `size_or`, but 0 is allowed.
+    pub fn count_or(&self, name: &str, default: usize) -> Result<usize> {
+        self.find(name).map_or(Ok(default), |a| self.whole(name, a, 0))
+    }
+
+    /// Numbers that count from 0, if they are there: `1` or `[0, 2]`.
+    pub fn indices(&self, name: &str) -> Result<Option<Vec<usize>>> {
+        let Some(argument) = self.find(name) else { return Ok(None) };
+        match &argument.value {
+            ArgumentValue::List(items) => items.iter().map(|a| self.whole(name, a, 0)).collect::<Result<_>>(),
+            _ => self.whole(name, argument, 0).map(|n| vec![n]),
+        }
+        .map(Some)
+    }
+
+    /// One number for every side, or one for each of `sides`; 0 is allowed.
+    pub fn sides<const N: usize>(&self, name: &str, sides: [&str; N]) -> Result<[usize; N]> {
+        let argument = self.find(name).ok_or_else(|| self.missing(name))?;
+        let ArgumentValue::List(items) = &argument.value else {
+            return self.whole(name, argument, 0).map(|n| [n; N]);
+        };
+        let numbers: Vec<usize> = items.iter().map(|a| self.whole(name, a, 0)).collect::<Result<_>>()?;
+        numbers.try_into().map_err(|found: Vec<usize>| {
+            let (layer, sides) = (&self.layer, sides.join(", "));
+            let message = format!("`{name}` of `{layer}` is one number or `[{sides}]`, found {} numbers", found.len());
+            Diagnostic::new(argument.source, message)
+        })
+    }
+
     /// Height and width: `5` or `[1, 7]`.
     pub fn pair(&self, name: &str) -> Result<[usize; 2]> {
         let argument = self.find(name).ok_or_else(|| self.missing(name))?;
@@ -278,9 +307,36 @@ impl<'a> Args<'a> {
         self.find(name).map_or(Ok(default), |a| self.real(name, a))
     }
 
+    /// A number, or `none`.
+    pub fn float_or_none(&self, name: &str, default: f64) -> Result<Option<f64>> {
+        let Some(argument) = self.find(name) else { return Ok(Some(default)) };
+        match &argument.value {
+            ArgumentValue::Word(word, own) if own.is_empty() && word == "none" => Ok(None),
+            ArgumentValue::Word(word, own) if own.is_empty() && word == "None" => {
+                let message = format!("`{name}` of `{}` is a number or `none`, found `{word}`", self.layer);
+                Err(Diagnostic::new(argument.source, message).help("write `none`"))
+            }
+            _ => self.real(name, argument).map(Some),
+        }
+    }
+
     pub fn float(&self, name: &str) -> Result<f64> {
         let argument = self.find(name).ok_or_else(|| self.missing(name))?;
         self.real(name, argument)
+    }
+
+    /// A number above 0.
+    pub fn positive_or(&self, name: &str, default: f64) -> Result<f64> {
+        let x = self.float_or(name, default)?;
+        if x > 0.0 && x.is_finite() {
+            return Ok(x);
+        }
+        let message = format!("`{name}` of `{}` is a positive number, found {x}", self.layer);
+        Err(Diagnostic::new(self.source(name), message))
+    }
+
+    pub fn is_list(&self, name: &str) -> bool {
+        self.find(name).is_some_and(|a| matches!(a.value, ArgumentValue::List(_)))
     }
 
     /// One of a few words.
@@ -385,6 +441,9 @@ fn unknown_help(name: &str, names: &[&str], layer: &str) -> String {
         "epsilon" => "eps",
         "in_channels" | "in_features" | "num_features" => {
             return "leave it out: the input's size is inferred".into();
+        }
+        "dim" if names.contains(&"axis") => {
+            return "`axis` does not count the batch: PyTorch's `dim = 1` is `axis = 0`".into();
         }
         "activation" => return "write the activation as a layer of its own behind this one".into(),
         other => other,

@@ -1,6 +1,9 @@
-//! `BatchNorm<eps = 1e-5, momentum = 0.1>`: each channel of a vector, sequence or image to mean 0 and variance 1, then
-//! scaled and shifted. Training takes the batch's statistics and moves the running ones; evaluation takes the running ones.
+//! `BatchNorm<eps = 1e-5, momentum = 0.1, affine = true, track_running_stats = true>`: each channel of a vector, sequence or
+//! image to mean 0 and variance 1, then scaled and shifted (Ioffe and Szegedy, 2015). Training takes the batch's statistics
+//! and moves the running ones: by the momentum, or with `momentum = none` to the mean over all batches so far. Evaluation
+//! takes the running ones, or the batch's where none are tracked.
 
+use super::normalise::{Moments, eps, moments, normalised, samples};
 use super::prelude::*;
 
 pub const LAYER: Layer = Layer {
@@ -8,21 +11,22 @@ pub const LAYER: Layer = Layer {
     doc: "Each channel normalised over the batch, then scaled and shifted.",
     usage: "BatchNorm<eps = 1e-5, momentum = 0.1>",
     operands: Operands::One,
-    arguments: &[named("eps"), named("momentum")],
+    arguments: &[named("eps"), named("momentum"), named("affine"), named("track_running_stats")],
     surplus: Surplus::First,
     lower,
 };
 
 fn lower(site: &mut Site) -> Result<Value> {
-    let eps = site.args.float_or("eps", 1e-5)?;
-    let momentum = site.args.float_or("momentum", 0.1)?;
-    for (name, value, most) in [("eps", eps, f64::MAX), ("momentum", momentum, 1.0)] {
-        if !(0.0..=most).contains(&value) {
-            let range = if most == 1.0 { "in [0, 1]" } else { "not negative" };
-            let message = format!("`{name}` of `BatchNorm` is {range}, found {value}");
-            return Err(Diagnostic::new(site.args.source(name), message));
-        }
+    let eps = eps(site)?;
+    let momentum = site.args.float_or_none("momentum", 0.1)?;
+    if let Some(momentum) = momentum
+        && !(0.0..=1.0).contains(&momentum)
+    {
+        let message = format!("`momentum` of `BatchNorm` is in [0, 1], found {momentum}");
+        return Err(Diagnostic::new(site.args.source("momentum"), message));
     }
+    let affine = site.args.bool_or("affine", true)?;
+    let tracked = site.args.bool_or("track_running_stats", true)?;
     let dims = site.dims(0);
     let Some(&channels) = dims.first().filter(|_| dims.len() <= 3) else {
         let message =
@@ -32,68 +36,95 @@ fn lower(site: &mut Site) -> Result<Value> {
     // One value per channel, beside the positions.
     let mut column = vec![1; dims.len()];
     column[0] = channels;
-    let weight = site.param("weight", &[channels], Init::Ones, channels, channels)?;
-    let bias = site.param("bias", &[channels], Init::Zeros, channels, channels)?;
-    let (mean_state, running_mean) = site.state("running_mean", &[channels], Init::Zeros);
-    let (var_state, running_var) = site.state("running_var", &[channels], Init::Ones);
+    let (weight, bias) = if affine {
+        let weight = site.param("weight", &[channels], Init::Ones, channels, channels)?;
+        (Some(weight), Some(site.param("bias", &[channels], Init::Zeros, channels, channels)?))
+    } else {
+        (None, None)
+    };
+    let running = tracked.then(|| Running::declare(site, channels, momentum));
     let x = site.inputs[0];
-    let (mean, var) = if site.training {
-        let positions: usize = dims[1..].iter().product();
-        let (mean, var) = statistics(site, x, positions);
-        let moved = [(mean_state, running_mean, mean, false), (var_state, running_var, var, true)];
-        for (state, running, batch, unbiased) in moved {
-            let batch = site.b.reshape(batch, &[channels]);
-            let next = site.b.map2(running, batch, |p, running, batch| {
-                let batch = if unbiased { unbias(p, batch, positions) } else { batch };
-                let (old, new) = (p.scale(1.0 - momentum, running), p.scale(momentum, batch));
+    let by = match &running {
+        Some(running) if !site.training => Moments {
+            mean: site.b.reshape(running.mean.1, &column),
+            variance: site.b.reshape(running.variance.1, &column),
+        },
+        _ => {
+            let axes: Vec<usize> = (1..dims.len()).collect();
+            let by = moments(site, x, &axes, true);
+            if let Some(running) = running
+                && site.training
+            {
+                running.moved(site, &by, dims[1..].iter().product());
+            }
+            by
+        }
+    };
+    let weight = weight.map(|weight| site.b.reshape(weight, &column));
+    let bias = bias.map(|bias| site.b.reshape(bias, &column));
+    Ok(normalised(site, x, by, eps, weight, bias))
+}
+
+/// Running statistics: the number and the leaf of each state.
+struct Running {
+    channels: usize,
+    mean: (usize, Value),
+    variance: (usize, Value),
+    rate: Rate,
+}
+
+/// How far a batch moves them.
+enum Rate {
+    Momentum(f64),
+    /// 1/n at the nth batch: the state that counts.
+    Cumulative((usize, Value)),
+}
+
+impl Running {
+    fn declare(site: &mut Site, channels: usize, momentum: Option<f64>) -> Running {
+        let mean = site.state("running_mean", &[channels], Init::Zeros);
+        let variance = site.state("running_var", &[channels], Init::Ones);
+        let rate = match momentum {
+            Some(momentum) => Rate::Momentum(momentum),
+            None => Rate::Cumulative(site.state("num_batches_tracked", &[], Init::Zeros)),
+        };
+        Running { channels, mean, variance, rate }
+    }
+
+    fn moved(self, site: &mut Site, batch: &Moments, positions: usize) {
+        let count = match &self.rate {
+            Rate::Momentum(_) => None,
+            Rate::Cumulative((state, before)) => {
+                let count = site.b.map1(*before, |p, before| {
+                    let one = p.constant(1.0);
+                    p.add(before, one)
+                });
+                site.assign(*state, count);
+                Some(count)
+            }
+        };
+        for ((state, running), batch, unbiased) in
+            [(self.mean, batch.mean, false), (self.variance, batch.variance, true)]
+        {
+            let batch = site.b.reshape(batch, &[self.channels]);
+            let mut operands = vec![running, batch];
+            operands.extend(count);
+            let next = site.b.map(&operands, |p, v| {
+                let batch = if unbiased { unbias(p, v[1], positions) } else { v[1] };
+                let (old, new) = match self.rate {
+                    Rate::Momentum(momentum) => (p.scale(1.0 - momentum, v[0]), p.scale(momentum, batch)),
+                    Rate::Cumulative(_) => {
+                        let one = p.constant(1.0);
+                        let rate = p.div(one, v[2]);
+                        let rest = p.sub(one, rate);
+                        (p.mul(rest, v[0]), p.mul(rate, batch))
+                    }
+                };
                 p.add(old, new)
             });
             site.assign(state, next);
         }
-        (mean, var)
-    } else {
-        (site.b.reshape(running_mean, &column), site.b.reshape(running_var, &column))
-    };
-    let weight = site.b.reshape(weight, &column);
-    let bias = site.b.reshape(bias, &column);
-    // One map, so that nothing but x is kept for the backward pass.
-    Ok(site.b.map(&[x, mean, var, weight, bias], |p, v| {
-        let eps = p.constant(eps);
-        let var = p.add(v[2], eps);
-        let deviation = p.unary(Unary::Sqrt, var);
-        let scale = p.div(v[3], deviation);
-        let centred = p.sub(v[0], v[1]);
-        let scaled = p.mul(centred, scale);
-        p.add(scaled, v[4])
-    }))
-}
-
-/// Mean and biased variance of each channel over the batch and all positions, in two passes.
-fn statistics(site: &mut Site, x: Value, positions: usize) -> (Value, Value) {
-    let axes: Vec<usize> = (1..site.dims(0).len()).collect();
-    let sum = site.b.sum(x, &axes, true);
-    let mean = site.b.map1(sum, |p, sum| {
-        let count = samples(p, positions);
-        p.div(sum, count)
-    });
-    // The derivative of the variance by the mean is zero: centred values sum to nothing.
-    let fixed = site.b.detach(mean);
-    let squares = site.b.map2(x, fixed, |p, x, mean| {
-        let centred = p.sub(x, mean);
-        p.mul(centred, centred)
-    });
-    let sum = site.b.sum(squares, &axes, true);
-    let var = site.b.map1(sum, |p, sum| {
-        let count = samples(p, positions);
-        p.div(sum, count)
-    });
-    (mean, var)
-}
-
-/// Values per channel in the batch.
-fn samples(p: &mut Pool, positions: usize) -> Id {
-    let batch = p.uniform(Uniform::Batch);
-    p.scale(positions as f64, batch)
+    }
 }
 
 /// PyTorch keeps the unbiased variance, n/(n − 1) times the biased one. One lone value per channel leaves it biased.

@@ -14,15 +14,21 @@ pub const LAYER: Layer = Layer {
 
 fn lower(site: &mut Site) -> Result<Value> {
     let p = site.args.probability_or("p", 0.5)?;
+    let dims = site.dims(0);
+    Ok(dropped(site, p, &dims))
+}
+
+/// The operand, in training with one decision for each element of `dims`, broadcast.
+pub(super) fn dropped(site: &mut Site, p: f64, dims: &[usize]) -> Value {
     let x = site.inputs[0];
     if !site.training || p == 0.0 {
-        return Ok(x);
+        return x;
     }
-    let noise = site.random(&site.dims(0));
-    Ok(site.b.map2(x, noise, |pool, x, noise| {
+    let noise = site.random(dims);
+    site.b.map2(x, noise, |pool, x, noise| {
         let (rate, zero) = (pool.constant(p), pool.constant(0.0));
         let keep = pool.binary(Binary::Ge, noise, rate);
         let grown = pool.scale(1.0 / (1.0 - p), x);
         pool.select(keep, grown, zero)
-    }))
+    })
 }

@@ -7,14 +7,6 @@ use crate::diagnostics::{Diagnostic, Source};
 /// Layers and losses of the language that this version does not have.
 pub const LATER: &[&str] = &[
     "Embedding",
-    "Permute",
-    "Slice",
-    "ZeroPad1d",
-    "ZeroPad2d",
-    "Dot",
-    "Sum",
-    "Average",
-    "Max",
     "Conv1d",
     "ConvTranspose2d",
     "MaxPool1d",
@@ -22,45 +14,17 @@ pub const LATER: &[&str] = &[
     "GlobalMaxPool",
     "Upsample2d",
     "LocalResponseNorm",
-    "Elu",
-    "Gelu",
-    "Silu",
-    "Softplus",
-    "Step",
-    "LayerNorm",
-    "GroupNorm",
-    "Standardize",
-    "Dropout2d",
-    "GaussianNoise",
     "AffineSample",
-    "L1",
-    "Huber",
-    "Bce",
-    "BceWithLogits",
     "Mean",
-    "Perceptron",
     "Mlp",
 ];
 
-/// Those of them that one line of the language says too.
-const WRITTEN_OUT: &[(&str, &str)] = &[
-    ("Elu", "fn elu(x) { if x > 0 { x } else { exp(x) - 1 } }"),
-    ("Gelu", "fn gelu(x) { 0.5 * x * (1 + erf(x / sqrt(2))) }"),
-    ("Silu", "fn silu(x) { x * sigmoid(x) }"),
-    ("Softplus", "fn softplus(x) { max(x, 0) + ln(1 + exp(-abs(x))) }"),
-    ("Step", "fn step(x) { if x > 0 { 1 } else { 0 } }"),
-];
-
-/// `Gelu` is of the language, but not there yet.
+/// A name of the language that is not there yet.
 pub fn later(name: &str, what: &str, source: Source) -> Option<Diagnostic> {
     if !LATER.contains(&name) {
         return None;
     }
-    let diagnostic = Diagnostic::new(source, format!("the {what} `{name}` is not in this version of Kiln yet"));
-    Some(match WRITTEN_OUT.iter().find(|(own, _)| *own == name) {
-        Some((_, text)) => diagnostic.help(format!("declare `{text}` before the network, and use that")),
-        None => diagnostic,
-    })
+    Some(Diagnostic::new(source, format!("the {what} `{name}` is not in this version of Kiln yet")))
 }
 
 /// Foreign name (lower case) and ours, for those that differ in more than case.

@@ -1,7 +1,7 @@
 //! `HalfSquare(prediction, truth)`: (y − p)²/2, summed over the outputs, mean over the batch.
 
 use super::Truth;
-use super::mse::squares;
+use super::mse::square;
 use super::prelude::*;
 
 pub const LOSS: Loss = Loss {
@@ -14,6 +14,9 @@ pub const LOSS: Loss = Loss {
 };
 
 fn lower(site: &mut Site) -> Result<Value> {
-    let sum = squares(site, 0.5);
-    Ok(mean_over_batch(site, sum))
+    let operands = site.inputs.clone();
+    Ok(sum_of_elements(site, &operands, |p, v| {
+        let square = square(p, v);
+        p.scale(0.5, square)
+    }))
 }

@@ -6,34 +6,61 @@
 
 pub mod args;
 pub mod foreign;
+pub mod misfit;
+mod normalise;
+mod reduction;
 pub mod site;
 mod spatial;
 
 mod adaptive_avg_pool2d;
 mod add;
+mod average;
 mod avg_pool2d;
 mod batch_norm;
+mod bce;
+mod bce_with_logits;
 mod concat;
 mod conv2d;
 mod cross_entropy;
+mod dot;
 mod dropout;
+mod dropout2d;
+mod elu;
 mod flatten;
+mod gaussian_noise;
+mod gelu;
 mod global_avg_pool;
+mod group_norm;
 mod half_square;
+mod huber;
+mod l1;
+mod layer_norm;
 mod leaky_relu;
 mod linear;
 mod log_softmax;
+mod max;
 mod max_pool2d;
 mod mean;
 mod mse;
 mod mul;
 mod nll;
+mod perceptron;
+mod permute;
 mod relu;
 mod reshape;
 mod sigmoid;
+mod silu;
+mod slice;
 mod softmax;
+mod softplus;
+mod standardize;
+mod step;
+mod sum;
 mod tanh;
+mod zero_pad1d;
+mod zero_pad2d;
 
+use crate::graph::expr::{Id, Pool};
 use crate::graph::{Init, Value};
 use args::{Result, Slot, Surplus};
 use site::Site;
@@ -43,7 +70,7 @@ mod prelude {
     pub use super::args::{Result, Surplus, named, positional};
     pub use super::site::Site;
     pub use super::spatial::{Span, check_padding, check_pool_padding, too_large};
-    pub use super::{Layer, Loss, Operands, inverse_root, kaiming, mean_over_batch};
+    pub use super::{Layer, Loss, Operands, inverse_root, kaiming, mean_of_elements, mean_over_batch, sum_of_elements};
     pub use crate::diagnostics::Diagnostic;
     pub use crate::graph::expr::{Binary, Id, Pool, Unary, Uniform};
     pub use crate::graph::op::*;
@@ -54,6 +81,7 @@ mod prelude {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operands {
     One,
+    Two,
     AtLeastTwo,
 }
 
@@ -98,20 +126,49 @@ pub const ALL: &[Layer] = &[
     adaptive_avg_pool2d::LAYER,
     flatten::LAYER,
     reshape::LAYER,
+    permute::LAYER,
+    slice::LAYER,
+    zero_pad1d::LAYER,
+    zero_pad2d::LAYER,
     batch_norm::LAYER,
+    layer_norm::LAYER,
+    group_norm::LAYER,
+    standardize::LAYER,
     dropout::LAYER,
+    dropout2d::LAYER,
+    gaussian_noise::LAYER,
     relu::LAYER,
     leaky_relu::LAYER,
     sigmoid::LAYER,
     tanh::LAYER,
+    elu::LAYER,
+    gelu::LAYER,
+    silu::LAYER,
+    softplus::LAYER,
+    step::LAYER,
     softmax::LAYER,
     log_softmax::LAYER,
     add::LAYER,
     mul::LAYER,
+    dot::LAYER,
+    sum::LAYER,
+    average::LAYER,
+    max::LAYER,
     concat::LAYER,
 ];
 
-pub const LOSSES: &[Loss] = &[cross_entropy::LOSS, nll::LOSS, mse::LOSS, half_square::LOSS, mean::LOSS];
+pub const LOSSES: &[Loss] = &[
+    cross_entropy::LOSS,
+    nll::LOSS,
+    mse::LOSS,
+    l1::LOSS,
+    huber::LOSS,
+    bce::LOSS,
+    bce_with_logits::LOSS,
+    half_square::LOSS,
+    perceptron::LOSS,
+    mean::LOSS,
+];
 
 pub fn find(name: &str) -> Option<&'static Layer> {
     ALL.iter().find(|l| l.name == name)
@@ -137,6 +194,23 @@ pub fn mean_over_batch(site: &mut Site, per_sample: Value) -> Value {
     let sum = site.b.sum(per_sample, &[], true);
     let sum = site.b.reshape(sum, &[]);
     site.b.over_batch(sum)
+}
+
+/// `each` of the operands' elements, summed over a sample, mean over the batch.
+pub fn sum_of_elements(site: &mut Site, operands: &[Value], each: impl FnOnce(&mut Pool, &[Id]) -> Id) -> Value {
+    let axes: Vec<usize> = (0..site.dims(0).len()).collect();
+    let terms = site.b.map(operands, each);
+    let sum = site.b.sum(terms, &axes, false);
+    mean_over_batch(site, sum)
+}
+
+/// `each` of the operands' elements, mean over all of the batch.
+pub fn mean_of_elements(site: &mut Site, operands: &[Value], each: impl FnOnce(&mut Pool, &[Id]) -> Id) -> Value {
+    let count: usize = site.dims(0).iter().product();
+    sum_of_elements(site, operands, |p, v| {
+        let term = each(p, v);
+        p.scale(1.0 / count as f64, term)
+    })
 }
 
 /// A class as dense values: 1 at its index, 0 elsewhere.

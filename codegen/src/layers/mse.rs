@@ -13,18 +13,12 @@ pub const LOSS: Loss = Loss {
 };
 
 fn lower(site: &mut Site) -> Result<Value> {
-    let count: usize = site.dims(0).iter().product();
-    let sum = squares(site, 1.0 / count as f64);
-    Ok(mean_over_batch(site, sum))
+    let operands = site.inputs.clone();
+    Ok(mean_of_elements(site, &operands, square))
 }
 
-/// Σ factor·(y − p)² of each sample.
-pub(super) fn squares(site: &mut Site, factor: f64) -> Value {
-    let axes: Vec<usize> = (0..site.dims(0).len()).collect();
-    let squares = site.b.map2(site.inputs[0], site.inputs[1], |p, prediction, truth| {
-        let difference = p.sub(truth, prediction);
-        let square = p.mul(difference, difference);
-        p.scale(factor, square)
-    });
-    site.b.sum(squares, &axes, false)
+/// (y − p)²
+pub(super) fn square(p: &mut Pool, v: &[Id]) -> Id {
+    let difference = p.sub(v[1], v[0]);
+    p.mul(difference, difference)
 }

@@ -36,10 +36,7 @@ pub(super) fn weights(site: &mut Site, classes: usize) -> Result<Option<Value>> 
             format!("`weight` of `{}` has {} numbers, but there are {classes} classes", site.args.layer, weights.len());
         return Err(Diagnostic::new(site.args.source("weight"), message));
     }
-    let one = site.b.map(&[], |p, _| p.constant(1.0));
-    let one = site.b.reshape(one, &[1]);
-    let rows = weights.iter().map(|w| vec![(0, w.to_bits())]).collect();
-    Ok(Some(site.b.op(Op::Table { axis: 0, rows }, &[one])))
+    Ok(Some(site.b.constants(&weights)))
 }
 
 /// The mean of `surprise` at the class (with smoothing, partly of all classes). With weights it is divided by the sum of

@@ -169,6 +169,26 @@ impl Site<'_> {
         }
     }
 
+    /// The operand as a sequence [C, L].
+    pub fn sequence(&self) -> Result<[usize; 2]> {
+        match self.dims(0)[..] {
+            [c, l] => Ok([c, l]),
+            ref dims => {
+                let message = format!(
+                    "`{}` takes a sequence [channels, length], but its input has shape {}",
+                    self.args.layer,
+                    dims_text(dims)
+                );
+                let help = match (dims.len(), self.args.layer.strip_suffix("1d")) {
+                    (3, Some(stem)) => format!("`{stem}2d` takes images"),
+                    (1, _) => format!("`Reshape<[1, {}]>;` before it makes one channel of a vector", dims[0]),
+                    _ => "`Reshape<[channels, length]>;` before it".to_string(),
+                };
+                Err(self.shape_error(message).help(help))
+            }
+        }
+    }
+
     /// A trainable value named `path.name`.
     pub fn param(&mut self, name: &str, dims: &[usize], init: Init, fan_in: usize, fan_out: usize) -> Result<Value> {
         let full = if self.path.is_empty() { name.to_string() } else { format!("{}.{name}", self.path) };

@@ -142,7 +142,7 @@ impl<'a> Lowering<'a> {
             return None;
         }
         // The channels for `_` come from the first operand; without one, arguments are still checked.
-        let inputs = self.operands(call, layer.name, layer.operands == Operands::One);
+        let inputs = self.operands(call, layer.name, layer.operands);
         let channels = inputs.as_ref().and_then(|v| self.graph.shape(*v.first()?).dims.first().copied());
         let args =
             Args::read(call, layer.arguments, layer.surplus, layer.usage, &self.constants, channels, self.errors);
@@ -191,18 +191,25 @@ impl<'a> Lowering<'a> {
     }
 
     /// The operands of a call, `[current]` if it lists none.
-    fn operands(&mut self, call: &Call, name: &str, one: bool) -> Option<Vec<Value>> {
+    fn operands(&mut self, call: &Call, name: &str, takes: Operands) -> Option<Vec<Value>> {
         let source = Source::at(call.name.span());
+        let one = takes == Operands::One;
+        let many = if takes == Operands::Two { "2 values" } else { "at least 2 values" };
         let Some(operands) = &call.operands else {
             if !one {
-                let message = format!("`{name}` takes at least 2 values, found none");
+                let message = format!("`{name}` takes {many}, found none");
                 self.complain(source, message, format!("list them: `{name}(_, other)`"));
                 return None;
             }
             return self.need_current(name, source).map(|value| vec![value]);
         };
-        if one && operands.len() != 1 || !one && operands.len() < 2 {
-            let takes = if one { "1 value" } else { "at least 2 values" };
+        let fits = match takes {
+            Operands::One => operands.len() == 1,
+            Operands::Two => operands.len() == 2,
+            Operands::AtLeastTwo => operands.len() >= 2,
+        };
+        if !fits {
+            let takes = if one { "1 value" } else { many };
             let message = format!("`{name}` takes {takes}, found {}", operands.len());
             let help = if one && operands.is_empty() {
                 format!("without `()` it takes the current value: `{};`", call.text())

@@ -238,36 +238,12 @@ impl Lowering<'_> {
         None
     }
 
-    /// (Log)Softmax into `CrossEntropy`, `Nll` without `LogSoftmax`.
+    /// (Log)Softmax into `CrossEntropy`, `Nll` without `LogSoftmax`, …
     fn check_producer(&mut self, loss: &Loss, prediction: Value, source: Source) -> Option<()> {
         let producer = self.facts.get(&prediction).map(|f| f.layer.clone()).unwrap_or_default();
-        // The softmax itself is what must go.
-        let there = self.graph.sources[prediction.index()];
-        let (source, message, help) = match (loss.name, producer.as_str()) {
-            ("CrossEntropy", "Softmax") => (
-                there,
-                "`CrossEntropy` takes scores, but its prediction comes from `Softmax`".to_string(),
-                "remove `Softmax`: the loss has its own",
-            ),
-            ("CrossEntropy", "LogSoftmax") => (
-                there,
-                "`CrossEntropy` takes scores, but its prediction comes from `LogSoftmax`".to_string(),
-                "remove `LogSoftmax`, or use `Nll`",
-            ),
-            ("Nll", "LogSoftmax") => return Some(()),
-            ("Nll", "Softmax") => (
-                there,
-                "`Nll` takes log probabilities, but its prediction comes from `Softmax`".to_string(),
-                "write `LogSoftmax` instead",
-            ),
-            ("Nll", other) => (
-                source,
-                format!("`Nll` takes log probabilities, but its prediction comes from `{other}`"),
-                "put `LogSoftmax;` before the loss, or use `CrossEntropy`",
-            ),
-            _ => return Some(()),
-        };
-        self.errors.push(Diagnostic::new(source, message).help(help));
+        let Some(wrong) = layers::misfit::misfit(loss.name, &producer) else { return Some(()) };
+        let source = if wrong.at_layer { self.graph.sources[prediction.index()] } else { source };
+        self.errors.push(Diagnostic::new(source, wrong.message).help(wrong.help));
         None
     }
 

@@ -43,6 +43,9 @@ pub fn declaration(seed: u64) -> String {
     let classes = dice.between(2, 19);
     let dense = dice.roll(4) == 0;
     body += &if dense { format!("target y: [{classes}]; ") } else { format!("target y: class<{classes}>; ") };
+    if dice.roll(6) == 0 {
+        body += dice.of(&["Standardize; ", "Standardize<per = pixel>; "]);
+    }
     let lines = dice.between(1, 7);
     for _ in 0..lines {
         body += &line(&mut dice, &mut shape, 0);
@@ -54,8 +57,13 @@ pub fn declaration(seed: u64) -> String {
         }
     }
     body += &format!("head: Linear<{classes}>; ");
-    body += match (dense, dice.roll(3)) {
+    body += match (dense, dice.roll(8)) {
         (true, 0) => "loss: HalfSquare(_, y);",
+        (true, 1) => "loss: L1(_, y);",
+        (true, 2) => "loss: Huber<delta = 0.7>(_, y);",
+        (true, 3) => "loss: Perceptron(_, y);",
+        (true, 4) => "loss: BceWithLogits<pos_weight = 2>(_, y);",
+        (true, 5) => "Sigmoid; loss: Bce(_, y);",
         (true, _) => "Sigmoid; loss: Mse(_, y);",
         (false, 0) => "LogSoftmax; loss: Nll(_, y);",
         (false, 1) => "loss: CrossEntropy(head, y) + 0.25 * Mse(head, one_hot(y)); output head;",
@@ -66,7 +74,7 @@ pub fn declaration(seed: u64) -> String {
 
 /// A line that fits the shape, and moves it on.
 fn line(dice: &mut Dice, shape: &mut Vec<usize>, depth: usize) -> String {
-    match (dice.roll(12), shape.len()) {
+    match (dice.roll(17), shape.len()) {
         (0, _) if depth < 2 => {
             // A residual whose body keeps the shape, or a shortcut that follows.
             let mut inner = shape.clone();
@@ -96,7 +104,19 @@ fn line(dice: &mut Dice, shape: &mut Vec<usize>, depth: usize) -> String {
             )
         }
         (2, _) => format!("repeat {} {{ {} }} ", dice.between(1, 2), element_wise(dice)),
-        (3, _) => "BatchNorm; ".into(),
+        (3 | 12, _) => normalising(dice, shape),
+        (13, _) => moving(dice, shape),
+        (14, _) => reducing(dice, shape),
+        (15, _) => {
+            let (name, join) = (dice.label(), dice.of(&["Add", "Mul"]));
+            format!("Tanh as v{name}; {}{join}(_, v{name}); ", element_wise(dice))
+        }
+        (16, 3) => dice.of(&["Dropout2d<0.3>; ", "GaussianNoise<0.1>; "]).into(),
+        (16, _) => "GaussianNoise<0.1>; ".into(),
+        (7, 2) => {
+            shape[1] = dice.between(1, 19);
+            format!("Linear<{}>; ", shape[1])
+        }
         (4, _) => element_wise(dice),
         (_, 1) => {
             shape[0] = dice.between(1, 35);
@@ -114,7 +134,90 @@ fn line(dice: &mut Dice, shape: &mut Vec<usize>, depth: usize) -> String {
 }
 
 fn element_wise(dice: &mut Dice) -> String {
-    dice.of(&["Relu; ", "Tanh; ", "Sigmoid; ", "LeakyRelu<0.2>; ", "Dropout<0.2>; ", "Relu; "]).into()
+    const ALL: [&str; 15] = [
+        "Relu; ",
+        "Relu; ",
+        "Tanh; ",
+        "Sigmoid; ",
+        "LeakyRelu<0.2>; ",
+        "Dropout<0.2>; ",
+        "Elu<0.6>; ",
+        "Gelu; ",
+        "Gelu<approximate = tanh>; ",
+        "Silu; ",
+        "Softplus<beta = 2>; ",
+        "Softmax; ",
+        "LogSoftmax; ",
+        "Relu; ",
+        // What stands before it learns nothing.
+        "Step; ",
+    ];
+    dice.of(&ALL).into()
+}
+
+fn normalising(dice: &mut Dice, shape: &[usize]) -> String {
+    let channels = shape[0];
+    let groups = (1..=channels).filter(|g| channels.is_multiple_of(*g)).nth(dice.roll(3)).unwrap_or(1);
+    match dice.roll(8) {
+        0 => "LayerNorm; ".into(),
+        1 => format!("LayerNorm<{}, bias = false>; ", shape[shape.len() - 1]),
+        2 => format!("GroupNorm<{groups}>; "),
+        3 => "BatchNorm<affine = false>; ".into(),
+        4 => "BatchNorm<track_running_stats = false>; ".into(),
+        5 => "BatchNorm<momentum = none, eps = 0.01>; ".into(),
+        _ => "BatchNorm; ".into(),
+    }
+}
+
+/// Axes in another order, a part of one, more zeros, or an image as a sequence.
+fn moving(dice: &mut Dice, shape: &mut Vec<usize>) -> String {
+    match (dice.roll(4), shape.len()) {
+        (0, rank @ 2..) => {
+            let mut order: Vec<usize> = (0..rank).collect();
+            order.rotate_left(dice.between(1, rank - 1));
+            *shape = order.iter().map(|axis| shape[*axis]).collect();
+            format!("Permute<{order:?}>; ")
+        }
+        (1, 3) => {
+            let [left, right, top, bottom] = std::array::from_fn(|_| dice.roll(3));
+            (shape[1], shape[2]) = (shape[1] + top + bottom, shape[2] + left + right);
+            format!("ZeroPad2d<[{left}, {right}, {top}, {bottom}]>; ")
+        }
+        (1, 2) => {
+            shape[1] += 2;
+            "ZeroPad1d<1>; ".into()
+        }
+        (2, 3) => {
+            *shape = vec![shape[0], shape[1] * shape[2]];
+            format!("Reshape<{shape:?}>; ")
+        }
+        (_, rank) => {
+            let axis = dice.roll(rank);
+            let start = dice.roll(shape[axis]);
+            let end = dice.between(start + 1, shape[axis]);
+            shape[axis] = end - start;
+            format!("Slice<axis = {axis}, start = {start}, end = {end}>; ")
+        }
+    }
+}
+
+fn reducing(dice: &mut Dice, shape: &mut Vec<usize>) -> String {
+    let axis = dice.roll(shape.len());
+    // Where nothing else is left, one number stays.
+    let keep = shape.len() == 1 || dice.roll(2) == 0;
+    if keep {
+        shape[axis] = 1;
+    } else {
+        shape.remove(axis);
+    }
+    let arguments = format!("<axis = {axis}, keepdim = {keep}>");
+    match dice.of(&["Sum", "Average", "Max", "Dot"]) {
+        "Dot" => {
+            let name = dice.label();
+            format!("Tanh as v{name}; {}Dot{arguments}(_, v{name}); ", element_wise(dice))
+        }
+        layer => format!("{layer}{arguments}; "),
+    }
 }
 
 fn output(extent: usize, kernel: usize, stride: usize, padding: usize, dilation: usize) -> Option<usize> {

@@ -28,3 +28,4 @@ pub use dense::{Dense, Images, Rows, Sequences};
 pub use feed::{Feed, Receive};
 pub(crate) use shuffle::{permutation, shuffle};
 pub use standardize::Standardizer;
+pub(crate) use standardize::fit_moments;

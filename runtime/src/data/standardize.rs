@@ -1,6 +1,7 @@
 //! Standardisation of host data: `(x − mean) / deviation`, fitted on the training part.
 //!
-//! For data at rest. A network that shall carry its own mean and deviation does so in its weights file, with a layer.
+//! For data at rest. A network that shall carry its own mean and deviation does so in its weights file, with the
+//! layer `Standardize` and `Model::fit_standardize`.
 
 use super::dataset::Dataset;
 use super::dense::Dense;
@@ -9,6 +10,35 @@ use crate::error::Error;
 
 /// Below this deviation a pixel or channel counts as constant.
 const EPSILON: f64 = 1e-5;
+
+/// Mean and deviation of each group of values.
+pub(crate) struct Fitted {
+    pub mean: Vec<f64>,
+    /// 1 where a group is constant.
+    pub deviation: Vec<f64>,
+}
+
+/// Of samples of `size` values, in which each `run` of neighbours shares a mean. There is at least one sample.
+pub(crate) fn fit_moments(values: &[f32], size: usize, run: usize) -> Fitted {
+    let groups = size / run;
+    let count = (values.len() / groups) as f64;
+    // Two passes in f64: a large mean over a small deviation must not cancel.
+    let mut mean = vec![0.0f64; groups];
+    for (i, chunk) in values.chunks_exact(run).enumerate() {
+        mean[i % groups] += chunk.iter().map(|&x| f64::from(x)).sum::<f64>();
+    }
+    mean.iter_mut().for_each(|sum| *sum /= count);
+    let mut variance = vec![0.0f64; groups];
+    for (i, chunk) in values.chunks_exact(run).enumerate() {
+        let mean = mean[i % groups];
+        variance[i % groups] += chunk.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>();
+    }
+    let deviation = |sum: f64| {
+        let deviation = (sum / count).sqrt();
+        if deviation < EPSILON { 1.0 } else { deviation }
+    };
+    Fitted { deviation: variance.into_iter().map(deviation).collect(), mean }
+}
 
 /// Means and deviations fitted on one data set, to be applied to all.
 ///
@@ -54,25 +84,9 @@ impl<I: Dense> Standardizer<I> {
         if inputs.is_empty() {
             return Err(Error::empty("the data set to fit a standardizer on"));
         }
-        let (groups, values) = (I::SIZE / run, inputs.values());
-        let count = (inputs.len() * run) as f64;
-        // Two passes in f64: a large mean over a small deviation must not cancel.
-        let mut mean = vec![0.0f64; groups];
-        for (i, chunk) in values.chunks_exact(run).enumerate() {
-            mean[i % groups] += chunk.iter().map(|&x| f64::from(x)).sum::<f64>();
-        }
-        mean.iter_mut().for_each(|sum| *sum /= count);
-        let mut variance = vec![0.0f64; groups];
-        for (i, chunk) in values.chunks_exact(run).enumerate() {
-            let mean = mean[i % groups];
-            variance[i % groups] += chunk.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>();
-        }
-        let scale = |sum: &f64| {
-            let deviation = (sum / count).sqrt();
-            if deviation < EPSILON { 1.0 } else { (1.0 / deviation) as f32 }
-        };
+        let Fitted { mean, deviation } = fit_moments(inputs.values(), I::SIZE, run);
         Ok(Self {
-            scale: variance.iter().map(scale).collect(),
+            scale: deviation.into_iter().map(|deviation| (1.0 / deviation) as f32).collect(),
             mean: mean.into_iter().map(|mean| mean as f32).collect(),
             run,
             of: std::marker::PhantomData,

@@ -55,25 +55,36 @@ impl<N: Network> Model<N> {
             if view.shape() != tensor.dims {
                 let (name, expected, found) = (tensor.name, tensor.dims, view.shape());
                 misshapen.push(format!("{name}: the network has {expected:?}, the file {found:?}"));
-            } else if view.dtype() != Dtype::F32 {
-                misshapen.push(format!("{}: expected F32, the file has {:?}", tensor.name, view.dtype()));
+            } else if let Some(values) = numbers(tensor.name, &view) {
+                found.push((tensor, state, values));
             } else {
-                found.push((tensor, state, view));
+                misshapen.push(format!("{}: expected F32, the file has {:?}", tensor.name, view.dtype()));
             }
         }
         if !missing.is_empty() || !misshapen.is_empty() || !unused.is_empty() {
             let surplus = unused.into_iter().map(str::to_owned).collect();
             return Err(Error::Mismatch { path: path.to_path_buf(), network: plan.name, missing, surplus, misshapen });
         }
-        for (tensor, state, view) in found {
-            let mut values = view.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b));
-            self.engine.write(tensor, state, &mut values)?;
+        for (tensor, state, values) in found {
+            self.engine.write(tensor, state, &mut values.into_iter())?;
         }
         Ok(())
     }
 }
 
-/// PyTorch counts the batches that its running statistics saw; nothing here depends on it.
+/// The values of a tensor, or nothing if it is of another type than the network's.
+fn numbers(name: &str, view: &TensorView) -> Option<Vec<f32>> {
+    match view.dtype() {
+        Dtype::F32 => Some(view.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect()),
+        // PyTorch's count is an integer; `BatchNorm<momentum = none>` goes on from it.
+        Dtype::I64 if is_ignored(name) => {
+            Some(view.data().as_chunks::<8>().0.iter().map(|b| i64::from_le_bytes(*b) as f32).collect())
+        }
+        _ => None,
+    }
+}
+
+/// PyTorch counts the batches that its running statistics saw; without `momentum = none` nothing here depends on it.
 fn is_ignored(name: &str) -> bool {
     name == "num_batches_tracked" || name.ends_with(".num_batches_tracked")
 }
