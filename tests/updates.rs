@@ -16,6 +16,18 @@ network! {
     }
 }
 
+network! {
+    /// The same, each dense layer's backward in one pass over its weight.
+    #[cpu(dense = streamed)]
+    Streamed {
+        input image: [3, 11, 9];
+        target class: class<5>;
+        Conv2d<18, 3, padding = 1>; BatchNorm; Relu; MaxPool2d<2>;
+        Conv2d<7, 3>; Relu; Flatten; Linear<37>; Relu; Linear<5>;
+        loss: CrossEntropy(_, class);
+    }
+}
+
 fn data() -> Dataset<Images<3, 11, 9>, Classes<5>> {
     let values = (0..297 * 18).map(|i: usize| (i.wrapping_mul(2_654_435_761) >> 7) as u8 as f32 / 255.0).collect();
     let labels = (0..18).map(|i| i * 3 % 5).collect();
@@ -61,6 +73,8 @@ fn compare<O: Optimizer>(config: O) {
                 "{config:?}, {threads} threads, {level:?}"
             );
         }
+        assert_eq!(run::<Streamed, _>(&config, 1, level, true), apart, "{config:?}, in one pass, {level:?}");
+        assert_eq!(run::<Streamed, _>(&config, 2, level, false), apart, "{config:?}, in one pass, updated, {level:?}");
         let apart = run::<NetUnfused, _>(&config, 2, level, true);
         assert_eq!(run::<NetUnfused, _>(&config, 2, level, false), apart, "{config:?}, unfused, {level:?}");
     }

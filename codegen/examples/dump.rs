@@ -32,7 +32,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         eprintln!("error: {}", error.text());
     }
     for declaration in &declarations {
-        let cpu = Target { convolution: declaration.convolution, ..Target::cpu(fusion) };
+        let cpu = Target::cpu_for(declaration, fusion);
         for member in &declaration.members {
             for target in [&cpu, &Target::cuda(fusion, precision)] {
                 let plans = kiln_codegen::plan(&member.module, target);

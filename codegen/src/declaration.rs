@@ -33,6 +33,18 @@ pub enum Convolution {
     Winograd,
 }
 
+/// How the two gradients of a dense layer's weight are made on the CPU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum DenseBackward {
+    /// In one pass over weights that no cache holds, else apart.
+    #[default]
+    BySize,
+    /// `#[cpu(dense = streamed)]`, in one pass; for tests and measurements like the next one.
+    Streamed,
+    /// `#[cpu(dense = apart)]`
+    Apart,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Dump {
     Graph,
@@ -63,5 +75,6 @@ pub struct Declaration {
     pub fusion: Fusion,
     pub precision: Precision,
     pub convolution: Convolution,
+    pub dense_backward: DenseBackward,
     pub dumps: Vec<Dump>,
 }

@@ -59,7 +59,7 @@ fn expand(declaration: &Declaration) -> TokenStream {
     for (ident, fusion) in versions {
         let mut version = declaration.clone();
         version.ident = ident;
-        let target = Target { convolution: declaration.convolution, ..Target::cpu(fusion) };
+        let target = Target::cpu_for(declaration, fusion);
         let cuda = Target::cuda(fusion, declaration.precision);
         let mut plans = Vec::new();
         for member in &mut version.members {

@@ -1,6 +1,6 @@
 //! The statements of the language: names of parameters, scopes, constants, families, attributes.
 
-use kiln_codegen::declaration::{Convolution, Declaration, Dump, Fusion, Precision};
+use kiln_codegen::declaration::{Convolution, Declaration, DenseBackward, Dump, Fusion, Precision};
 use kiln_codegen::graph::op::{Leaf, Op};
 use kiln_codegen::graph::{Init, Module};
 use kiln_codegen::lower::frontend;
@@ -142,7 +142,8 @@ fn families_and_constants() {
 fn attributes() {
     let declaration = declarations(
         "/// Docs.
-         #[fusion(both)] #[cuda(precision = bf16)] #[cpu(conv = winograd)] #[dump(graph, cpu)] #[no_decay(bias)]
+         #[fusion(both)] #[cuda(precision = bf16)] #[cpu(conv = winograd)] #[cpu(dense = streamed)] #[dump(graph, cpu)]
+         #[no_decay(bias)]
          #[init(weight = KaimingNormal<mode = fan_out, nonlinearity = relu>, bias = Zeros)]
          pub N {
             input x: [3, 8, 8]; target y: class<2>;
@@ -155,6 +156,7 @@ fn attributes() {
     .remove(0);
     assert_eq!((declaration.fusion, declaration.precision), (Fusion::Both, Precision::Bf16));
     assert_eq!(declaration.convolution, Convolution::Winograd);
+    assert_eq!(declaration.dense_backward, DenseBackward::Streamed);
     assert_eq!(declaration.dumps, [Dump::Graph, Dump::Cpu]);
     assert!(declaration.docs.to_string().contains("Docs"));
     let module = &declaration.members[0].module;

@@ -20,3 +20,20 @@ macro_rules! either {
 
 either! { direct_convolutions Direct DirectUnfused direct }
 either! { winograd_convolutions Winograd WinogradUnfused winograd }
+
+/// A step of dense layers whose backward is one pass over each weight: extents around blocks, tasks and turned chunks, and a
+/// layer over an image's blocks.
+macro_rules! dense {
+    ($test:ident $name:ident $unfused:ident $way:ident) => {
+        parity! { #[cpu(dense = $way)] $test $name $unfused {
+            input x: [3, 6, 5];
+            target label: class<3>;
+            Conv2d<18, 3, padding = 1>; Relu; MaxPool2d<2>;
+            Flatten; Linear<37>; Relu; Dropout<0.5>; Linear<270>; Tanh; Linear<33>; Relu; Linear<3>;
+            loss: CrossEntropy(_, label);
+        } }
+    };
+}
+
+dense! { streamed_dense_layers Streamed StreamedUnfused streamed }
+dense! { dense_layers_apart Apart ApartUnfused apart }

@@ -2,7 +2,7 @@
 
 use super::body::Lowering;
 use super::*;
-use crate::declaration::{Convolution, Dump, Fusion, Precision};
+use crate::declaration::{Convolution, DenseBackward, Dump, Fusion, Precision};
 use crate::graph::{Init, Probe};
 use crate::layers::args::{Args, Surplus, closest, positional};
 use crate::layers::site::Wish;
@@ -51,6 +51,7 @@ pub(super) fn declaration(network: &syntax::Network, errors: &mut Errors) -> Dec
         fusion: Fusion::On,
         precision: Precision::F32,
         convolution: Convolution::Cheapest,
+        dense_backward: DenseBackward::BySize,
         dumps: Vec::new(),
     };
     for attribute in &network.attributes {
@@ -81,9 +82,15 @@ pub(super) fn declaration(network: &syntax::Network, errors: &mut Errors) -> Dec
                 Some((key, value)) if key == "conv" && value == "winograd" => {
                     declaration.convolution = Convolution::Winograd;
                 }
+                Some((key, value)) if key == "dense" && value == "streamed" => {
+                    declaration.dense_backward = DenseBackward::Streamed;
+                }
+                Some((key, value)) if key == "dense" && value == "apart" => {
+                    declaration.dense_backward = DenseBackward::Apart;
+                }
                 _ => errors.push(
                     Diagnostic::new(source, "`cpu` takes an algorithm")
-                        .help("write `#[cpu(conv = direct)]` or `#[cpu(conv = winograd)]`; without the attribute the cheaper one is taken"),
+                        .help("write `#[cpu(conv = direct)]`, `#[cpu(conv = winograd)]`, `#[cpu(dense = streamed)]` or `#[cpu(dense = apart)]`; without the attribute the cheaper one is taken"),
                 ),
             },
             "dump" => dumps(attribute, &mut declaration, errors),

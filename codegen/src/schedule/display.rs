@@ -81,7 +81,7 @@ fn describe(form: &Form) -> String {
             let gone: Vec<&str> = gone.iter().filter(|g| g.1).map(|g| g.0).collect();
             format!("{} over {}", walk(iter), gone.join(", "))
         }
-        Form::Dense(d) => format!("{} → {}", d.channels * d.pixels, d.outputs),
+        Form::Dense(d) | Form::DenseBackward(d) => format!("{} → {}", d.channels * d.pixels, d.outputs),
         Form::Conv { geometry: g, planar, .. }
         | Form::ConvFlipped { geometry: g, planar, .. }
         | Form::ConvWeight { geometry: g, planar, .. } => {

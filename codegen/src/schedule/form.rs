@@ -118,6 +118,8 @@ pub enum Form {
         reduced: Reduced,
     },
     Dense(Dense),
+    /// Input and weight gradient in one pass over the weight.
+    DenseBackward(Dense),
     /// Role forward or input; groups of 1. `planar` tells of the operand that is read pixel by pixel, x or dy.
     Conv {
         role: ConvRole,
@@ -175,6 +177,7 @@ impl Form {
             | Form::Winograd { .. }
             | Form::Window { .. } => Some(Iter::channelwise(shape)),
             Form::Dense(_)
+            | Form::DenseBackward(_)
             | Form::Map(_)
             | Form::Row { .. }
             | Form::Column { .. }
@@ -199,6 +202,7 @@ impl Form {
                 ConvRole::Input => "dense.input",
                 ConvRole::Weight => "dense.weight",
             },
+            Form::DenseBackward(_) => "dense.backward",
             Form::Conv { role: ConvRole::Forward, .. } => "conv.forward",
             Form::Conv { .. } => "conv.input",
             Form::ConvWeight { .. } => "conv.weight",

@@ -365,7 +365,8 @@ impl Fuser<'_> {
                     && self.graph().shape(value).batch == first.batch
                     && self.operands_follow(value, false)
             }
-            Form::ConvWeight { .. }
+            Form::DenseBackward(_)
+            | Form::ConvWeight { .. }
             | Form::ConvFlipped { .. }
             | Form::WinogradWeights { .. }
             | Form::Scalar

@@ -120,6 +120,7 @@ fn fits(s: &Schedule, kernel: &Kernel) -> bool {
         }
         Form::Row { .. }
         | Form::Dense(_)
+        | Form::DenseBackward(_)
         | Form::ConvFlipped { .. }
         | Form::Winograd { .. }
         | Form::WinogradWeights { .. }

@@ -95,15 +95,22 @@ fn updated(s: &Schedule, target: &Target) -> Vec<usize> {
         let made = s.kernels.iter().position(|k| k.stores.contains(&s.base(*gradient)))?;
         let reads = |k: &Kernel| k.reads.iter().any(|v| s.storage(*v) == Some(Storage::Param(*param)));
         let updates = target.gathers || hands_over(&s.kernels[made], s.base(*gradient));
-        (updates && !s.kernels[made..].iter().any(reads)).then_some(*param)
+        let reader = s.kernels[made..].iter().find(|k| reads(k) && !reads_first(k));
+        (updates && reader.is_none()).then_some(*param)
     };
     s.program.roots.gradients.iter().filter_map(eligible).collect()
+}
+
+/// Whether this kernel's template reads each piece of a weight before it hands over the piece's gradient.
+fn reads_first(kernel: &Kernel) -> bool {
+    matches!(kernel.form, Form::DenseBackward(_))
 }
 
 /// Whether the CPU's template hands finished pieces of this gradient over, instead of storing them itself.
 fn hands_over(kernel: &Kernel, gradient: Value) -> bool {
     match &kernel.form {
         Form::Dense(d) => d.role == ConvRole::Weight && kernel.nodes.contains(&gradient),
+        Form::DenseBackward(_) => true,
         Form::ConvWeight { chunks, .. } => *chunks > 1,
         _ => false,
     }
@@ -167,6 +174,7 @@ fn chunked(iter: &super::Iter, reduced: &super::Reduced) -> bool {
 pub fn work(kernel: &Kernel) -> usize {
     match &kernel.form {
         Form::Dense(d) => 2 * d.outputs * d.channels * d.pixels,
+        Form::DenseBackward(d) => 4 * d.outputs * d.channels * d.pixels,
         Form::Conv { geometry: g, .. } | Form::ConvWeight { geometry: g, .. } => {
             let taps = g.kernel[0] * g.kernel[1];
             match &kernel.form {
@@ -207,7 +215,8 @@ impl Launches {
                     continue;
                 }
                 let reads = |other: &Kernel| other.reads.iter().any(|v| s.storage(*v) == Some(Storage::Param(param)));
-                let late = s.kernels.iter().enumerate().find(|(j, other)| reads(other) && self.levels[*j].1 >= last);
+                let early = |j: usize, other: &Kernel| self.levels[j].1 < last || (j == k && reads_first(other));
+                let late = s.kernels.iter().enumerate().find(|(j, other)| reads(other) && !early(*j, other));
                 if let Some((reader, _)) = late {
                     return Err(format!("kernel {k} updates parameter {param} before kernel {reader} has read it"));
                 }

@@ -5,6 +5,7 @@
 
 pub mod blocks;
 pub mod cost;
+pub mod dense;
 pub mod derived;
 pub mod display;
 pub mod form;
@@ -103,6 +104,7 @@ pub fn schedule(module: &Module, params: &ParamPlan, program: &Program, target: 
     blocks::blocks(&mut schedule, target);
     lanes::lanes(&mut schedule, target);
     readers::readers(&mut schedule, target);
+    dense::dense(&mut schedule, target);
     derived::keep(&mut schedule, target);
     fuse::assign_storage(&mut schedule);
     debug_assert_eq!(verify::verify(&schedule), Ok(()));

@@ -2,7 +2,7 @@
 
 use super::layout::Order;
 use super::winograd::Rates;
-use crate::declaration::{Convolution, Fusion, Precision};
+use crate::declaration::{Convolution, Declaration, DenseBackward, Fusion, Precision};
 
 /// A device family and its knobs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +36,10 @@ pub struct Target {
     pub pooled_slopes: bool,
     /// Whether maps are computed by their readers where memory sees less that way, and sums where their operand is made.
     pub computing_readers: bool,
+    /// Whether the gradient of a dense layer's bias is made with its weight's.
+    pub dense_biases: bool,
+    /// From this many floats on, a dense layer's weight is read once in the backward pass, for both of its gradients.
+    pub streamed_weight_floats: usize,
     /// Whether kernels that finish a parameter's gradient apply the optimizer's rule to it at once.
     pub updates: bool,
     /// How contractions multiply.
@@ -66,12 +70,25 @@ impl Target {
             keeps_derived: true,
             pooled_slopes: true,
             computing_readers: true,
+            dense_biases: true,
+            // With what an optimizer remembers of it, more than a last-level cache holds.
+            streamed_weight_floats: 4 << 20,
             // A fusion too: without it, the optimizer's pass is a kernel of its own.
             updates: fusion != Fusion::Off,
             precision: Precision::F32,
             convolution: Convolution::Cheapest,
             winograd: Some(Rates::CPU),
             guards: vec![usize::MAX],
+        }
+    }
+
+    /// The CPU with the choices that a declaration makes.
+    pub fn cpu_for(declaration: &Declaration, fusion: Fusion) -> Self {
+        let target = Target { convolution: declaration.convolution, ..Self::cpu(fusion) };
+        match declaration.dense_backward {
+            DenseBackward::BySize => target,
+            DenseBackward::Streamed => Target { streamed_weight_floats: 0, ..target },
+            DenseBackward::Apart => Target { streamed_weight_floats: usize::MAX, ..target },
         }
     }
 
@@ -92,6 +109,8 @@ impl Target {
             keeps_derived: false,
             pooled_slopes: false,
             computing_readers: false,
+            dense_biases: false,
+            streamed_weight_floats: usize::MAX,
             updates: true,
             precision,
             convolution: Convolution::Cheapest,

@@ -93,6 +93,7 @@ pub fn of(form: &Form, whole_rows: bool) -> Option<Tile> {
         Form::Map(_)
         | Form::Row { .. }
         | Form::Column { .. }
+        | Form::DenseBackward(_)
         | Form::ConvFlipped { .. }
         | Form::Winograd { .. }
         | Form::WinogradWeights { .. }

@@ -204,7 +204,7 @@ impl Prepared {
     /// What kernels apply to the pieces that they finish. It must not outlive `self` or the arenas that `self` was made from.
     pub fn update(&self) -> cpu::Update {
         // SAFETY: the functions below take a `Prepared`.
-        unsafe { cpu::Update::new(self.apply, (&raw const *self).cast()) }
+        unsafe { cpu::Update::new(self.apply, ahead, (&raw const *self).cast()) }
     }
 
     /// Applies the rule to these parts of the trainable arena.
@@ -219,6 +219,18 @@ impl Prepared {
                 (self.apply)((&raw const *self).cast(), decay, self.params.add(start), gradient, len);
             }
         });
+    }
+}
+
+/// # Safety
+/// `data` is a [`Prepared`], and the piece lies within its trainable parameters.
+unsafe fn ahead(data: *const (), to: *const f32, floats: usize) {
+    // SAFETY: the caller's.
+    let prepared = unsafe { &*data.cast::<Prepared>() };
+    // SAFETY: both lie in the parameter arena.
+    let offset = unsafe { to.offset_from(prepared.params) } as usize;
+    for arena in [prepared.params].iter().chain(&prepared.buffers[..prepared.states]) {
+        cpu::fetch_all(arena.wrapping_add(offset), floats);
     }
 }
 

@@ -380,7 +380,7 @@ mod k3_gemm {
             },
         ],
         tail: 0usize,
-        row_task: 96usize,
+        row_task: 24usize,
         block_task: 1usize,
     };
     pub fn tasks(#[allow(unused)] batch: usize) -> usize {
@@ -620,72 +620,8 @@ mod k6_column_results {
     pub static ENTRY: [Entry; 3] = levels!(run);
 }
 
-/// classifier.4: reduce.sum
-mod k7_column_partials {
-    use ::kiln::__private::cpu::*;
-    pub fn tasks(#[allow(unused)] batch: usize) -> usize {
-        16usize * 1usize
-    }
-    #[inline(always)]
-    unsafe fn run<S: Simd>(s: S, cx: &Ctx, worker: usize, task: usize) {
-        unsafe {
-            let p0 = cx.arg(0usize);
-            let p1 = cx.arg(1usize);
-            let chunk = task / 1usize;
-            let first = chunk * cx.batch / 16usize;
-            let last = (chunk + 1) * cx.batch / 16usize;
-            let mut acc0 = s.splat(0.0f32);
-            for n in first..last {
-                let e0 = s.load(p0.add(n * 16usize));
-                {
-                    let x = e0;
-                    acc0 = s.add(acc0, x);
-                }
-            }
-            s.store(
-                p1.add(((chunk * 1usize + 0usize) * 1usize + 0usize) * 16usize),
-                acc0,
-            );
-        }
-    }
-    pub static ENTRY: [Entry; 3] = levels!(run);
-}
-
-/// classifier.4: reduce.sum
-mod k8_column_results {
-    use ::kiln::__private::cpu::*;
-    pub fn tasks(#[allow(unused)] batch: usize) -> usize {
-        1usize
-    }
-    #[inline(always)]
-    unsafe fn run<S: Simd>(s: S, cx: &Ctx, worker: usize, task: usize) {
-        unsafe {
-            let p0 = cx.arg(0usize);
-            let p1 = cx.arg(1usize);
-            let mut acc0 = s.splat(0.0f32);
-            for chunk in 0..16usize {
-                acc0 = s
-                    .add(
-                        acc0,
-                        s
-                            .load(
-                                p0
-                                    .add(
-                                        ((chunk * 1usize + 0usize) * 1usize + 0usize) * 16usize,
-                                    ),
-                            ),
-                    );
-            }
-            let r0 = acc0;
-            let e0 = r0;
-            s.store(p1, s.keep_first(e0, 10usize));
-        }
-    }
-    pub static ENTRY: [Entry; 3] = levels!(run);
-}
-
 /// classifier.4, classifier.2: contract, map
-mod k9_dense_input {
+mod k7_dense_input {
     use ::kiln::__private::cpu::*;
     static D: Dense = Dense {
         outputs: 10usize,
@@ -748,8 +684,8 @@ mod k9_dense_input {
     pub static ENTRY: [Entry; 3] = levels!(run);
 }
 
-/// classifier.4: contract
-mod k10_dense_weight {
+/// classifier.4: contract, reduce.sum
+mod k8_dense_weight {
     use ::kiln::__private::cpu::*;
     static D: Dense = Dense {
         outputs: 10usize,
@@ -766,16 +702,19 @@ mod k10_dense_weight {
             let p0 = cx.arg(0usize);
             let p1 = cx.arg(1usize);
             let p2 = cx.arg(2usize);
+            let p3 = cx.arg(3usize);
             dense_weight(
                 s,
                 &D,
-                p0,
-                96usize,
-                p1,
-                16usize,
-                Gradient::new(cx, p2, true),
-                ::core::option::Option::None,
-                cx.batch,
+                DenseWeight {
+                    x: p0,
+                    x_sample: 96usize,
+                    dy: p1,
+                    dy_sample: 16usize,
+                    weight: Gradient::new(cx, p2, true),
+                    bias: ::core::option::Option::Some(Gradient::new(cx, p3, true)),
+                    batch: cx.batch,
+                },
                 task,
             );
         }
@@ -783,72 +722,8 @@ mod k10_dense_weight {
     pub static ENTRY: [Entry; 3] = levels!(run);
 }
 
-/// classifier.2: reduce.sum
-mod k11_column_partials {
-    use ::kiln::__private::cpu::*;
-    pub fn tasks(#[allow(unused)] batch: usize) -> usize {
-        16usize * 6usize
-    }
-    #[inline(always)]
-    unsafe fn run<S: Simd>(s: S, cx: &Ctx, worker: usize, task: usize) {
-        unsafe {
-            let p0 = cx.arg(0usize);
-            let p1 = cx.arg(1usize);
-            let chunk = task / 6usize;
-            let b = task % 6usize;
-            let first = chunk * cx.batch / 16usize;
-            let last = (chunk + 1) * cx.batch / 16usize;
-            let mut acc0 = s.splat(0.0f32);
-            for n in first..last {
-                let e0 = s.load(p0.add(n * 96usize + b * 16usize));
-                {
-                    let x = e0;
-                    acc0 = s.add(acc0, x);
-                }
-            }
-            s.store(p1.add(((chunk * 1usize + 0usize) * 6usize + b) * 16usize), acc0);
-        }
-    }
-    pub static ENTRY: [Entry; 3] = levels!(run);
-}
-
-/// classifier.2: reduce.sum
-mod k12_column_results {
-    use ::kiln::__private::cpu::*;
-    pub fn tasks(#[allow(unused)] batch: usize) -> usize {
-        1usize
-    }
-    #[inline(always)]
-    unsafe fn run<S: Simd>(s: S, cx: &Ctx, worker: usize, task: usize) {
-        unsafe {
-            let p0 = cx.arg(0usize);
-            let p1 = cx.arg(1usize);
-            for b in 0..6usize {
-                let mut acc0 = s.splat(0.0f32);
-                for chunk in 0..16usize {
-                    acc0 = s
-                        .add(
-                            acc0,
-                            s
-                                .load(
-                                    p0.add(((chunk * 1usize + 0usize) * 6usize + b) * 16usize),
-                                ),
-                        );
-                }
-                let r0 = acc0;
-                let e0 = r0;
-                s.store(
-                    p1.add(b * 16usize),
-                    if b == 5usize { s.keep_first(e0, 4usize) } else { e0 },
-                );
-            }
-        }
-    }
-    pub static ENTRY: [Entry; 3] = levels!(run);
-}
-
 /// classifier.2, classifier.0: contract, map
-mod k13_dense_input {
+mod k9_dense_input {
     use ::kiln::__private::cpu::*;
     static D: Dense = Dense {
         outputs: 84usize,
@@ -911,8 +786,8 @@ mod k13_dense_input {
     pub static ENTRY: [Entry; 3] = levels!(run);
 }
 
-/// classifier.2: contract
-mod k14_dense_weight {
+/// classifier.2: contract, reduce.sum
+mod k10_dense_weight {
     use ::kiln::__private::cpu::*;
     static D: Dense = Dense {
         outputs: 84usize,
@@ -929,16 +804,19 @@ mod k14_dense_weight {
             let p0 = cx.arg(0usize);
             let p1 = cx.arg(1usize);
             let p2 = cx.arg(2usize);
+            let p3 = cx.arg(3usize);
             dense_weight(
                 s,
                 &D,
-                p0,
-                128usize,
-                p1,
-                96usize,
-                Gradient::new(cx, p2, true),
-                ::core::option::Option::None,
-                cx.batch,
+                DenseWeight {
+                    x: p0,
+                    x_sample: 128usize,
+                    dy: p1,
+                    dy_sample: 96usize,
+                    weight: Gradient::new(cx, p2, true),
+                    bias: ::core::option::Option::Some(Gradient::new(cx, p3, true)),
+                    batch: cx.batch,
+                },
                 task,
             );
         }
@@ -946,72 +824,8 @@ mod k14_dense_weight {
     pub static ENTRY: [Entry; 3] = levels!(run);
 }
 
-/// classifier.0: reduce.sum
-mod k15_column_partials {
-    use ::kiln::__private::cpu::*;
-    pub fn tasks(#[allow(unused)] batch: usize) -> usize {
-        16usize * 8usize
-    }
-    #[inline(always)]
-    unsafe fn run<S: Simd>(s: S, cx: &Ctx, worker: usize, task: usize) {
-        unsafe {
-            let p0 = cx.arg(0usize);
-            let p1 = cx.arg(1usize);
-            let chunk = task / 8usize;
-            let b = task % 8usize;
-            let first = chunk * cx.batch / 16usize;
-            let last = (chunk + 1) * cx.batch / 16usize;
-            let mut acc0 = s.splat(0.0f32);
-            for n in first..last {
-                let e0 = s.load(p0.add(n * 128usize + b * 16usize));
-                {
-                    let x = e0;
-                    acc0 = s.add(acc0, x);
-                }
-            }
-            s.store(p1.add(((chunk * 1usize + 0usize) * 8usize + b) * 16usize), acc0);
-        }
-    }
-    pub static ENTRY: [Entry; 3] = levels!(run);
-}
-
-/// classifier.0: reduce.sum
-mod k16_column_results {
-    use ::kiln::__private::cpu::*;
-    pub fn tasks(#[allow(unused)] batch: usize) -> usize {
-        1usize
-    }
-    #[inline(always)]
-    unsafe fn run<S: Simd>(s: S, cx: &Ctx, worker: usize, task: usize) {
-        unsafe {
-            let p0 = cx.arg(0usize);
-            let p1 = cx.arg(1usize);
-            for b in 0..8usize {
-                let mut acc0 = s.splat(0.0f32);
-                for chunk in 0..16usize {
-                    acc0 = s
-                        .add(
-                            acc0,
-                            s
-                                .load(
-                                    p0.add(((chunk * 1usize + 0usize) * 8usize + b) * 16usize),
-                                ),
-                        );
-                }
-                let r0 = acc0;
-                let e0 = r0;
-                s.store(
-                    p1.add(b * 16usize),
-                    if b == 7usize { s.keep_first(e0, 8usize) } else { e0 },
-                );
-            }
-        }
-    }
-    pub static ENTRY: [Entry; 3] = levels!(run);
-}
-
 /// classifier.0, features.3: conv.input, map
-mod k17_dense_input {
+mod k11_dense_input {
     use ::kiln::__private::cpu::*;
     static D: Dense = Dense {
         outputs: 120usize,
@@ -1074,8 +888,8 @@ mod k17_dense_input {
     pub static ENTRY: [Entry; 3] = levels!(run);
 }
 
-/// classifier.0: conv.weight
-mod k18_dense_weight {
+/// classifier.0: conv.weight, reduce.sum
+mod k12_dense_weight {
     use ::kiln::__private::cpu::*;
     static D: Dense = Dense {
         outputs: 120usize,
@@ -1092,16 +906,19 @@ mod k18_dense_weight {
             let p0 = cx.arg(0usize);
             let p1 = cx.arg(1usize);
             let p2 = cx.arg(2usize);
+            let p3 = cx.arg(3usize);
             dense_weight(
                 s,
                 &D,
-                p0,
-                400usize,
-                p1,
-                128usize,
-                Gradient::new(cx, p2, true),
-                ::core::option::Option::None,
-                cx.batch,
+                DenseWeight {
+                    x: p0,
+                    x_sample: 400usize,
+                    dy: p1,
+                    dy_sample: 128usize,
+                    weight: Gradient::new(cx, p2, true),
+                    bias: ::core::option::Option::Some(Gradient::new(cx, p3, true)),
+                    batch: cx.batch,
+                },
                 task,
             );
         }
@@ -1110,7 +927,7 @@ mod k18_dense_weight {
 }
 
 /// features.3, features.0: window.route, reduce.sum, reshape, conv.input, map, conv.weight, window.route, reduce.sum, conv.weight
-mod k19_lanes {
+mod k13_lanes {
     use ::kiln::__private::cpu::*;
     pub fn tasks(#[allow(unused)] batch: usize) -> usize {
         lane_chunks(batch, 16usize)
@@ -1358,7 +1175,7 @@ mod k19_lanes {
 }
 
 /// features.3, features.0: window.route, reduce.sum, reshape, conv.input, map, conv.weight, window.route, reduce.sum, conv.weight
-mod k20_lanes_combine {
+mod k14_lanes_combine {
     use ::kiln::__private::cpu::*;
     pub fn tasks(#[allow(unused)] batch: usize) -> usize {
         4usize

@@ -92,6 +92,7 @@ impl Writer<'_> {
             Form::Row { iter, per_pixel } => loops::row(self, *iter, *per_pixel),
             Form::Column { iter, reduced } => loops::column(self, *iter, *reduced),
             Form::Dense(dense) => templates::dense(self, *dense),
+            Form::DenseBackward(dense) => vec![templates::dense_backward(self, *dense)],
             Form::Conv { role, geometry, planar } => templates::conv(self, *role, geometry, *planar),
             Form::ConvWeight { geometry, planar, chunks } => templates::conv_weight(self, geometry, *planar, *chunks),
             Form::ConvFlipped { geometry, planar, dy_planar } => {

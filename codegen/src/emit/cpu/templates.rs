@@ -4,6 +4,8 @@ use super::body::{Arg, Args, At, Eval, name};
 use super::{Launch, Writer};
 use crate::graph::Value;
 use crate::graph::op::{ConvGeometry, ConvRole, Op, WindowAxis, WindowOp};
+use crate::schedule::Storage;
+use crate::schedule::dense::{product, weight_operands};
 use crate::schedule::form::{Dense, Iter};
 use crate::schedule::layout::{LANES, blocks, is_blocked};
 use proc_macro2::{Ident, TokenStream};
@@ -22,7 +24,9 @@ pub(super) fn sink(w: &Writer, at: At, results: &[(Value, Ident)], place: TokenS
     for (value, variable) in results {
         eval.define(*value, variable);
     }
-    let stores = &w.kernel.stores;
+    // Gradients of parameters have places of their own.
+    let stores = w.kernel.stores.iter().filter(|v| !matches!(w.s.storage(**v), Some(Storage::Grad(_))));
+    let stores: Vec<Value> = stores.copied().collect();
     let roots: Vec<_> = stores.iter().map(|v| eval.value(*v, &w.s.graph().shape(*v).dims, &mut own)).collect();
     let plain = Eval::new(w.s, w.kernel, at);
     let (statements, values) = eval.finish(&roots);
@@ -112,19 +116,11 @@ fn fixed(count: usize) -> TokenStream {
 }
 
 pub fn dense(w: &Writer, d: Dense) -> Vec<Launch> {
-    let node = w.s.graph().node(w.kernel.nodes[0]);
-    match d.role {
-        ConvRole::Forward => vec![dense_forward(w, d)],
-        ConvRole::Input => vec![dense_input(w, d)],
-        ConvRole::Weight => {
-            // A convolution's operands are (x, dy); a contraction's are told apart by extent order in the schedule.
-            let (x, dy) = match &node.op {
-                Op::Contract { lhs, out, .. } if lhs[1] == out[0] => (node.inputs[1], node.inputs[0]),
-                _ => (node.inputs[0], node.inputs[1]),
-            };
-            vec![dense_weight(w, d, x, dy)]
-        }
-    }
+    vec![match d.role {
+        ConvRole::Forward => dense_forward(w, d),
+        ConvRole::Input => dense_input(w, d),
+        ConvRole::Weight => dense_weight(w, d),
+    }]
 }
 
 /// Anchors come first among a kernel's own nodes; what is recomputed may stand before them.
@@ -145,8 +141,8 @@ struct GemmText {
 
 fn gemm(w: &Writer, g: GemmText, a: &Ident, b: &Ident, sink: Sink, args: Args) -> Launch {
     let GemmText { rows, blocks, a_row, b_block, k: [k0, k1, k2], tail } = g;
-    // Tall enough that a weight's block is read from the cache many times, and enough tasks for several threads.
-    let row_task = 96usize;
+    // Tall enough that a block of the weight is read from the cache many times, and enough tasks for several threads.
+    let row_task = if blocks <= 2 { 24usize } else { 96usize };
     let block_task = if blocks <= 2 { 1usize } else { blocks.div_ceil(8).clamp(2, 6) };
     let Sink { item, value } = sink;
     let descriptor = quote! {
@@ -191,12 +187,23 @@ fn dense_forward(w: &Writer, d: Dense) -> Launch {
 
 fn dense_input(w: &Writer, d: Dense) -> Launch {
     let value = anchor(w);
-    let node = w.s.graph().node(value);
     let mut args = Args::default();
-    let (dy, dy_sample) = pointer(w, node.inputs[0], &mut args);
-    let (weight, _) = pointer(w, node.inputs[1], &mut args);
-    let at = At::of(Iter::channelwise(&node.ty.shape));
-    // The product's blocks are (channel block, pixel).
+    let (dy, dy_sample) = pointer(w, w.s.graph().node(value).inputs[0], &mut args);
+    let (weight, _) = pointer(w, w.s.graph().node(value).inputs[1], &mut args);
+    let Sink { item, value: sink } = dense_sink(w, d, value, &mut args);
+    let body = quote! {
+        #item
+        dense_input(s, &D, #dy, #dy_sample, #weight, cx.scratch(worker), cx.batch, task, #sink);
+    };
+    let tasks = quote!(dense_input_tasks(&D, batch));
+    let mut launch = w.launch_with("dense_input", args, dense_text(d), tasks, body);
+    launch.scratch = Some(quote!(dense_scratch()));
+    launch
+}
+
+/// Of an input gradient, whose blocks are (channel block, pixel).
+fn dense_sink(w: &Writer, d: Dense, value: Value, args: &mut Args) -> Sink {
+    let at = At::of(Iter::channelwise(w.s.graph().shape(value)));
     let pixels = d.pixels;
     let place = if pixels > 1 {
         let (n, b, p) = (name("n"), name("b"), name("p"));
@@ -205,16 +212,7 @@ fn dense_input(w: &Writer, d: Dense) -> Launch {
     } else {
         usual_place(&at)
     };
-    let sink = sink(w, at, &[(value, name("acc"))], place, &mut args);
-    let Sink { item, value } = sink;
-    let body = quote! {
-        #item
-        dense_input(s, &D, #dy, #dy_sample, #weight, cx.scratch(worker), cx.batch, task, #value);
-    };
-    let tasks = quote!(dense_input_tasks(&D, batch));
-    let mut launch = w.launch_with("dense_input", args, dense_text(d), tasks, body);
-    launch.scratch = Some(quote!(dense_input_scratch()));
-    launch
+    sink(w, at, &[(value, name("acc"))], place, args)
 }
 
 /// The type and value of a weight's descriptor.
@@ -223,19 +221,47 @@ fn dense_text(d: Dense) -> TokenStream {
     quote!(Dense = Dense { outputs: #outputs, channels: #channels, pixels: #pixels, planar: #planar })
 }
 
-fn dense_weight(w: &Writer, d: Dense, x: Value, dy: Value) -> Launch {
-    let mut args = Args::default();
-    let (x, x_sample) = pointer(w, x, &mut args);
-    let (dy, dy_sample) = pointer(w, dy, &mut args);
-    let weight = w.gradient(anchor(w), &mut args);
+/// An expression of type `DenseWeight`: what this kernel makes the gradients of weight and bias of, and where they go.
+fn dense_operands(w: &Writer, args: &mut Args) -> TokenStream {
+    let graph = w.s.graph();
+    let gradient = product(w.s, w.kernel, ConvRole::Weight).expect("a kernel of a weight's gradient");
+    let (x, dy) = weight_operands(graph, gradient);
+    let (x, x_sample) = pointer(w, x, args);
+    let (dy, dy_sample) = pointer(w, dy, args);
+    let weight = w.gradient(gradient, args);
     // The sum of dy over the batch, where it was taken in.
-    let bias = w.kernel.nodes.iter().find(|v| matches!(w.s.graph().node(**v).op, Op::Reduce { .. }));
-    let bias = match bias.map(|v| w.gradient(*v, &mut args)) {
+    let bias = w.kernel.nodes.iter().find(|v| matches!(graph.node(**v).op, Op::Reduce { .. }));
+    let bias = match bias.map(|v| w.gradient(*v, args)) {
         Some(bias) => quote!(::core::option::Option::Some(#bias)),
         None => quote!(::core::option::Option::None),
     };
-    let body = quote!(dense_weight(s, &D, #x, #x_sample, #dy, #dy_sample, #weight, #bias, cx.batch, task););
+    quote! {
+        DenseWeight {
+            x: #x, x_sample: #x_sample, dy: #dy, dy_sample: #dy_sample, weight: #weight, bias: #bias, batch: cx.batch,
+        }
+    }
+}
+
+fn dense_weight(w: &Writer, d: Dense) -> Launch {
+    let mut args = Args::default();
+    let operands = dense_operands(w, &mut args);
+    let body = quote!(dense_weight(s, &D, #operands, task););
     w.launch_with("dense_weight", args, dense_text(d), quote!(dense_weight_tasks(&D)), body)
+}
+
+pub fn dense_backward(w: &Writer, d: Dense) -> Launch {
+    let mut args = Args::default();
+    let operands = dense_operands(w, &mut args);
+    let value = product(w.s, w.kernel, ConvRole::Input).expect("a kernel of an input gradient");
+    let (weight, _) = pointer(w, w.s.graph().node(value).inputs[1], &mut args);
+    let Sink { item, value: sink } = dense_sink(w, d, value, &mut args);
+    let body = quote! {
+        #item
+        dense_backward(s, &D, #operands, #weight, cx.scratch(worker), task, #sink);
+    };
+    let mut launch = w.launch_with("dense_backward", args, dense_text(d), quote!(dense_backward_tasks(&D)), body);
+    launch.scratch = Some(quote!(dense_scratch()));
+    launch
 }
 
 fn pair(x: [usize; 2]) -> TokenStream {

@@ -245,7 +245,8 @@ fn write(w: &Writer, phase: usize) -> Phase {
         Form::Dense(_) | Form::Conv { .. } | Form::ConvWeight { .. } => contraction::contraction(w, phase),
         Form::Moments { iter, tiled, .. } => moments::moments(w, *iter, *tiled, phase),
         Form::Block(stages) => block::block(w, stages),
-        Form::ConvFlipped { .. }
+        Form::DenseBackward(_)
+        | Form::ConvFlipped { .. }
         | Form::Winograd { .. }
         | Form::WinogradWeights { .. }
         | Form::Window { .. }

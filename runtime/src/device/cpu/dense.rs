@@ -5,7 +5,7 @@ use core::ops::Range;
 use super::{
     BLOCK, Gradient, Simd, Sink,
     simd::levels::compiled_here,
-    tile::{Buffer, Tile, Tiling, Walk, part, tile},
+    tile::{Buffer, Tile, Tiling, Walk, part, tile_of_rows},
     transpose::transpose,
 };
 
@@ -37,21 +37,25 @@ impl Dense {
         self.channels.div_ceil(BLOCK) * self.pixels
     }
 
-    /// Samples of a task of [`dense_input`]: each piece of the weight is turned once for them.
-    const SAMPLES: usize = 96;
-    /// Outputs that are turned at a time; with the accumulators of a task they stay in the second-level cache.
+    /// Samples of a task of [`dense_input`], inputs of one of [`dense_weight`].
+    const ROWS: usize = 96;
+    /// Blocks of a task, at most.
+    const BLOCKS: usize = 6;
+    /// Outputs whose weights are turned at a time; with the sums of a task they stay in the second-level cache.
     const CHUNK: usize = 256;
-    /// Blocks of the widest tile.
-    const WIDEST: usize = 4;
+    /// Floats of a task's sums.
+    const SUMS: usize = Self::ROWS * Self::BLOCKS * BLOCK;
+    /// Blocks of inputs of a task of [`dense_backward`]: what is read of a sheet at a time is a page of 4 KiB.
+    const STREAMED: usize = 4;
 
     /// Blocks of a task of [`dense_input`].
     const fn input_task(&self) -> usize {
         part_of(self.input_blocks())
     }
 
-    /// Rows and blocks of a task of [`dense_weight`].
-    const fn weight_task(&self) -> [usize; 2] {
-        [96, part_of(self.blocks())]
+    /// Blocks of a task of [`dense_weight`].
+    const fn weight_task(&self) -> usize {
+        part_of(self.blocks())
     }
 }
 
@@ -61,24 +65,117 @@ const fn part_of(blocks: usize) -> usize {
         0..=2 => 1,
         3..=16 => 2,
         17..=32 => 4,
-        _ => 6,
+        _ => Dense::BLOCKS,
     }
 }
 
 /// Number of tasks of [`dense_input`].
 pub const fn dense_input_tasks(d: &Dense, batch: usize) -> usize {
-    batch.div_ceil(Dense::SAMPLES) * d.input_blocks().div_ceil(d.input_task())
+    batch.div_ceil(Dense::ROWS) * d.input_blocks().div_ceil(d.input_task())
 }
 
-/// Floats of scratch that a task of [`dense_input`] needs.
-pub const fn dense_input_scratch() -> usize {
-    (Dense::CHUNK + Dense::SAMPLES) * Dense::WIDEST * BLOCK
+/// Number of tasks of [`dense_weight`].
+pub const fn dense_weight_tasks(d: &Dense) -> usize {
+    d.rows().div_ceil(Dense::ROWS) * d.blocks().div_ceil(d.weight_task())
+}
+
+/// Floats of scratch that a task of [`dense_input`] or [`dense_backward`] needs: sums, and a chunk of turned weights.
+pub const fn dense_scratch() -> usize {
+    Dense::SUMS + Dense::CHUNK * Dense::BLOCKS * BLOCK
+}
+
+/// The operand of a product that is read one number at a time: `A[i, k]` lies at `at + i · row + k · step`.
+#[derive(Clone, Copy)]
+struct Left {
+    at: *const f32,
+    row: usize,
+    step: usize,
+}
+
+/// The operand of a product that is read in vectors: `B[k, j]` lies at `at + j · block + k · step`.
+#[derive(Clone, Copy)]
+struct Right {
+    at: *const f32,
+    block: usize,
+    step: usize,
+}
+
+/// Does something with the sums of a tile, of these rows and blocks of the product.
+trait Tiles {
+    /// Where they are wanted: the first of them, the distance of rows, and that of blocks.
+    fn place(&mut self, rows: &Range<usize>, blocks: &Range<usize>) -> (*mut f32, [usize; 2]);
+
+    /// # Safety
+    /// They are where they were wanted.
+    unsafe fn done<S: Simd>(&mut self, s: S, rows: Range<usize>, blocks: Range<usize>);
+}
+
+/// `Σ_k A[i, k] · B[k, j]` over these k, tile by tile; on top of what is there where `add`: one chain per element, whatever
+/// the chunks of k and the tiles.
+///
+/// # Safety
+/// Both operands are readable at these extents, and the tiles' places are writable.
+#[inline(always)]
+#[allow(clippy::too_many_arguments)]
+unsafe fn product<S: Simd>(
+    s: S,
+    left: Left,
+    right: Right,
+    rows: usize,
+    blocks: Range<usize>,
+    k: usize,
+    add: bool,
+    tiles: &mut impl Tiles,
+) {
+    let walk = Walk { count: [1, 1, 1, k], a: [0, 0, 0, left.step], b: [0, 0, 0, right.step], tail: k };
+    let tiling = Tiling::new(S::LEVEL, rows, blocks.len());
+    for block_tile in 0..tiling.block_tiles {
+        let columns = part(blocks.len(), tiling.block_tiles, block_tile);
+        let columns = blocks.start + columns.start..blocks.start + columns.end;
+        for row_tile in 0..tiling.row_tiles {
+            let tile_rows = part(rows, tiling.row_tiles, row_tile);
+            let (out, [out_row, out_block]) = tiles.place(&tile_rows, &columns);
+            // SAFETY: the caller's promises.
+            unsafe {
+                let t = Tile {
+                    a: left.at.add(tile_rows.start * left.row),
+                    a_row: left.row,
+                    b: right.at.add((columns.start - blocks.start) * right.block),
+                    b_block: right.block,
+                    walk: &walk,
+                    out,
+                    out_row,
+                    out_block,
+                    add,
+                };
+                tile_of_rows(s, tile_rows.len(), columns.len(), &t);
+                tiles.done(s, tile_rows, columns.clone());
+            }
+        }
+    }
+}
+
+/// Sums that stay where they are until all of k has been seen: `[row][block]`, `width` blocks wide.
+struct Kept {
+    at: *mut f32,
+    width: usize,
+}
+
+impl Tiles for Kept {
+    #[inline(always)]
+    fn place(&mut self, rows: &Range<usize>, blocks: &Range<usize>) -> (*mut f32, [usize; 2]) {
+        let at = self.at.wrapping_add((rows.start * self.width + blocks.start) * BLOCK);
+        (at, [self.width * BLOCK, BLOCK])
+    }
+
+    #[inline(always)]
+    unsafe fn done<S: Simd>(&mut self, _: S, _: Range<usize>, _: Range<usize>) {}
 }
 
 /// The input gradient: hands `Σ_o dy[n, o] · W[o, block, lane]` to `sink` as (n, block, 0), where a block is a channel block and a pixel.
 ///
 /// # Safety
-/// `dy` and `weight` are readable in their layouts, `scratch` is this worker's and holds [`dense_input_scratch`] floats, `task` is below [`dense_input_tasks`], and `sink` may store what it is given.
+/// `dy` and `weight` are readable in their layouts, `scratch` is this worker's and holds [`dense_scratch`] floats, `task` is below [`dense_input_tasks`], and `sink` may store what it is given.
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
 pub unsafe fn dense_input<S: Simd, K: Sink>(
@@ -92,128 +189,137 @@ pub unsafe fn dense_input<S: Simd, K: Sink>(
     task: usize,
     sink: K,
 ) {
-    let row_tasks = batch.div_ceil(Dense::SAMPLES);
+    let row_tasks = batch.div_ceil(Dense::ROWS);
     let (row_task, block_task) = (task % row_tasks, task / row_tasks);
-    let rows = row_task * Dense::SAMPLES..((row_task + 1) * Dense::SAMPLES).min(batch);
+    let rows = row_task * Dense::ROWS..((row_task + 1) * Dense::ROWS).min(batch);
     let blocks = block_task * d.input_task()..((block_task + 1) * d.input_task()).min(d.input_blocks());
-    let tiling = Tiling::new(S::LEVEL, rows.len(), blocks.len());
-    for block_tile in 0..tiling.block_tiles {
-        let tile_blocks = part(blocks.len(), tiling.block_tiles, block_tile);
-        let (first, width) = (blocks.start + tile_blocks.start, tile_blocks.len());
-        // SAFETY: rows and blocks lie within the extents; the scratch holds the largest tile's accumulators and its part of the weight.
-        unsafe {
-            let sums = scratch.add(Dense::CHUNK * Dense::WIDEST * BLOCK);
-            input_tiles(
-                s,
-                d,
-                dy.add(rows.start * dy_sample),
-                dy_sample,
-                weight,
-                scratch,
-                sums,
-                rows.len(),
-                first,
-                width,
-            );
-            for i in 0..rows.len() {
-                for j in 0..width {
-                    sink.put(s, s.load(sums.add((i * width + j) * BLOCK)), rows.start + i, first + j, 0);
-                }
-            }
+    // SAFETY: rows and blocks lie within the extents and are at most a task's.
+    unsafe {
+        input_sums(s, d, dy, dy_sample, weight, scratch, rows.clone(), blocks.clone());
+        put_all(s, scratch, rows, blocks, sink);
+    }
+}
+
+/// Hands the sums of a task, `[row][block]`, to the sink.
+///
+/// # Safety
+/// As [`dense_input`]; the sums are there.
+#[inline(always)]
+unsafe fn put_all<S: Simd, K: Sink>(s: S, sums: *const f32, rows: Range<usize>, blocks: Range<usize>, sink: K) {
+    for (i, row) in rows.enumerate() {
+        for (j, block) in blocks.clone().enumerate() {
+            // SAFETY: the caller's promise.
+            unsafe { sink.put(s, s.load(sums.add((i * blocks.len() + j) * BLOCK)), row, block, 0) }
         }
     }
 }
 
 compiled_here! {
-    /// `sums[n][j] = Σ_o dy[n, o] · W[o, first + j]` for j below `width`.
+    /// `scratch[n][j] = Σ_o dy[rows.start + n, o] · W[o, blocks.start + j]`.
     ///
     /// # Safety
-    /// As [`dense_input`].
-    unsafe fn input_tiles(
+    /// As [`dense_input`]; rows and blocks are at most a task's.
+    unsafe fn input_sums(
         d: &Dense,
         dy: *const f32,
         dy_sample: usize,
         weight: *const f32,
-        turned: *mut f32,
-        sums: *mut f32,
-        rows: usize,
-        first: usize,
-        width: usize,
-    ) = run_input_tiles
+        scratch: *mut f32,
+        rows: Range<usize>,
+        blocks: Range<usize>,
+    ) = run_input_sums
 }
 
 /// # Safety
-/// As [`input_tiles`].
+/// As [`input_sums`].
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
-unsafe fn run_input_tiles<S: Simd>(
+unsafe fn run_input_sums<S: Simd>(
     s: S,
     d: &Dense,
     dy: *const f32,
     dy_sample: usize,
     weight: *const f32,
-    turned: *mut f32,
-    sums: *mut f32,
-    rows: usize,
-    first: usize,
-    width: usize,
+    scratch: *mut f32,
+    rows: Range<usize>,
+    blocks: Range<usize>,
 ) {
-    let tiling = Tiling::new(S::LEVEL, rows, width);
+    let job = Input { d, dy, dy_sample, weight, scratch };
     for start in (0..d.outputs).step_by(Dense::CHUNK) {
-        let chunk = (d.outputs - start).min(Dense::CHUNK);
-        let walk = Walk { count: [1, 1, 1, chunk], a: [0, 0, 0, 1], b: [0, 0, 0, BLOCK], tail: chunk };
-        for j in 0..width {
-            // SAFETY: a block within the extents.
-            unsafe { turn(d, weight, first + j, start..start + chunk, turned.add(j * chunk * BLOCK)) }
+        // SAFETY: the caller's promises.
+        unsafe { job.chunk(s, rows.clone(), blocks.clone(), start..(start + Dense::CHUNK).min(d.outputs)) }
+    }
+}
+
+/// The input gradient of a dense layer.
+#[derive(Clone, Copy)]
+struct Input<'a> {
+    d: &'a Dense,
+    dy: *const f32,
+    dy_sample: usize,
+    weight: *const f32,
+    scratch: *mut f32,
+}
+
+impl Input<'_> {
+    /// Adds what these outputs contribute to the sums at the beginning of the scratch memory; the first outputs begin them.
+    ///
+    /// # Safety
+    /// As [`input_sums`].
+    #[inline(always)]
+    unsafe fn chunk<S: Simd>(&self, s: S, rows: Range<usize>, blocks: Range<usize>, outputs: Range<usize>) {
+        let Input { d, dy, dy_sample, weight, scratch } = *self;
+        let (k, width) = (outputs.len(), blocks.len());
+        // SAFETY: the caller's promises; the parts of the scratch memory are as large as a task's operands.
+        unsafe {
+            let turned = scratch.add(Dense::SUMS);
+            turn(d, weight, blocks, outputs.clone(), turned);
+            let left = Left { at: dy.add(rows.start * dy_sample + outputs.start), row: dy_sample, step: 1 };
+            let right = Right { at: turned, block: k * BLOCK, step: BLOCK };
+            let mut sums = Kept { at: scratch, width };
+            product(s, left, right, rows.len(), 0..width, k, outputs.start > 0, &mut sums);
         }
-        for row_tile in 0..tiling.row_tiles {
-            let tile_rows = part(rows, tiling.row_tiles, row_tile);
-            // SAFETY: the caller's promises.
+    }
+}
+
+/// `to[block][o][lane] = W[o, block, lane]` for these outputs, from a block's first on; lanes beyond the channels become 0.
+///
+/// # Safety
+/// `weight` is readable in its layout, `to` writable for as many vectors.
+#[inline(always)]
+unsafe fn turn(d: &Dense, weight: *const f32, blocks: Range<usize>, outputs: Range<usize>, to: *mut f32) {
+    for o in outputs.clone().step_by(BLOCK) {
+        // Neighbours lie side by side in a sheet.
+        for (j, block) in blocks.clone().enumerate() {
+            let (c_block, pixel) = (block / d.pixels, block % d.pixels);
+            let lanes = (d.channels - c_block * BLOCK).min(BLOCK);
+            // Distance of channels, and of the first of this block from its sheet's start.
+            let (step, first) = if d.planar {
+                (d.pixels * BLOCK, (c_block * BLOCK * d.pixels + pixel) * BLOCK)
+            } else {
+                (BLOCK, block * BLOCK * BLOCK)
+            };
+            // SAFETY: every index lies in the extents that the layout was made from.
             unsafe {
-                let t = Tile {
-                    a: dy.add(tile_rows.start * dy_sample + start),
-                    a_row: dy_sample,
-                    b: turned,
-                    b_block: chunk * BLOCK,
-                    walk: &walk,
-                    out: sums.add(tile_rows.start * width * BLOCK),
-                    out_row: width * BLOCK,
-                    out_block: BLOCK,
-                    add: start > 0,
-                };
-                tile(s, tile_rows.len(), width, &t);
+                let from = weight.add(o / BLOCK * d.sheet() + first);
+                let to = to.add((j * outputs.len() + o - outputs.start) * BLOCK);
+                transpose(from, lanes, step, to, (outputs.end - o).min(BLOCK));
             }
         }
     }
 }
 
-/// `to[o][lane] = W[o, block, lane]` for these outputs, from a block's first on; lanes beyond the channels become 0.
-///
-/// # Safety
-/// `weight` is readable in its layout, `to` writable for as many vectors.
-#[inline(always)]
-unsafe fn turn(d: &Dense, weight: *const f32, block: usize, outputs: Range<usize>, to: *mut f32) {
-    let (c_block, pixel) = (block / d.pixels, block % d.pixels);
-    let lanes = (d.channels - c_block * BLOCK).min(BLOCK);
-    // Distance of channels, and of the first of this block from its sheet's start.
-    let (step, first) = if d.planar {
-        (d.pixels * BLOCK, (c_block * BLOCK * d.pixels + pixel) * BLOCK)
-    } else {
-        (BLOCK, block * BLOCK * BLOCK)
-    };
-    for o in outputs.clone().step_by(BLOCK) {
-        // SAFETY: every index lies in the extents that the layout was made from.
-        unsafe {
-            let from = weight.add(o / BLOCK * d.sheet() + first);
-            transpose(from, lanes, step, to.add((o - outputs.start) * BLOCK), (outputs.end - o).min(BLOCK));
-        }
-    }
-}
-
-/// Number of tasks of [`dense_weight`].
-pub const fn dense_weight_tasks(d: &Dense) -> usize {
-    let [rows, blocks] = d.weight_task();
-    d.rows().div_ceil(rows) * d.blocks().div_ceil(blocks)
+/// What the gradient of a dense layer's weight is made of, and where it goes. Distances count floats.
+#[derive(Clone, Copy)]
+pub struct DenseWeight {
+    pub x: *const f32,
+    pub x_sample: usize,
+    pub dy: *const f32,
+    pub dy_sample: usize,
+    pub weight: Gradient,
+    /// The sum of `dy` over the batch, where this kernel takes it.
+    pub bias: Option<Gradient>,
+    pub batch: usize,
 }
 
 compiled_here! {
@@ -221,125 +327,73 @@ compiled_here! {
     ///
     /// # Safety
     /// `x` and `dy` are readable at these distances of samples, and `task` is below [`dense_weight_tasks`].
-    pub unsafe fn dense_weight(
-        d: &'static Dense,
-        x: *const f32,
-        x_sample: usize,
-        dy: *const f32,
-        dy_sample: usize,
-        weight: Gradient,
-        bias: Option<Gradient>,
-        batch: usize,
-        task: usize,
-    ) = run_weight
+    pub unsafe fn dense_weight(d: &'static Dense, w: DenseWeight, task: usize) = run_weight
 }
 
 /// # Safety
 /// As [`dense_weight`].
 #[inline(always)]
-#[allow(clippy::too_many_arguments)]
-unsafe fn run_weight<S: Simd>(
-    s: S,
-    d: &'static Dense,
-    x: *const f32,
-    x_sample: usize,
-    dy: *const f32,
-    dy_sample: usize,
-    weight: Gradient,
-    bias: Option<Gradient>,
-    batch: usize,
-    task: usize,
-) {
-    let [row_task, block_task] = d.weight_task();
-    let row_tasks = d.rows().div_ceil(row_task);
-    let (rows, blocks) = (task % row_tasks * row_task, task / row_tasks * block_task);
-    let rows = rows..(rows + row_task).min(d.rows());
-    let blocks = blocks..(blocks + block_task).min(d.blocks());
-    let job = Weight { d, x, x_sample, dy, dy_sample, weight, batch };
+unsafe fn run_weight<S: Simd>(s: S, d: &'static Dense, w: DenseWeight, task: usize) {
+    let row_tasks = d.rows().div_ceil(Dense::ROWS);
+    let (row, block) = (task % row_tasks * Dense::ROWS, task / row_tasks * d.weight_task());
+    let rows = row..(row + Dense::ROWS).min(d.rows());
+    let blocks = block..(block + d.weight_task()).min(d.blocks());
     // SAFETY: the caller's promises.
-    unsafe {
-        if let Some(bias) = bias
-            && rows.start == 0
-        {
-            for block in blocks.clone() {
-                job.bias(s, block, bias);
+    unsafe { w.run(s, d, rows, blocks) }
+}
+
+impl DenseWeight {
+    /// The gradient of these rows and blocks of the weight; with the first row, of the bias of these blocks.
+    ///
+    /// # Safety
+    /// As [`dense_weight`]; nobody else works on them.
+    #[inline(always)]
+    unsafe fn run<S: Simd>(&self, s: S, d: &Dense, rows: Range<usize>, blocks: Range<usize>) {
+        let DenseWeight { x, x_sample, dy, dy_sample, batch, bias, .. } = *self;
+        // SAFETY: the caller's promises.
+        unsafe {
+            if let Some(bias) = bias
+                && rows.start == 0
+            {
+                for block in blocks.clone() {
+                    self.bias(s, d, block, bias);
+                }
             }
+            let left = Left { at: x.add(rows.start), row: 1, step: x_sample };
+            let right = Right { at: dy.add(blocks.start * BLOCK), block: BLOCK, step: dy_sample };
+            let count = rows.len();
+            let mut pieces = Pieces { d, to: self.weight, first: rows.start, buffer: Buffer::new() };
+            product(s, left, right, count, blocks, batch, false, &mut pieces);
         }
-        job.run(s, rows, blocks);
     }
-}
 
-/// The weight gradient of a dense layer.
-#[derive(Clone, Copy)]
-struct Weight {
-    d: &'static Dense,
-    x: *const f32,
-    x_sample: usize,
-    dy: *const f32,
-    dy_sample: usize,
-    weight: Gradient,
-    batch: usize,
-}
-
-impl Weight {
     /// # Safety
     /// As [`dense_weight`]; the block is one of the outputs'.
     #[inline(always)]
-    unsafe fn bias<S: Simd>(&self, s: S, block: usize, bias: Gradient) {
+    unsafe fn bias<S: Simd>(&self, s: S, d: &Dense, block: usize, bias: Gradient) {
         let mut sum = s.splat(0.0);
         for n in 0..self.batch {
             // SAFETY: the caller's promise.
             sum = s.add(sum, unsafe { s.load(self.dy.add(n * self.dy_sample + block * BLOCK)) });
         }
-        let sum = s.keep_first(sum, self.d.outputs - block * BLOCK);
+        let sum = s.keep_first(sum, d.outputs - block * BLOCK);
         // SAFETY: the caller's promise.
         unsafe { bias.put_vector(s, block * BLOCK, sum) }
     }
+}
 
-    /// # Safety
-    /// As [`dense_weight`]; nobody else works on these rows and blocks.
-    #[inline(always)]
-    unsafe fn run<S: Simd>(&self, s: S, rows: Range<usize>, blocks: Range<usize>) {
-        let Weight { d, x_sample, dy_sample, batch, .. } = *self;
-        let walk = Walk { count: [1, 1, 1, batch], a: [0, 0, 0, x_sample], b: [0, 0, 0, dy_sample], tail: batch };
-        let tiling = Tiling::new(S::LEVEL, rows.len(), blocks.len());
-        let mut buffer = Buffer::new();
-        let pieces = buffer.as_mut_ptr();
-        for block_tile in 0..tiling.block_tiles {
-            let tile_blocks = part(blocks.len(), tiling.block_tiles, block_tile);
-            let (block, width) = (blocks.start + tile_blocks.start, tile_blocks.len());
-            for row_tile in 0..tiling.row_tiles {
-                let tile_rows = part(rows.len(), tiling.row_tiles, row_tile);
-                let (row, height) = (rows.start + tile_rows.start, tile_rows.len());
-                // SAFETY: rows and blocks lie within the extents; the buffer holds the largest tile.
-                unsafe {
-                    let at = block * d.sheet() + row * BLOCK;
-                    let (out, out_block) = match self.weight.memory() {
-                        Some(to) => (to.add(at), d.sheet()),
-                        None => (pieces, height * BLOCK),
-                    };
-                    let t = Tile {
-                        a: self.x.add(row),
-                        a_row: 1,
-                        b: self.dy.add(block * BLOCK),
-                        b_block: BLOCK,
-                        walk: &walk,
-                        out,
-                        out_row: BLOCK,
-                        out_block,
-                        add: false,
-                    };
-                    tile(s, height, width, &t);
-                    for j in 0..width {
-                        let piece = out.add(j * out_block);
-                        self.clean(s, row..row + height, block + j, piece);
-                        if self.weight.memory().is_none() {
-                            self.weight.put(at + j * d.sheet(), piece, height * BLOCK);
-                        }
-                    }
-                }
-            }
-        }
+/// Finished pieces of a weight's gradient.
+struct Pieces<'a> {
+    d: &'a Dense,
+    to: Gradient,
+    /// The product's first row in the weight's order.
+    first: usize,
+    buffer: Buffer,
+}
+
+impl Pieces<'_> {
+    fn at(&self, rows: &Range<usize>, block: usize) -> usize {
+        block * self.d.sheet() + (self.first + rows.start) * BLOCK
     }
 
     /// Zeros in lanes beyond the outputs and in rows beyond the channels.
@@ -347,19 +401,122 @@ impl Weight {
     /// # Safety
     /// `piece` holds these rows.
     #[inline(always)]
-    unsafe fn clean<S: Simd>(&self, s: S, rows: Range<usize>, block: usize, piece: *mut f32) {
+    unsafe fn clean<S: Simd>(&self, s: S, rows: &Range<usize>, block: usize, piece: *mut f32) {
         let d = self.d;
         let lanes = d.outputs - block * BLOCK;
         let tail = !d.planar && !d.channels.is_multiple_of(BLOCK);
         if lanes >= BLOCK && !tail {
             return;
         }
-        for (i, row) in rows.enumerate() {
+        for (i, row) in rows.clone().enumerate() {
+            let row = self.first + row;
             let beyond = tail && row / (BLOCK * d.pixels) * BLOCK + row % BLOCK >= d.channels;
             // SAFETY: the caller's promise.
             unsafe {
                 let p = piece.add(i * BLOCK);
                 s.store(p, s.load_first(p, if beyond { 0 } else { lanes }));
+            }
+        }
+    }
+}
+
+impl Tiles for Pieces<'_> {
+    #[inline(always)]
+    fn place(&mut self, rows: &Range<usize>, blocks: &Range<usize>) -> (*mut f32, [usize; 2]) {
+        match self.to.memory() {
+            Some(to) => (to.wrapping_add(self.at(rows, blocks.start)), [BLOCK, self.d.sheet()]),
+            None => (self.buffer.as_mut_ptr(), [BLOCK, rows.len() * BLOCK]),
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn done<S: Simd>(&mut self, s: S, rows: Range<usize>, blocks: Range<usize>) {
+        let (out, [_, out_block]) = self.place(&rows, &blocks);
+        for (j, block) in blocks.enumerate() {
+            // SAFETY: the caller's promise.
+            unsafe {
+                let piece = out.add(j * out_block);
+                self.clean(s, &rows, block, piece);
+                if self.to.memory().is_none() {
+                    self.to.put(self.at(&rows, block), piece, rows.len() * BLOCK);
+                }
+            }
+        }
+    }
+}
+
+/// Number of tasks of [`dense_backward`].
+pub const fn dense_backward_tasks(d: &Dense) -> usize {
+    d.input_blocks().div_ceil(Dense::STREAMED)
+}
+
+/// Both gradients of a layer whose weight no cache holds, in one pass over it: a task owns some inputs, and while a piece of
+/// their weights is in the cache, it is turned for the input gradient, and then its own gradient is made, which may update it.
+/// Rows of such a weight are blocks of inputs: it is not planar, or a vector's.
+///
+/// # Safety
+/// As [`dense_input`] and [`dense_weight`]; `task` is below [`dense_backward_tasks`].
+#[inline(always)]
+pub unsafe fn dense_backward<S: Simd, K: Sink>(
+    s: S,
+    d: &'static Dense,
+    w: DenseWeight,
+    weight: *const f32,
+    scratch: *mut f32,
+    task: usize,
+    sink: K,
+) {
+    let blocks = task * Dense::STREAMED..((task + 1) * Dense::STREAMED).min(d.input_blocks());
+    for start in (0..w.batch).step_by(Dense::ROWS) {
+        let samples = start..(start + Dense::ROWS).min(w.batch);
+        // SAFETY: the caller's promises.
+        unsafe {
+            backward_sums(s, d, w, weight, scratch, samples.clone(), blocks.clone());
+            put_all(s, scratch, samples, blocks.clone(), sink);
+        }
+    }
+}
+
+compiled_here! {
+    /// The input gradient of these samples at the beginning of the scratch memory. With the last of them, when nobody needs the
+    /// old weight any more, the weight's gradient is made too.
+    ///
+    /// # Safety
+    /// As [`dense_backward`].
+    unsafe fn backward_sums(
+        d: &Dense,
+        w: DenseWeight,
+        weight: *const f32,
+        scratch: *mut f32,
+        samples: Range<usize>,
+        blocks: Range<usize>,
+    ) = run_backward_sums
+}
+
+/// # Safety
+/// As [`backward_sums`].
+#[inline(always)]
+unsafe fn run_backward_sums<S: Simd>(
+    s: S,
+    d: &Dense,
+    w: DenseWeight,
+    weight: *const f32,
+    scratch: *mut f32,
+    samples: Range<usize>,
+    blocks: Range<usize>,
+) {
+    let job = Input { d, dy: w.dy, dy_sample: w.dy_sample, weight, scratch };
+    let rows = blocks.start * BLOCK..(blocks.end * BLOCK).min(d.rows());
+    for start in (0..d.outputs).step_by(Dense::CHUNK) {
+        let outputs = start..(start + Dense::CHUNK).min(d.outputs);
+        // SAFETY: the caller's promises; these weights have been turned when they are updated.
+        unsafe {
+            for sheet in outputs.end.div_ceil(BLOCK)..(outputs.end + Dense::CHUNK).min(d.outputs).div_ceil(BLOCK) {
+                w.weight.ahead(weight, sheet * d.sheet() + rows.start * BLOCK, rows.len() * BLOCK);
+            }
+            job.chunk(s, samples.clone(), blocks.clone(), outputs.clone());
+            if samples.end == w.batch {
+                w.run(s, d, rows.clone(), outputs.start / BLOCK..outputs.end.div_ceil(BLOCK));
             }
         }
     }

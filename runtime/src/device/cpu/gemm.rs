@@ -4,7 +4,7 @@
 
 use super::{
     BLOCK, Simd, Sink,
-    tile::{Buffer, Tile, Tiling, Walk, part, tile},
+    tile::{Buffer, Tile, Tiling, Walk, part, tile_of_rows},
 };
 
 /// An extent that may depend on the batch.
@@ -58,10 +58,17 @@ pub struct Gemm {
 
 /// Number of tasks of [`gemm`].
 pub const fn gemm_tasks(d: &Gemm, batch: usize) -> usize {
-    d.rows.of(batch).div_ceil(d.row_task) * d.blocks.div_ceil(d.block_task)
+    let rows = d.rows.of(batch);
+    rows.div_ceil(d.row_task) * d.blocks.div_ceil(d.task_blocks(rows))
 }
 
 impl Gemm {
+    /// Blocks of a task. Of few rows, a narrow tile would have too few sums to keep the multipliers busy.
+    #[inline(always)]
+    const fn task_blocks(&self, rows: usize) -> usize {
+        if rows <= 2 && self.block_task < 4 && self.blocks >= 8 { 4 } else { self.block_task }
+    }
+
     #[inline(always)]
     fn walk(&self, batch: usize) -> Walk {
         let [k0, k1, k2] = self.k;
@@ -93,7 +100,8 @@ pub unsafe fn gemm<S: Simd, K: Sink>(
     let row_tasks = all_rows.div_ceil(d.row_task);
     let (row_task, block_task) = (task % row_tasks, task / row_tasks);
     let rows = row_task * d.row_task..((row_task + 1) * d.row_task).min(all_rows);
-    let blocks = block_task * d.block_task..((block_task + 1) * d.block_task).min(d.blocks);
+    let width = d.task_blocks(all_rows);
+    let blocks = block_task * width..((block_task + 1) * width).min(d.blocks);
     let walk = d.walk(batch);
     let tiling = Tiling::new(S::LEVEL, rows.len(), blocks.len());
     let mut buffer = Buffer::new();
@@ -117,7 +125,7 @@ pub unsafe fn gemm<S: Simd, K: Sink>(
                     out_block: BLOCK,
                     add: false,
                 };
-                tile(s, tile_rows.len(), tile_blocks.len(), &t);
+                tile_of_rows(s, tile_rows.len(), tile_blocks.len(), &t);
                 for i in 0..tile_rows.len() {
                     for j in 0..tile_blocks.len() {
                         let acc = s.load(out.add((i * tile_blocks.len() + j) * BLOCK));

@@ -5,23 +5,35 @@
 
 use core::slice;
 
-use super::{Ctx, Simd};
+use super::{BLOCK, Ctx, Simd, support::fetch};
 
 /// Applies a rule to `floats` parameters from `to` on, whose gradient lies at `gradient`; `decay` tells whether weight decay applies.
 pub type Apply = unsafe fn(data: *const (), decay: bool, to: *mut f32, gradient: *const f32, floats: usize);
+
+/// Tells the processor that so many parameters from `to` on will be updated soon.
+pub type Ahead = unsafe fn(data: *const (), to: *const f32, floats: usize);
 
 /// The optimizer's rule of the step under way.
 #[derive(Clone, Copy, Debug)]
 pub struct Update {
     apply: Apply,
+    ahead: Ahead,
     data: *const (),
 }
 
 impl Update {
     /// # Safety
-    /// Where `apply` is called with this `data`, it must keep what its type says, from any thread, for disjoint pieces of trainable parameters.
-    pub(crate) unsafe fn new(apply: Apply, data: *const ()) -> Update {
-        Update { apply, data }
+    /// Where `apply` is called with this `data`, it must keep what its type says, from any thread, for disjoint pieces of trainable parameters; so must `ahead`, for any of them.
+    pub(crate) unsafe fn new(apply: Apply, ahead: Ahead, data: *const ()) -> Update {
+        Update { apply, ahead, data }
+    }
+}
+
+/// Asks for all of these floats.
+#[inline]
+pub(crate) fn fetch_all(from: *const f32, floats: usize) {
+    for line in (0..floats).step_by(BLOCK) {
+        fetch(from.wrapping_add(line));
     }
 }
 
@@ -54,6 +66,21 @@ impl Gradient {
         }
     }
 
+    /// A piece of the parameter, which lies at `parameter`, will be read and its gradient finished soon.
+    ///
+    /// # Safety
+    /// The piece lies within the parameter.
+    #[inline(always)]
+    pub unsafe fn ahead(self, parameter: *const f32, at: usize, floats: usize) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            match self.update {
+                Some((Update { ahead, data, .. }, _)) => ahead(data, parameter.add(at), floats),
+                None => fetch_all(parameter.add(at), floats),
+            }
+        }
+    }
+
     /// A finished piece, from element `at` of the parameter's own order on.
     ///
     /// # Safety
@@ -64,7 +91,7 @@ impl Gradient {
         unsafe {
             let to = self.to.add(at);
             match self.update {
-                Some((Update { apply, data }, decay)) => apply(data, decay, to, piece, floats),
+                Some((Update { apply, data, .. }, decay)) => apply(data, decay, to, piece, floats),
                 None => slice::from_raw_parts_mut(to, floats).copy_from_slice(slice::from_raw_parts(piece, floats)),
             }
         }
@@ -81,7 +108,7 @@ impl Gradient {
             if let Some(to) = self.memory() {
                 return s.store(to.add(at), v);
             }
-            let mut piece = [0.0; super::BLOCK];
+            let mut piece = [0.0; BLOCK];
             s.store(piece.as_mut_ptr(), v);
             self.put(at, piece.as_ptr(), S::LANES);
         }

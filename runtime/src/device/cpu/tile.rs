@@ -8,7 +8,7 @@ use core::mem::MaybeUninit;
 
 #[cfg(target_arch = "x86_64")]
 use super::{Avx2, Avx512};
-use super::{BLOCK, Portable, Simd};
+use super::{BLOCK, Portable, Simd, simd::levels::compiled_here};
 use crate::plan::Level;
 
 /// Takes each finished vector of a contraction and does all the storing.
@@ -120,6 +120,53 @@ pub(super) unsafe fn tile<S: Simd>(_: S, rows: usize, blocks: usize, t: &Tile) {
     };
     // SAFETY: the token proves the level; the rest is the caller's promise.
     unsafe { table[blocks - 1][rows - 1](t) }
+}
+
+/// Floats after which addresses have the same set of the first-level cache.
+const PAGE: usize = 1024;
+/// Rows of A that such a set holds beside the vectors of B that pass through it.
+const MEETING: usize = 6;
+/// Steps of k that are copied at a time.
+const CHUNK: usize = 256;
+
+#[repr(align(64))]
+struct Copies([MaybeUninit<f32>; 12 * CHUNK]);
+
+compiled_here! {
+    /// As [`tile`]. Where more rows of A lie whole pages apart than a set of the first-level cache holds, so that each throws another's line out before it is used up, they are copied side by side, chunk by chunk of k.
+    ///
+    /// # Safety
+    /// As [`tile`].
+    pub(super) unsafe fn tile_of_rows(rows: usize, blocks: usize, t: &Tile) = run_tile_of_rows
+}
+
+/// # Safety
+/// As [`tile`].
+#[inline(always)]
+unsafe fn run_tile_of_rows<S: Simd>(s: S, rows: usize, blocks: usize, t: &Tile) {
+    let Walk { count: [1, 1, 1, k], a: [_, _, _, 1], b: [_, _, _, step], .. } = *t.walk else {
+        // SAFETY: the caller's promise.
+        return unsafe { tile(s, rows, blocks, t) };
+    };
+    if rows <= MEETING || !t.a_row.is_multiple_of(PAGE) || k < CHUNK {
+        // SAFETY: the caller's promise.
+        return unsafe { tile(s, rows, blocks, t) };
+    }
+    let mut copies = Copies([MaybeUninit::uninit(); 12 * CHUNK]);
+    let a: *mut f32 = copies.0.as_mut_ptr().cast();
+    for start in (0..k).step_by(CHUNK) {
+        let count = CHUNK.min(k - start);
+        let walk = Walk { count: [1, 1, 1, count], a: [0, 0, 0, 1], b: [0, 0, 0, step], tail: count };
+        // SAFETY: the caller's promise; no tile is higher than 12.
+        unsafe {
+            for row in 0..rows {
+                core::ptr::copy_nonoverlapping(t.a.add(row * t.a_row + start), a.add(row * CHUNK), count);
+            }
+            let b = t.b.add(start * step);
+            let part = Tile { a, a_row: CHUNK, b, walk: &walk, add: t.add || start > 0, ..*t };
+            tile(s, rows, blocks, &part);
+        }
+    }
 }
 
 type TileFn = unsafe fn(&Tile);

@@ -70,7 +70,7 @@ impl Run for Input<'_> {
     unsafe fn run<S: Simd>(&mut self, s: S) {
         let Layer { d, batch, .. } = *self.layer;
         let blocks = d.channels.div_ceil(BLOCK) * d.pixels;
-        let mut scratch = vec![f32::NAN; dense_input_scratch()];
+        let mut scratch = vec![f32::NAN; dense_scratch()];
         let sink = Store(Place { to: self.dx.as_mut_ptr(), sample: blocks * BLOCK, pixels: 1 });
         for task in 0..dense_input_tasks(d, batch) {
             // SAFETY: the test sized the buffers.
@@ -136,6 +136,9 @@ unsafe fn add(_: *const (), decay: bool, to: *mut f32, gradient: *const f32, flo
     }
 }
 
+/// Nothing is read ahead.
+unsafe fn nothing_ahead(_: *const (), _: *const f32, _: usize) {}
+
 /// A context for nothing but [`Gradient::new`].
 fn context(update: Option<Update>) -> Ctx {
     let nothing = std::ptr::null_mut();
@@ -172,27 +175,40 @@ impl Run for WeightCase<'_> {
     unsafe fn run<S: Simd>(&mut self, s: S) {
         let Layer { d, batch, .. } = *self.layer;
         // SAFETY: the rule needs no data.
-        let cx = context(self.update.then(|| unsafe { Update::new(add, std::ptr::null()) }));
+        let cx = context(self.update.then(|| unsafe { Update::new(add, nothing_ahead, std::ptr::null()) }));
         let weight = Gradient::new(&cx, self.weight.as_mut_ptr(), true);
         let bias = self.bias.as_mut().map(|bias| Gradient::new(&cx, bias.as_mut_ptr(), false));
+        let w = DenseWeight {
+            x: self.x.as_ptr(),
+            x_sample: self.layer.rows(),
+            dy: self.dy.as_ptr(),
+            dy_sample: self.layer.blocks() * BLOCK,
+            weight,
+            bias,
+            batch,
+        };
         for task in 0..dense_weight_tasks(d) {
             // SAFETY: the test sized the buffers.
-            unsafe {
-                let (x, dy) = (self.x.as_ptr(), self.dy.as_ptr());
-                dense_weight(s, d, x, self.layer.rows(), dy, self.layer.blocks() * BLOCK, weight, bias, batch, task);
-            }
+            unsafe { dense_weight(s, d, w, task) }
         }
     }
 }
 
-fn weight(layer: &Layer, with_bias: bool) {
-    let Dense { outputs, channels, pixels, .. } = *layer.d;
+/// x in the weight's order, NaN where nothing belongs.
+fn blocked_inputs(layer: &Layer) -> Vec<f32> {
+    let Dense { channels, pixels, .. } = *layer.d;
     let mut x = vec![f32::NAN; layer.batch * layer.rows()];
     for n in 0..layer.batch {
         for (c, p) in (0..channels).flat_map(|c| (0..pixels).map(move |p| (c, p))) {
             x[n * layer.rows() + layer.row(c, p)] = layer.x[n * layer.inputs() + c * pixels + p];
         }
     }
+    x
+}
+
+fn weight(layer: &Layer, with_bias: bool) {
+    let Dense { outputs, pixels, .. } = *layer.d;
+    let x = blocked_inputs(layer);
     let dy = layer.dy();
     let mut results = Vec::new();
     for level in all_levels() {
@@ -241,5 +257,79 @@ fn weight_gradient() {
     }
     for (channels, pixels, planar) in [(3, 5, true), (17, 3, false), (64, 4, false), (37, 2, false)] {
         weight(&Layer::new(18, channels, pixels, planar, 7), true);
+    }
+}
+
+/// Both gradients in one pass; the weight updated, or its gradient stored.
+struct Both<'a> {
+    layer: &'a Layer,
+    x: &'a [f32],
+    dy: &'a [f32],
+    weight: &'a mut [f32],
+    gradient: Option<&'a mut [f32]>,
+    dx: &'a mut [f32],
+}
+
+impl Run for Both<'_> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(&mut self, s: S) {
+        let Layer { d, batch, .. } = *self.layer;
+        let update = self.gradient.is_none();
+        // SAFETY: the rule needs no data.
+        let cx = context(update.then(|| unsafe { Update::new(add, nothing_ahead, std::ptr::null()) }));
+        let weight = self.weight.as_mut_ptr();
+        let to = self.gradient.as_mut().map_or(weight, |gradient| gradient.as_mut_ptr());
+        let w = DenseWeight {
+            x: self.x.as_ptr(),
+            x_sample: self.layer.rows(),
+            dy: self.dy.as_ptr(),
+            dy_sample: self.layer.blocks() * BLOCK,
+            weight: Gradient::new(&cx, to, true),
+            bias: None,
+            batch,
+        };
+        let blocks = d.channels.div_ceil(BLOCK) * d.pixels;
+        let sink = Store(Place { to: self.dx.as_mut_ptr(), sample: blocks * BLOCK, pixels: 1 });
+        let mut scratch = vec![f32::NAN; dense_scratch()];
+        for task in 0..dense_backward_tasks(d) {
+            // SAFETY: the test sized the buffers.
+            unsafe { dense_backward(s, d, w, weight, scratch.as_mut_ptr(), task, sink) }
+        }
+    }
+}
+
+/// One pass has the bits of two, whether it updates the weight or not.
+#[test]
+fn both_gradients_in_one_pass() {
+    for (outputs, channels, pixels, planar, batch) in [
+        (33, 50, 1, true, 1),
+        (257, 64, 1, true, 7),
+        (256, 65, 1, true, 16),
+        (530, 200, 1, true, 97),
+        (18, 17, 3, false, 11),
+        (40, 64, 4, false, 193),
+    ] {
+        let layer = Layer::new(outputs, channels, pixels, planar, batch);
+        let (x, dy) = (blocked_inputs(&layer), layer.dy());
+        let mut old = vec![0.0; layer.blocks() * layer.rows() * BLOCK];
+        for (o, c, p) in layer.each() {
+            old[layer.at(o, layer.row(c, p))] = layer.w[(o * channels + c) * pixels + p];
+        }
+        for level in all_levels() {
+            let nothing = || vec![f32::NAN; batch * channels.div_ceil(BLOCK) * pixels * BLOCK];
+            let (mut dx, mut apart) = (nothing(), vec![f32::NAN; old.len()]);
+            run_at(level, &mut Input { layer: &layer, weight: &old, dy: &dy, dx: &mut dx });
+            let (x, dy) = (&x[..], &dy[..]);
+            let weight = &mut apart[..];
+            run_at(level, &mut WeightCase { layer: &layer, x, dy, weight, bias: None, update: false });
+            let (mut stored, mut found, mut kept) = (vec![f32::NAN; old.len()], nothing(), old.clone());
+            let gradient = Some(&mut stored[..]);
+            run_at(level, &mut Both { layer: &layer, x, dy, weight: &mut kept, gradient, dx: &mut found });
+            assert!(kept == old && stored == apart && found == dx, "{level:?}, {:?}, {batch}", layer.d);
+            let (mut found, mut updated) = (nothing(), old.clone());
+            run_at(level, &mut Both { layer: &layer, x, dy, weight: &mut updated, gradient: None, dx: &mut found });
+            let expected: Vec<f32> = old.iter().zip(&apart).map(|(p, g)| p + g).collect();
+            assert!(updated == expected && found == dx, "{level:?}, {:?}, {batch}", layer.d);
+        }
     }
 }
