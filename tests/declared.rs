@@ -111,6 +111,22 @@ fn a_function_for_each_member() {
 }
 
 #[test]
+fn the_diagram_shows_layers_and_what_they_take() {
+    let svg = Two::diagram().to_string();
+    assert!(svg.starts_with("<svg ") && svg.trim_end().ends_with("</svg>"), "{svg}");
+    for text in ["a Linear&lt;8&gt;", "[8] · 40 parameters", "Flatten", "left", "[2, 3]", "values"] {
+        assert!(svg.contains(text), "no `{text}` in {svg}");
+    }
+    // Two inputs, five layers, two outputs; each of the last seven takes one value.
+    assert_eq!(svg.matches("<g class=").count(), 9);
+    assert_eq!(svg.matches("<path class=\"edge\"").count(), 7);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("new/two.svg");
+    Two::diagram().save(&file).unwrap();
+    assert_eq!(std::fs::read_to_string(file).unwrap(), svg);
+}
+
+#[test]
 fn the_summary_names_kernels_and_members() {
     let text = Mlp::<6>::summary().to_string();
     let lines: Vec<&str> = text.lines().collect();

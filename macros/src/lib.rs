@@ -185,7 +185,7 @@ use proc_macro::TokenStream;
 /// Declares networks. [The language](crate) is described at the head of this crate.
 ///
 /// Each network becomes a type with the constants `PARAMETERS`, `FORWARD_FLOPS` and `TRAINING_BYTES_PER_SAMPLE`, the
-/// functions `new`, `open` and `summary`, and an implementation of `kiln::Network`.
+/// functions `new`, `open`, `summary` and `diagram`, and an implementation of `kiln::Network`.
 #[proc_macro]
 pub fn network(input: TokenStream) -> TokenStream {
     kiln_codegen::compile(input.into()).into()

@@ -27,6 +27,7 @@
 
 pub mod data;
 pub mod device;
+mod diagram;
 mod engine;
 mod error;
 mod init;
@@ -48,6 +49,7 @@ pub mod zoo;
 extern crate self as kiln;
 
 pub use device::Device;
+pub use diagram::Diagram;
 pub use error::{Error, Result};
 pub use kiln_macros::network;
 #[doc(hidden)]
@@ -78,5 +80,5 @@ pub mod __private {
     pub use crate::network::{NO_PLAN, receive_one, same_lengths, training_bytes};
     pub use crate::optim::UpdateRule;
     pub use crate::plan;
-    pub use crate::{Device, Error, Model, Network, Result, Summary};
+    pub use crate::{Device, Diagram, Error, Model, Network, Result, Summary};
 }

@@ -2,6 +2,7 @@
 
 use crate::data::{Feed, Receive};
 use crate::device::Device;
+use crate::diagram::Diagram;
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::plan::{Cuda, Plan, Program, VERSION};
@@ -45,6 +46,11 @@ pub trait Network: Sized + Send + Sync + 'static {
         Ok(model)
     }
 
+    /// A drawing of the layers, their shapes and branches, as SVG.
+    fn diagram() -> Diagram {
+        Diagram::new(Self::plan(), Self::NAME)
+    }
+
     /// A table: layers, shapes, parameters, FLOPs, kernels.
     fn summary() -> Summary {
         Summary::new(Self::plan(), Self::NAME)
@@ -64,6 +70,7 @@ pub static NO_PLAN: Plan = Plan {
     targets: &[],
     outputs: &[],
     layers: &[],
+    returns: &[],
     infer: Program { variants: &[] },
     evaluate: None,
     gradients: None,

@@ -6,7 +6,7 @@
 use crate::device::cpu::Ctx;
 
 /// Changes whenever emitted code and this file must change together.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// One canonical axis of a [`Layout`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -204,6 +204,8 @@ pub struct LayerRow {
     pub parameters: usize,
     /// Forward pass of one sample; a multiply-add counts as two.
     pub flops: u64,
+    /// What it takes: inputs by their number, then layers by theirs behind all inputs.
+    pub from: &'static [usize],
 }
 
 /// Everything about one network.
@@ -221,6 +223,8 @@ pub struct Plan {
     pub targets: &'static [Port],
     pub outputs: &'static [Port],
     pub layers: &'static [LayerRow],
+    /// What gives each output, as [`LayerRow::from`] counts.
+    pub returns: &'static [usize],
     /// Evaluation mode, outputs only.
     pub infer: Program,
     /// Evaluation mode: outputs, loss and number of correct predictions. `None` without a loss, like the next two.

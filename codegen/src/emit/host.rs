@@ -170,7 +170,7 @@ impl<'a> Host<'a> {
     }
 }
 
-/// `new`, `open` and `summary` without the trait in scope. On the members of a family only: a non-member is then told what
+/// `new`, `open`, `summary` and `diagram` without the trait in scope. On the members of a family only: a non-member is then told what
 /// the members are, once.
 fn functions() -> TokenStream {
     quote! {
@@ -188,6 +188,11 @@ fn functions() -> TokenStream {
             device: &::kiln::__private::Device,
         ) -> ::kiln::__private::Result<::kiln::__private::Model<Self>> {
             <Self as ::kiln::__private::Network>::open(file, device)
+        }
+
+        /// A drawing of the layers, their shapes and branches, as SVG.
+        pub fn diagram() -> ::kiln::__private::Diagram {
+            <Self as ::kiln::__private::Network>::diagram()
         }
 
         /// A table: layers, shapes, parameters, FLOPs, and the kernel each was fused into.

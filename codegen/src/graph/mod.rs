@@ -256,6 +256,8 @@ pub struct LayerRow {
     pub source: Source,
     /// Rustdoc of the layer kind, first sentence.
     pub doc: String,
+    /// What it takes: inputs by their number, rows before it by theirs behind those.
+    pub from: Vec<usize>,
 }
 
 /// A name in the declaration: one documented item each.
@@ -291,6 +293,8 @@ pub struct Module {
     pub params: Vec<Param>,
     pub states: Vec<State>,
     pub layers: Vec<LayerRow>,
+    /// Which row (or input, as in `LayerRow::from`) gives each output, where one does.
+    pub returns: Vec<usize>,
     pub labels: Vec<Label>,
     pub probes: Vec<Probe>,
     pub training: Mode,

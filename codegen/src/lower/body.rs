@@ -2,6 +2,7 @@
 
 use super::again::{Definition, called_names};
 use super::attributes::{Asked, AskedOfLine, Stands};
+use super::calls::Giver;
 use super::names::{Fact, Name};
 use super::*;
 use crate::graph::{Graph, Probe};
@@ -115,6 +116,9 @@ pub(super) struct Lowering<'a> {
     /// Names that some line calls: labels among them are kept with their lines.
     pub called: BTreeSet<String>,
     pub layers: Vec<LayerRow>,
+    /// The row, or input, that a value comes from.
+    pub givers: HashMap<Value, Giver>,
+    pub returns: Vec<usize>,
     pub labels: Vec<Label>,
     pub inputs: Vec<Port>,
     pub targets: Vec<Port>,
@@ -148,6 +152,7 @@ pub(super) fn lower(
     let mode = evaluation.network(network);
     let (inputs, targets) = (evaluation.inputs.clone(), evaluation.targets.clone());
     let (layers, labels) = (evaluation.layers.clone(), evaluation.labels.clone());
+    let returns = evaluation.returns.clone();
     let probes = evaluation.probes.iter().map(|(probe, _)| probe.clone()).collect();
     let (Some((evaluation, outputs)), true) = (mode, errors.len() == before) else { return None };
     Some(Module {
@@ -158,6 +163,7 @@ pub(super) fn lower(
         params: tables.params,
         states: tables.states,
         layers,
+        returns,
         labels,
         probes,
         training,
@@ -193,6 +199,8 @@ impl<'a> Lowering<'a> {
             paths: Vec::new(),
             called: BTreeSet::new(),
             layers: Vec::new(),
+            givers: HashMap::new(),
+            returns: Vec::new(),
             labels: Vec::new(),
             inputs: Vec::new(),
             targets: Vec::new(),

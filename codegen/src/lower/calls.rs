@@ -6,10 +6,11 @@ use super::names::FactKind;
 use super::*;
 use crate::graph::builder::Builder;
 use crate::graph::dims_text;
+use crate::graph::op::{Leaf, Op};
 use crate::layers::args::{Args, Surplus};
 use crate::layers::site::Site;
 use crate::layers::{self, Layer, Operands, one_hot_of};
-use crate::syntax::{Call, Line, Operand, Path};
+use crate::syntax::{ArgumentValue, Call, Line, Operand, Path};
 
 impl<'a> Lowering<'a> {
     pub fn is_block(&self, name: &Ident) -> bool {
@@ -180,7 +181,8 @@ impl<'a> Lowering<'a> {
                     self.fact(value, shown.to_string(), Some(first), layer.name, FactKind::Value);
                 }
                 let parameters = self.tables.elements - elements;
-                self.row(path, &call.text(), layer.doc, value, from, parameters, line.source);
+                let text = self.text_of(call);
+                self.row(path, &text, layer.doc, value, from, parameters, line.source);
                 self.not_too_large(value, source)
             }
             Err(diagnostic) => {
@@ -288,6 +290,7 @@ impl<'a> Lowering<'a> {
         source: Source,
     ) {
         let flops = (from..self.graph.nodes.len()).map(|i| flops(&self.graph, Value(i as u32))).sum();
+        let takes = self.own_nodes(value, from);
         self.layers.push(LayerRow {
             path: path.to_string(),
             text: text.to_string(),
@@ -296,9 +299,78 @@ impl<'a> Lowering<'a> {
             flops,
             source,
             doc: doc.to_string(),
+            from: takes,
         });
     }
+
+    /// As written, with the values of constants: `Conv2d<64, 3>` of `Conv2d<C, 3>`.
+    pub fn text_of(&self, call: &Call) -> String {
+        let value = |argument: &Argument| {
+            let constant = match &argument.value {
+                ArgumentValue::Word(_, inner) => inner.is_empty(),
+                ArgumentValue::Expr(expr) => !matches!(expr, syn::Expr::Lit(_) | syn::Expr::Unary(_)),
+                ArgumentValue::Channels | ArgumentValue::List(_) | ArgumentValue::Text(_) => false,
+            };
+            let number = self.constants.argument(argument).ok().filter(|_| constant);
+            number.map_or_else(|| argument.value.text(), Number::text)
+        };
+        let parts = call.arguments.iter().map(|argument| match &argument.name {
+            Some(name) => format!("{name} = {}", value(argument)),
+            None => value(argument),
+        });
+        let parts: Vec<String> = parts.collect();
+        if parts.is_empty() { call.name.to_string() } else { format!("{}<{}>", call.name, parts.join(", ")) }
+    }
+
+    /// The next row has all nodes from `from` on: the inputs and rows (numbered behind all inputs) that they take.
+    fn own_nodes(&mut self, value: Value, from: usize) -> Vec<usize> {
+        // A layer that hands its operand on stands between that and what follows.
+        let made = from..self.graph.nodes.len();
+        let taken: Vec<Value> = match made.is_empty() {
+            true => vec![value],
+            false => {
+                made.clone().flat_map(|i| self.graph.nodes[i].inputs.clone()).filter(|v| v.index() < from).collect()
+            }
+        };
+        let mut takes = Vec::new();
+        for giver in taken.iter().filter_map(|v| self.giver(*v)) {
+            if !takes.contains(&giver) {
+                takes.push(giver);
+            }
+        }
+        let row = Giver::Row(self.layers.len());
+        self.givers.insert(value, row);
+        self.givers.extend(made.map(|i| (Value(i as u32), row)));
+        takes.into_iter().map(|giver| self.numbered(giver)).collect()
+    }
+
+    /// What a value comes from, unless it is a parameter or a target.
+    pub fn giver(&self, value: Value) -> Option<Giver> {
+        match self.graph.node(value).op {
+            Op::Leaf(Leaf::Input(i)) => Some(self.givers.get(&value).copied().unwrap_or(Giver::Input(i))),
+            Op::Leaf(_) => None,
+            _ => self.givers.get(&value).copied(),
+        }
+    }
+
+    /// As `LayerRow::from` counts. All inputs must have been met, which `finish` sees to.
+    pub fn numbered(&self, giver: Giver) -> usize {
+        match giver {
+            Giver::Input(i) => i,
+            Giver::Row(row) => INPUTS + row,
+        }
+    }
 }
+
+/// An input, or a row of the summary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Giver {
+    Input(usize),
+    Row(usize),
+}
+
+/// Rows are numbered from here until it is known how many inputs there are.
+pub(super) const INPUTS: usize = 1 << 32;
 
 impl Scope<'_> {
     fn local_names(&self) -> Vec<String> {

@@ -1,6 +1,7 @@
 //! After the last line: outputs, unused values, duplicate names, and what the loss reaches.
 
 use super::body::{Computed, Current, Lowering, OutputValue};
+use super::calls::INPUTS;
 use super::*;
 use crate::graph::op::{Leaf, Op};
 use crate::graph::{DType, PortKind};
@@ -33,6 +34,7 @@ impl Lowering<'_> {
         if !self.errors.is_empty() {
             return None;
         }
+        self.number_rows(&values);
         let mode = Mode {
             graph: std::mem::take(&mut self.graph),
             outputs: values,
@@ -42,6 +44,15 @@ impl Lowering<'_> {
             probes: self.probes.iter().map(|(_, value)| *value).collect(),
         };
         Some((mode, ports))
+    }
+
+    /// Rows behind inputs, now that all of these are known.
+    fn number_rows(&mut self, outputs: &[Value]) {
+        let inputs = self.inputs.len();
+        let known = |number: usize| if number < INPUTS { number } else { number - INPUTS + inputs };
+        self.layers.iter_mut().flat_map(|row| &mut row.from).for_each(|from| *from = known(*from));
+        let givers = outputs.iter().map(|v| self.giver(*v).map_or(0, |giver| known(self.numbered(giver))));
+        self.returns = givers.collect();
     }
 
     fn final_outputs(&mut self, name_source: Source) -> Option<Vec<OutputValue>> {

@@ -24,7 +24,7 @@ use quote::{format_ident, quote};
 use std::collections::HashMap;
 
 /// The version of `kiln::plan` that this prints.
-const VERSION: u32 = 4;
+const VERSION: u32 = 5;
 
 /// One launch of a kernel, as text.
 struct Launch {
@@ -185,8 +185,15 @@ pub fn expand(
     let outputs = module.outputs.iter().map(tables::port);
     let layers = module.layers.iter().map(|l| {
         let (path, text, output, parameters, flops) = (&l.path, &l.text, &l.output, l.parameters, l.flops);
-        quote!(LayerRow { path: #path, text: #text, output: &[#(#output),*], parameters: #parameters, flops: #flops })
+        let from = &l.from;
+        quote! {
+            LayerRow {
+                path: #path, text: #text, output: &[#(#output),*], parameters: #parameters, flops: #flops,
+                from: &[#(#from),*],
+            }
+        }
     });
+    let returns = &module.returns;
     let items = &kernels.items;
     quote! {{
         #(#items)*
@@ -200,6 +207,7 @@ pub fn expand(
             targets: &[#(#targets),*],
             outputs: &[#(#outputs),*],
             layers: &[#(#layers),*],
+            returns: &[#(#returns),*],
             #(#fields,)*
             rest: &[#(#rest),*],
             cuda: #cuda,
