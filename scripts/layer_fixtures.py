@@ -143,6 +143,7 @@ LAYERS = [
     ("Gelu", VECTOR, lambda: nn.GELU()),
     ("Gelu<approximate = tanh>", VECTOR, lambda: nn.GELU(approximate="tanh")),
     ("Silu", VECTOR, lambda: nn.SiLU()),
+    ("Mish", VECTOR, lambda: nn.Mish()),
     ("Softplus", VECTOR, lambda: nn.Softplus()),
     ("Softplus<beta = 2, threshold = 1.5>", [3, 5], lambda: nn.Softplus(2, 1.5)),
     ("Step", VECTOR, lambda: Function(lambda x: (x > 0).double())),

@@ -34,6 +34,7 @@ fn element_wise_layers() {
         "Gelu",
         "Gelu<approximate = tanh>",
         "Silu",
+        "Mish",
         "Softplus",
         "Softplus<beta = 3, threshold = 2>",
         // Flat: what comes after it learns, what comes before does not.

@@ -109,7 +109,7 @@
 //! | `Slice<axis = 0, start = 2, end = 5>` | `axis = 0, start = 0, end =` all | the axis from `start` up to but not `end` |
 //! | `ZeroPad1d<1>` | or `<[left, right]>` | `[c, l]` → `[c, l + 2]` |
 //! | `ZeroPad2d<1>` | or `<[left, right, top, bottom]>` | `[c, h, w]` → `[c, h + 2, w + 2]` |
-//! | `Relu`, `LeakyRelu<0.01>`, `Sigmoid`, `Tanh`, `Silu` | | element-wise |
+//! | `Relu`, `LeakyRelu<0.01>`, `Sigmoid`, `Tanh`, `Silu`, `Mish` | | element-wise |
 //! | `Elu<1.0>` | | element-wise: alpha·(eˣ − 1) below 0 |
 //! | `Gelu` | `approximate = none` (or `tanh`) | element-wise |
 //! | `Softplus` | `beta = 1, threshold = 20` | element-wise: ln(1 + e^(beta·x)) / beta |

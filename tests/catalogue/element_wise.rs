@@ -19,3 +19,9 @@ parity! { step_rows StepRows StepRowsUnfused {
     Step; Linear<5>; Gelu; Linear<3>; Step as answer; from answer; Linear<3>;
     loss: Mse(_, t);
 } }
+
+parity! { mish Mish MishUnfused {
+    input x: [3, 5, 4]; target t: [17, 3, 2];
+    a: Conv2d<17, 3>; Mish;
+    loss: Mse(_, t);
+} }

@@ -72,6 +72,20 @@ case! { layer of catalogue_layers, silu_far SiluFarCase:
     loss: HalfSquare(_, t);
 }
 
+case! { layer of catalogue_layers, mish MishCase:
+    input x: [2, 3, 4]; target t: [2, 3, 4];
+    param shift: [2, 3, 4] = Zeros; Add(x, shift);
+    layer: Mish;
+    loss: HalfSquare(_, t);
+}
+
+case! { layer of catalogue_layers, mish_far MishFarCase:
+    input x: [6]; target t: [6];
+    param shift: [6] = Zeros; Add(x, shift);
+    layer: Mish;
+    loss: HalfSquare(_, t);
+}
+
 case! { layer of catalogue_layers, softplus SoftplusCase:
     input x: [2, 3, 4]; target t: [2, 3, 4];
     param shift: [2, 3, 4] = Zeros; Add(x, shift);

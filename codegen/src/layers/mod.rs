@@ -41,6 +41,7 @@ mod log_softmax;
 mod max;
 mod max_pool2d;
 mod mean;
+mod mish;
 mod mse;
 mod mul;
 mod nll;
@@ -144,6 +145,7 @@ pub const ALL: &[Layer] = &[
     elu::LAYER,
     gelu::LAYER,
     silu::LAYER,
+    mish::LAYER,
     softplus::LAYER,
     step::LAYER,
     softmax::LAYER,

@@ -11,6 +11,7 @@ network! {
     pub Swish { input x: [4]; Silu<1.0>; }
     pub Smooth { input x: [4]; Softplus<beta = 0>; }
     pub Threshold { input x: [4]; Step<0.5>; }
+    pub Mild { input x: [4]; Mish<beta = 2>; }
 }
 
 fn main() {}
