@@ -8,7 +8,7 @@
 
 mod lazy;
 
-use crate::graph::derivative::{differentiate, product, sum};
+use crate::graph::derivative::{differentiate, is_smooth, product, sum};
 use crate::graph::expr::{Binary, Expr, Id, Pool};
 use crate::graph::op::{AxisName, ConvRole, MoveOp, Op, ReduceOp, TableRow, WindowOp};
 use crate::graph::{Graph, Shape, Value};
@@ -62,24 +62,6 @@ fn leads_to(graph: &Graph, count: usize, wrt: &[Value]) -> Vec<bool> {
             || (!node.detached && inputs.into_iter().any(|(k, v)| is_smooth(&node.op, k) && needs[v.index()]));
     }
     needs
-}
-
-/// Whether an operand of this operation has a gradient at all.
-fn is_smooth(op: &Op, operand: usize) -> bool {
-    match op {
-        Op::Leaf(_) | Op::Random { .. } => false,
-        Op::Map(_) | Op::Contract { .. } | Op::Conv { .. } | Op::Move(_) | Op::Table { .. } | Op::Assign { .. } => true,
-        Op::Reduce { op, .. } => match op {
-            ReduceOp::Sum | ReduceOp::Max => true,
-            ReduceOp::ArgMax => false,
-        },
-        Op::Window { op, .. } => match op {
-            WindowOp::Sum | WindowOp::Max | WindowOp::Spread => true,
-            WindowOp::Route | WindowOp::Pick => operand == 0,
-            WindowOp::ArgMax => false,
-        },
-        Op::Gather | Op::ScatterAdd { .. } => operand == 0,
-    }
 }
 
 struct Backward<'g> {

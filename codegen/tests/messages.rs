@@ -296,6 +296,11 @@ fn losses() {
         "Flatten; #[frozen] Linear<10>;",
         &["loss: the loss reaches no trainable parameter\nhelp: everything it reaches is `#[frozen]`"],
     );
+    check(
+        "pub Net { input x: [4]; target y: [3]; Linear<3>; Step; loss: Mse(_, y); }",
+        &["loss: the loss reaches no trainable parameter\n\
+           help: what it reaches stands before something without a slope, such as `Step`"],
+    );
     let net =
         |target: &str, loss: &str| format!("pub Net {{ input x: [4]; target y: {target}; Linear<10>; loss: {loss}; }}");
     check(

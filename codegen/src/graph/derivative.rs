@@ -9,6 +9,8 @@
 //! in terms of the result, so that the operand need not be kept for the backward pass.
 
 use super::expr::{Binary, Expr, Id, Pool, Scalar, Unary};
+use super::op::{Op, ReduceOp, WindowOp};
+use super::{Graph, Value};
 
 /// A derivative. Operands are those of the expression, and after them, if `uses_output`, its result.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -281,6 +283,43 @@ pub fn quotient(pool: &mut Pool, d: Id, divisor: Id) -> Id {
             _ => pool.div(d, divisor),
         },
     }
+}
+
+/// Whether an operand of this operation has a gradient at all.
+pub fn is_smooth(op: &Op, operand: usize) -> bool {
+    match op {
+        Op::Leaf(_) | Op::Random { .. } => false,
+        Op::Map(_) | Op::Contract { .. } | Op::Conv { .. } | Op::Move(_) | Op::Table { .. } | Op::Assign { .. } => true,
+        Op::Reduce { op, .. } => match op {
+            ReduceOp::Sum | ReduceOp::Max => true,
+            ReduceOp::ArgMax => false,
+        },
+        Op::Window { op, .. } => match op {
+            WindowOp::Sum | WindowOp::Max | WindowOp::Spread => true,
+            WindowOp::Route | WindowOp::Pick => operand == 0,
+            WindowOp::ArgMax => false,
+        },
+        Op::Gather | Op::ScatterAdd { .. } => operand == 0,
+    }
+}
+
+/// What a gradient of `root` passes to: nothing behind a function that is flat everywhere.
+pub fn reached(graph: &Graph, root: Value) -> Vec<bool> {
+    let mut found = vec![false; graph.nodes.len()];
+    found[root.index()] = true;
+    for i in (0..=root.index()).rev() {
+        let node = &graph.nodes[i];
+        if !found[i] || node.detached {
+            continue;
+        }
+        for (k, input) in node.inputs.iter().enumerate() {
+            found[input.index()] |= match &node.op {
+                Op::Map(expr) => derivative(expr, node.inputs.len(), k).is_some(),
+                op => is_smooth(op, k),
+            };
+        }
+    }
+    found
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::body::{Computed, Current, Lowering, OutputValue};
 use super::calls::INPUTS;
 use super::*;
+use crate::graph::derivative::reached;
 use crate::graph::op::{Leaf, Op};
 use crate::graph::{DType, PortKind};
 
@@ -183,14 +184,17 @@ impl Lowering<'_> {
 
     fn check_loss_reaches(&mut self) {
         let Some((total, source)) = self.loss.as_ref().and_then(|l| Some((l.total?, l.source))) else { return };
-        let alive = self.graph.reachable(&[total]);
-        let trains = self.graph.values().any(|v| match self.graph.node(v).op {
-            Op::Leaf(Leaf::Param(i)) => alive[v.index()] && !self.tables.params[i].frozen,
-            _ => false,
-        });
-        if !trains {
+        let trains = |found: Vec<bool>| {
+            self.graph.values().any(|v| match self.graph.node(v).op {
+                Op::Leaf(Leaf::Param(i)) => found[v.index()] && !self.tables.params[i].frozen,
+                _ => false,
+            })
+        };
+        if !trains(reached(&self.graph, total)) {
             let frozen = self.tables.params.iter().any(|p| p.frozen);
-            let help = if frozen {
+            let help = if trains(self.graph.reachable(&[total])) {
+                "what it reaches stands before something without a slope, such as `Step`"
+            } else if frozen {
                 "everything it reaches is `#[frozen]`"
             } else {
                 "add a layer with parameters, such as `Linear`"
