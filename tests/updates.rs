@@ -90,7 +90,19 @@ fn sgd() {
 }
 
 #[test]
+fn adagrad_and_rms_prop() {
+    compare(Adagrad { lr_decay: 0.1, initial_accumulator_value: 0.1, weight_decay: 0.1, ..Adagrad::default() });
+    compare(RmsProp { lr: 1e-3, weight_decay: 0.1, ..RmsProp::default() });
+    compare(RmsProp { lr: 1e-3, momentum: 0.9, ..RmsProp::default() });
+    compare(RmsProp { lr: 1e-3, eps: 1e-3, centered: true, ..RmsProp::default() });
+    compare(RmsProp { lr: 1e-3, eps: 1e-3, centered: true, momentum: 0.9, ..RmsProp::default() });
+}
+
+#[test]
 fn adam() {
+    compare(AdamW { lr: 0.01, weight_decay: 0.1, amsgrad: true, ..AdamW::default() });
+    compare(Adam { lr: 0.01, amsgrad: true, maximize: true, ..Adam::default() });
+    compare(NAdam { lr: 0.01, weight_decay: 0.1, decoupled_weight_decay: true, ..NAdam::default() });
     compare(Adam { lr: 0.01, ..Adam::default() });
     compare(Adam { lr: 0.01, weight_decay: 0.1, betas: (0.3, 0.9), ..Adam::default() });
 }

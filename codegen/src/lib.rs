@@ -141,7 +141,7 @@ impl Plans {
                     Dump::Schedule => ("schedule", planned.schedule.text()),
                     Dump::Memory => ("memory", planned.memory.text()),
                     Dump::Cpu => ("cpu", emit::cpu::text(planned, &self.params)),
-                    Dump::Cuda => ("cuda", emit::cuda::text(planned, module, &self.params, &self.target)),
+                    Dump::Cuda => ("cuda", emit::cuda::text(planned, &self.params, &self.target)),
                 };
                 text += &format!("── {title}: {stage}\n{body}");
             }

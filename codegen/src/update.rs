@@ -22,7 +22,7 @@
 //! impl crate::optim::UpdateRule for Momentum {
 //!     const STATES: &'static [&'static str] = &["buf"];
 //!     type Uniforms = [f32; 3];
-//!     fn without_decay(self) -> Self { … }
+//!     fn with(self, lr: Option<f64>, weight_decay: Option<f64>) -> Self { … }
 //!     fn uniforms(&self, step: u64) -> [f32; 3] { … }
 //!     fn at<S: crate::device::cpu::Simd>(s: S, u: &[f32; 3], p: S::V, g: S::V, states: &mut [S::V]) -> S::V { … }
 //!     const CUDA: &'static str = "const float e0 = p; …";
@@ -31,8 +31,9 @@
 //!
 //! What depends on hyper-parameters and step only is computed once a step, in double precision as PyTorch does it on the
 //! host, and reaches the loop as `uniforms`, at most 16 numbers. `CUDA` is the body of
-//! `float apply(const float* u, float p, float g, float& s0, float& s1)`, the same arithmetic. `without_decay` sets `weight_decay`, where there is one, to 0. The paths are
-//! those inside the crate `kiln`, which is the only user.
+//! `float apply(const float* u, float p, float g, float& s0, float& s1, float& s2)`, the same arithmetic. `with` sets `lr` and
+//! `weight_decay`, where there are such, for a group of parameters. The paths are those inside the crate `kiln`, which is the
+//! only user.
 
 use crate::diagnostics::{Diagnostic, Errors, Source};
 use crate::emit::{cpu, cuda};
@@ -157,10 +158,7 @@ fn expand(rule: &Rule, pool: Pool, results: &[Id]) -> TokenStream {
     }
     let Rule { docs, vis, name, hypers, .. } = rule;
     let states: Vec<String> = rule.states.iter().map(Ident::to_string).collect();
-    let without_decay = match hypers.iter().find(|h| *h == "weight_decay") {
-        Some(decay) => quote!(Self { #decay: 0.0, ..self }),
-        None => quote!(self),
-    };
+    let own: Vec<&Ident> = hypers.iter().filter(|h| *h == "lr" || *h == "weight_decay").collect();
     let (host, host_results) = host(&pool, &uniform, hypers);
     let inputs = 2 + rule.states.len();
     let (statements, values) = cpu::expr::print(&body, &roots, &mut |node| match node {
@@ -188,8 +186,13 @@ fn expand(rule: &Rule, pool: Pool, results: &[Id]) -> TokenStream {
             const STATES: &'static [&'static str] = &[#(#states),*];
             type Uniforms = [f32; #count];
 
-            fn without_decay(self) -> Self {
-                #without_decay
+            #[allow(unused_variables)]
+            fn with(
+                self,
+                lr: ::core::option::Option<f64>,
+                weight_decay: ::core::option::Option<f64>,
+            ) -> Self {
+                Self { #(#own: #own.unwrap_or(self.#own),)* ..self }
             }
 
             fn uniforms(&self, step: u64) -> [f32; #count] {
@@ -216,7 +219,7 @@ fn expand(rule: &Rule, pool: Pool, results: &[Id]) -> TokenStream {
     }
 }
 
-/// The body of `float apply(const float* u, float p, float g, float& s0, float& s1)`.
+/// The body of `float apply(const float* u, float p, float g, float& s0, float& s1, float& s2)`.
 fn cuda_text(body: &Pool, roots: &[Id], inputs: usize) -> String {
     let (mut text, values) = cuda::expr::print(body, roots, &mut |node| match node {
         Scalar::Input(0) => "p".into(),
@@ -421,8 +424,17 @@ pub(crate) struct Sgd {
 impl crate::optim::UpdateRule for Sgd {
     const STATES: &'static [&'static str] = &["buf"];
     type Uniforms = [f32; 5usize];
-    fn without_decay(self) -> Self {
-        Self { weight_decay: 0.0, ..self }
+    #[allow(unused_variables)]
+    fn with(
+        self,
+        lr: ::core::option::Option<f64>,
+        weight_decay: ::core::option::Option<f64>,
+    ) -> Self {
+        Self {
+            lr: lr.unwrap_or(self.lr),
+            weight_decay: weight_decay.unwrap_or(self.weight_decay),
+            ..self
+        }
     }
 "#;
         let printed = prettyplease::unparse(&file);

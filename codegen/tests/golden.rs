@@ -41,10 +41,10 @@ fn check(name: &str, code: Code) {
     }
     let target = Target::cuda(Fusion::On, Precision::F32);
     let plans = plan(module, &target);
-    files.push(("launches.txt", programs(&plans, |p| cuda::table(p, module, &plans.params, &target))));
+    files.push(("launches.txt", programs(&plans, |p| cuda::table(p, &plans.params, &target))));
     if code.cuda {
         let step = &plans.programs[step(&plans)];
-        files.push(("cuda.cu", cuda::text(step, module, &plans.params, &target)));
+        files.push(("cuda.cu", cuda::text(step, &plans.params, &target)));
     }
     let mut failures = String::new();
     for (file, found) in files {

@@ -62,7 +62,7 @@ pub use summary::Summary;
 /// All that a program with a network usually needs.
 pub mod prelude {
     pub use crate::data::{Classes, Dataset, Images, Rows, Sequences};
-    pub use crate::optim::{Adam, Bound, Optimizer, Sgd};
+    pub use crate::optim::{Adagrad, Adam, AdamW, Bound, Groups, NAdam, Optimizer, RmsProp, Sgd};
     pub use crate::train::{EpochRecord, Evaluation, Flow, Report, Trainer};
     pub use crate::{Device, Error, Model, Network, StepReport};
     pub use kiln_macros::network;

@@ -107,6 +107,8 @@ pub enum Space {
     /// What the optimizer remembers between steps, arena number so and so; parallel to the trainable parameters. On the
     /// CPU no kernel of a network sees it.
     Optimizer(usize),
+    /// The optimizer's numbers for the trainable parameter that lies at `offset`. CUDA only.
+    Hyper,
 }
 
 /// A pointer that a kernel is given.

@@ -36,9 +36,8 @@ impl Compiled {
         let memory = memory::plan(&schedule, &launches, target.chunks);
         memory.verify().unwrap();
         let planned = Planned { kind: program.kind, schedule, launches, memory };
-        let decays: Vec<bool> = module.params.iter().map(|p| !p.no_decay).collect();
         let mut kernels = Kernels::default();
-        let launches = launch_list(&planned, &params, &target, &decays, &mut kernels);
+        let launches = launch_list(&planned, &params, &target, &mut kernels);
         let unit = |k: &kiln_codegen::emit::cuda::Kernel| Unit {
             name: k.name.clone(),
             templates: TEMPLATES,
@@ -92,6 +91,8 @@ impl<'d> Arenas<'d> {
             ("grads", c.params.trainable_floats),
             ("first", c.params.trainable_floats),
             ("second", c.params.trainable_floats),
+            ("third", c.params.trainable_floats),
+            ("hyper", 20),
             ("params", c.params.param_floats),
             ("states", c.params.state_floats),
         ] {
@@ -114,7 +115,7 @@ impl<'d> Arenas<'d> {
                 Leaf::Target(i) => arenas.port(inputs + i, tensor, c.dtype(*leaf))?,
             }
         }
-        let run = Run { seed: env.seed, step: env.step, hyper: [[0.0; 16]; 2] };
+        let run = Run { seed: env.seed, step: env.step, share: 0.0, max_norm: 0.0 };
         let bytes = size_of::<Run>();
         arenas.run = (device.allocate(bytes)?, bytes);
         // SAFETY: `Run` is plain data, and so much was allocated.
@@ -166,7 +167,9 @@ impl<'d> Arenas<'d> {
             Space::Grads => arena("grads", offset),
             Space::State => arena("states", offset),
             Space::Optimizer(0) => arena("first", offset),
-            Space::Optimizer(_) => arena("second", offset),
+            Space::Optimizer(1) => arena("second", offset),
+            Space::Optimizer(_) => arena("third", offset),
+            Space::Hyper => arena("hyper", 0),
         }
     }
 

@@ -19,6 +19,7 @@ pub enum Space {
     Updates,
     State,
     Optimizer(usize),
+    Hyper,
 }
 
 impl ToTokens for Space {
@@ -33,6 +34,7 @@ impl ToTokens for Space {
             Space::Updates => quote!(Space::Updates),
             Space::State => quote!(Space::State),
             Space::Optimizer(i) => quote!(Space::Optimizer(#i)),
+            Space::Hyper => quote!(Space::Hyper),
         });
     }
 }

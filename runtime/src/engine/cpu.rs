@@ -151,13 +151,18 @@ impl Cpu {
         feed: Feeding<'_>,
         update: &mut dyn Update,
     ) -> Result<Scores> {
-        let prepared = update.prepare(&mut self.params, self.level);
+        let mut prepared = update.prepare(&mut self.params, self.level)?;
+        // The norm of all gradients is known when the last one is there.
+        let max_norm = update.max_norm();
         // SAFETY: the caller's.
-        let scores = unsafe { self.step(counter, batch, feed, Some(&prepared))? };
+        let scores = unsafe { self.step(counter, batch, feed, max_norm.is_none().then_some(&prepared))? };
         let scratch = self.scratch.get_mut().unwrap_or_else(PoisonError::into_inner);
         let start = Instant::now();
-        update.sweep(&prepared, false, &scratch.grads, &self.pool);
-        update.taken(prepared.states());
+        if let Some(max_norm) = max_norm {
+            prepared.scale = update.clip(max_norm, &scratch.grads, &self.pool);
+        }
+        update.sweep(&prepared, max_norm.is_some(), &scratch.grads, &self.pool);
+        update.taken();
         if let Some(clock) = &mut scratch.clock {
             clock.push(start.elapsed().as_secs_f64());
         }
@@ -187,11 +192,15 @@ impl Cpu {
         Ok(scores)
     }
 
-    pub fn apply(&mut self, update: &mut dyn Update) {
+    pub fn apply(&mut self, update: &mut dyn Update) -> Result<()> {
         self.changes += 1;
-        let prepared = update.prepare(&mut self.params, self.level);
+        let mut prepared = update.prepare(&mut self.params, self.level)?;
+        if let Some(max_norm) = update.max_norm() {
+            prepared.scale = update.clip(max_norm, &self.mean, &self.pool);
+        }
         update.sweep(&prepared, true, &self.mean, &self.pool);
-        update.taken(prepared.states());
+        update.taken();
+        Ok(())
     }
 
     /// Runs `step`: states are new afterwards, and gradients, or, with an update, the parameters that kernels update.
@@ -432,7 +441,7 @@ unsafe fn address(cx: &Ctx, space: Space, offset: usize) -> *mut f32 {
             Space::Updates if cx.update.is_some() => cx.params(offset),
             Space::Updates => cx.grads(offset),
             Space::State => cx.states(offset),
-            Space::Optimizer(_) => std::ptr::null_mut(),
+            Space::Optimizer(_) | Space::Hyper => std::ptr::null_mut(),
         }
     }
 }

@@ -203,7 +203,7 @@ impl Engine {
             return Err(Error::NothingAccumulated);
         }
         match &mut self.backend {
-            Backend::Cpu(cpu) => cpu.apply(update),
+            Backend::Cpu(cpu) => cpu.apply(update)?,
             Backend::Accelerated(accelerated) => accelerated.apply((self.seed, self.step), update)?,
         }
         self.accumulated = 0;

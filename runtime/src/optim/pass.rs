@@ -1,72 +1,56 @@
 //! The one loop behind all optimizers: an element-wise rule over pieces of the flat trainable arena.
 //!
-//! On the CPU a step is first prepared: numbers that are the same for all elements, arenas of the states, and the loop compiled
-//! for the rule and the SIMD level. Kernels that finish a gradient then apply it to the piece in hand. What is left, and
-//! gradients that were gathered over several batches, take a pass over segments of fixed size, with and without weight decay;
+//! On the CPU a step is first prepared: the table of numbers that are the same for all elements of a group, arenas of the states,
+//! and the loop compiled for the rule and the SIMD level. Kernels that finish a gradient then apply it to the piece in hand. What
+//! is left, and gradients that were gathered over several batches or are clipped by their norm, take a pass over segments of fixed size;
 //! the arithmetic per element is the same, so neither way nor the number of threads shows in the result. For other devices the
 //! loop is in their kernels, and a pass only writes down which rule they shall apply.
 
+use super::groups::Settings;
+use super::table::{FROZEN, LIMIT, Row, SCALE, Span, row, row_of};
 use crate::device::cpu::{self, Arena, Pool, Portable, Simd};
 #[cfg(target_arch = "x86_64")]
 use crate::device::cpu::{Avx2, Avx512};
-use crate::plan::{Level, Range, Weights};
+use crate::plan::Level;
 
 /// Floats per task: 32 KiB of parameters.
 const TASK: usize = 8192;
 
-/// Room for the uniforms of a rule.
-const UNIFORMS: usize = 16;
-
 /// The largest number of state values that a rule may have.
-pub(crate) const MOST_STATES: usize = 2;
+pub(crate) const MOST_STATES: usize = 3;
 
 /// A part of the trainable arena within one task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Segment {
-    start: usize,
-    len: usize,
+    pub start: usize,
+    pub len: usize,
+    /// As kernels know it, without groups: whether weight decay applies.
     decay: bool,
 }
 
-/// The trainable arena as ranges with and without weight decay. Gaps between tensors are padding and left out.
-pub(crate) fn ranges(weights: &Weights) -> Vec<Range> {
-    let mut tensors: Vec<_> = weights.params.iter().filter(|t| t.trainable).collect();
-    tensors.sort_by_key(|t| t.offset);
-    let mut ranges: Vec<Range> = Vec::new();
-    for tensor in tensors {
-        let (offset, floats, decay) = (tensor.offset, tensor.layout.size, tensor.decay);
-        match ranges.last_mut() {
-            Some(last) if last.offset + last.floats == offset && last.decay == decay => last.floats += floats,
-            _ => ranges.push(Range { offset, floats, decay }),
-        }
-    }
-    ranges
-}
-
 /// Cuts parts of the trainable arena into tasks.
-pub(crate) fn segments(ranges: &[Range]) -> Vec<Segment> {
-    let cut = |range: &Range| {
-        let range = *range;
-        (0..range.floats).step_by(TASK).map(move |at| Segment {
-            start: range.offset + at,
-            len: TASK.min(range.floats - at),
-            decay: range.decay,
+pub(crate) fn segments(spans: impl Iterator<Item = Span>) -> Vec<Segment> {
+    let cut = |span: Span| {
+        (0..span.floats).step_by(TASK).map(move |at| Segment {
+            start: span.offset + at,
+            len: TASK.min(span.floats - at),
+            decay: span.row % 2 == 0,
         })
     };
-    ranges.iter().flat_map(cut).collect()
+    spans.flat_map(cut).collect()
 }
 
 /// An optimizer's arithmetic on one element; written through `kiln_macros::update!`.
 pub trait UpdateRule: Copy + Send + Sync {
-    /// Names of what is remembered between steps, at most two.
+    /// Names of what is remembered between steps, at most three.
     const STATES: &'static [&'static str];
     /// What is the same for all elements of a step, at most 16 numbers.
     type Uniforms: Copy + Send + Sync + AsRef<[f32]> + for<'a> TryFrom<&'a [f32]>;
-    /// The same arithmetic as C++, the body of `float apply(const float* u, float p, float g, float& s0, float& s1)`.
+    /// The same arithmetic as C++, the body of `float apply(const float* u, float p, float g, float& s0, float& s1, float& s2)`.
     const CUDA: &'static str;
 
-    /// The same rule without weight decay.
-    fn without_decay(self) -> Self;
+    /// The same rule with another learning rate and another weight decay, where it has them.
+    fn with(self, lr: Option<f64>, weight_decay: Option<f64>) -> Self;
 
     /// Computed once a step, in double precision.
     fn uniforms(&self, step: u64) -> Self::Uniforms;
@@ -78,15 +62,40 @@ pub trait UpdateRule: Copy + Send + Sync {
 /// One optimizer step under way.
 pub struct Pass<'a> {
     /// The number of this step, from 1.
-    step: u64,
-    /// How many state values rules have had so far.
-    used: &'a mut usize,
-    mode: Mode<'a>,
+    pub(super) step: u64,
+    /// What states have been remembered so far.
+    pub(super) memory: &'a mut Remembered,
+    /// By group.
+    pub(super) settings: &'a [Settings],
+    /// What clips gradients.
+    pub(super) limit: f32,
+    /// Whether the optimizer climbs.
+    pub(super) maximize: bool,
+    /// Two rows a group.
+    pub(super) table: &'a mut [Row],
+    pub(super) mode: Mode<'a>,
 }
 
-enum Mode<'a> {
+/// What an optimizer has remembered so far.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Remembered {
+    /// The names of its states as far as rules have had them; these are zero before.
+    pub names: [&'static str; MOST_STATES],
+    /// A number beside them, 1 at first.
+    pub number: f64,
+    /// Two rules that remember different things in one place.
+    pub conflict: Option<(&'static str, &'static str)>,
+}
+
+impl Default for Remembered {
+    fn default() -> Self {
+        Remembered { names: [""; MOST_STATES], number: 1.0, conflict: None }
+    }
+}
+
+pub(super) enum Mode<'a> {
     Prepare(Prepare<'a>),
-    Record(&'a mut Option<Recorded>),
+    Record(&'a mut Option<Rule>),
 }
 
 /// What a step on the CPU is made ready from.
@@ -94,6 +103,8 @@ pub(crate) struct Prepare<'a> {
     pub params: &'a mut Arena,
     /// Parallel to the trainable arena; made on first use.
     pub states: &'a mut Vec<Arena>,
+    /// What groups there are; empty where kernels know all.
+    pub spans: &'a [Span],
     pub floats: usize,
     pub level: Level,
     pub prepared: &'a mut Option<Prepared>,
@@ -103,38 +114,42 @@ pub(crate) struct Prepare<'a> {
 /// they are.
 pub(crate) struct Prepared {
     apply: cpu::Apply,
-    /// How many state values the rule has.
-    states: usize,
-    /// Its uniforms, with weight decay and without.
-    hyper: [[f32; UNIFORMS]; 2],
+    /// Factor of all gradients.
+    pub scale: f32,
+    table: *const Row,
+    spans: *const [Span],
     params: *mut f32,
     floats: usize,
     buffers: [*mut f32; MOST_STATES],
 }
 
-// SAFETY: whoever applies it works on a piece of the arenas that nobody else has.
+// SAFETY: whoever applies it works on a piece of the arenas that nobody else has; nobody changes table and spans meanwhile.
 unsafe impl Sync for Prepared {}
 
-/// A step as kernels of another device see it.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Recorded {
+/// A rule as kernels of another device see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Rule {
     /// [`UpdateRule::CUDA`].
-    pub rule: &'static str,
+    pub text: &'static str,
     /// How many state values it has.
     pub states: usize,
-    /// Its uniforms, with weight decay and without.
-    pub hyper: [[f32; UNIFORMS]; 2],
 }
 
-impl<'a> Pass<'a> {
-    /// A step that is made ready for the CPU.
-    pub(crate) fn prepare(step: u64, used: &'a mut usize, prepare: Prepare<'a>) -> Self {
-        Pass { step, used, mode: Mode::Prepare(prepare) }
-    }
-
-    /// A step that is only written down.
-    pub(crate) fn record(step: u64, used: &'a mut usize, recorded: &'a mut Option<Recorded>) -> Self {
-        Pass { step, used, mode: Mode::Record(recorded) }
+impl Pass<'_> {
+    /// The rule of an optimizer's first step.
+    #[cfg(test)]
+    pub(crate) fn rule(optimizer: &impl super::Optimizer) -> Rule {
+        let mut rule = None;
+        optimizer.update(&mut Pass {
+            step: 1,
+            memory: &mut Remembered::default(),
+            settings: &[],
+            limit: f32::INFINITY,
+            maximize: false,
+            table: &mut [],
+            mode: Mode::Record(&mut rule),
+        });
+        rule.expect(ONE_RULE)
     }
 
     /// The number of this step, from 1.
@@ -144,7 +159,17 @@ impl<'a> Pass<'a> {
 
     /// Whether no rule with so many states has run yet; they are zero then.
     pub fn first_use(&self, states: usize) -> bool {
-        *self.used < states
+        self.memory.names[states - 1].is_empty()
+    }
+
+    /// A number that the optimizer remembers: what `remember` was given on the step before, 1 on the first.
+    pub fn remembered(&self) -> f64 {
+        self.memory.number
+    }
+
+    /// For [`Pass::remembered`] of the next step.
+    pub fn remember(&mut self, number: f64) {
+        self.memory.number = number;
     }
 
     /// Applies the rule, as of its `step`, to every trainable element. Once a step: a kernel that applies it has seen the
@@ -152,17 +177,24 @@ impl<'a> Pass<'a> {
     pub fn run<R: UpdateRule>(&mut self, rule: R, step: u64) {
         let states = R::STATES.len();
         assert!(states <= MOST_STATES, "{states} states");
-        *self.used = states.max(*self.used);
-        let mut hyper = [[0.0; UNIFORMS]; 2];
-        for (to, rule) in hyper.iter_mut().zip([rule, rule.without_decay()]) {
-            let from = rule.uniforms(step);
-            to[..from.as_ref().len()].copy_from_slice(from.as_ref());
+        for (known, name) in self.memory.names.iter_mut().zip(R::STATES) {
+            if !known.is_empty() && known != name {
+                self.memory.conflict = Some((known, name));
+                return;
+            }
+            *known = name;
+        }
+        for (rows, settings) in self.table.chunks_mut(2).zip(self.settings) {
+            let rule = rule.with(settings.lr, settings.weight_decay);
+            for (to, rule) in rows.iter_mut().zip([rule, rule.with(None, Some(0.0))]) {
+                *to = row(rule.uniforms(step).as_ref(), settings, self.limit, self.maximize);
+            }
         }
         match &mut self.mode {
-            Mode::Prepare(prepare) => prepare.run::<R>(hyper),
+            Mode::Prepare(prepare) => prepare.run::<R>(self.table.as_ptr()),
             Mode::Record(recorded) => {
                 assert!(recorded.is_none(), "{ONE_RULE}");
-                **recorded = Some(Recorded { rule: R::CUDA, states, hyper });
+                **recorded = Some(Rule { text: R::CUDA, states });
             }
         }
     }
@@ -171,7 +203,7 @@ impl<'a> Pass<'a> {
 pub(crate) const ONE_RULE: &str = "an optimizer applies one rule a step";
 
 impl Prepare<'_> {
-    fn run<R: UpdateRule>(&mut self, hyper: [[f32; UNIFORMS]; 2]) {
+    fn run<R: UpdateRule>(&mut self, table: *const Row) {
         assert!(self.prepared.is_none(), "{ONE_RULE}");
         while self.states.len() < R::STATES.len() {
             self.states.push(Arena::new(self.floats));
@@ -190,17 +222,12 @@ impl Prepare<'_> {
             #[cfg(not(target_arch = "x86_64"))]
             Level::Avx2 | Level::Avx512 => apply_portable::<R>,
         };
-        let (params, floats) = (self.params.as_mut_ptr(), self.floats);
-        *self.prepared = Some(Prepared { apply, states: R::STATES.len(), hyper, params, floats, buffers });
+        let (params, floats, spans) = (self.params.as_mut_ptr(), self.floats, &raw const *self.spans);
+        *self.prepared = Some(Prepared { apply, scale: 1.0, table, spans, params, floats, buffers });
     }
 }
 
 impl Prepared {
-    /// How many state values the rule has.
-    pub fn states(&self) -> usize {
-        self.states
-    }
-
     /// What kernels apply to the pieces that they finish. It must not outlive `self` or the arenas that `self` was made from.
     pub fn update(&self) -> cpu::Update {
         // SAFETY: the functions below take a `Prepared`.
@@ -279,10 +306,21 @@ unsafe fn apply<S: Simd, R: UpdateRule>(
 ) {
     // SAFETY: the caller's.
     let prepared = unsafe { &*data.cast::<Prepared>() };
-    let numbers = &prepared.hyper[usize::from(!decay)][..size_of::<R::Uniforms>() / size_of::<f32>()];
-    let Ok(uniforms) = R::Uniforms::try_from(numbers) else { unreachable!("an array of so many numbers") };
     // SAFETY: both lie in the parameter arena.
     let offset = unsafe { to.offset_from(prepared.params) } as usize;
+    // SAFETY: table and spans stay while the step is prepared, and a row is within the table that was made for these spans.
+    let row = unsafe {
+        let spans = &*prepared.spans;
+        &*prepared.table.add(if spans.is_empty() { usize::from(!decay) } else { row_of(spans, offset) })
+    };
+    if row[FROZEN] != 0.0 {
+        return;
+    }
+    let numbers = &row[..size_of::<R::Uniforms>() / size_of::<f32>()];
+    let Ok(uniforms) = R::Uniforms::try_from(numbers) else { unreachable!("an array of so many numbers") };
+    let (limit, clamps) = (s.splat(row[LIMIT]), row[LIMIT] != f32::INFINITY);
+    let scale = prepared.scale * row[SCALE];
+    let (scale, scales) = (s.splat(scale), scale != 1.0);
     let mut at = 0;
     while at < floats {
         let lanes = floats - at;
@@ -292,7 +330,13 @@ unsafe fn apply<S: Simd, R: UpdateRule>(
             for (state, buffer) in states.iter_mut().zip(&prepared.buffers[..R::STATES.len()]) {
                 *state = load(s, buffer.add(offset + at), lanes);
             }
-            let (p, g) = (load(s, to.add(at), lanes), load(s, gradient.add(at), lanes));
+            let (p, mut g) = (load(s, to.add(at), lanes), load(s, gradient.add(at), lanes));
+            if scales {
+                g = s.mul(g, scale);
+            }
+            if clamps {
+                g = s.max(s.neg(limit), s.min(limit, g));
+            }
             let p = R::at(s, &uniforms, p, g, &mut states[..R::STATES.len()]);
             store(s, to.add(at), p, lanes);
             for (state, buffer) in states.iter().zip(&prepared.buffers[..R::STATES.len()]) {

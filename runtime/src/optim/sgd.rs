@@ -3,9 +3,11 @@
 use super::{Optimizer, Pass, at_least};
 use crate::error::{Error, Result};
 
-/// Stochastic gradient descent, with PyTorch's defaults and arithmetic.
+/// Stochastic gradient descent, with PyTorch's defaults and arithmetic. With momentum it is Polyak's (1964) heavy ball as
+/// Sutskever, Martens, Dahl and Hinton (2013) write it, `nesterov` their form of Nesterov's method.
 ///
 /// ```text
+/// g = −g where maximize
 /// g = g + weight_decay · p
 /// b = g on the first step, then momentum · b + (1 − dampening) · g       where momentum ≠ 0
 /// g = g + momentum · b where nesterov, else b
@@ -18,17 +20,35 @@ pub struct Sgd {
     pub dampening: f64,
     pub weight_decay: f64,
     pub nesterov: bool,
+    /// Climbs instead of descending.
+    pub maximize: bool,
 }
 
 impl Default for Sgd {
     fn default() -> Self {
-        Sgd { lr: 1e-3, momentum: 0.0, dampening: 0.0, weight_decay: 0.0, nesterov: false }
+        Sgd { lr: 1e-3, momentum: 0.0, dampening: 0.0, weight_decay: 0.0, nesterov: false, maximize: false }
     }
 }
 
 impl Optimizer for Sgd {
     fn lr(&self) -> f64 {
         self.lr
+    }
+
+    fn set_lr(&mut self, lr: f64) {
+        self.lr = lr;
+    }
+
+    fn momentum(&self) -> Option<f64> {
+        Some(self.momentum)
+    }
+
+    fn set_momentum(&mut self, momentum: f64) {
+        self.momentum = momentum;
+    }
+
+    fn maximize(&self) -> bool {
+        self.maximize
     }
 
     fn check(&self) -> Result<()> {
@@ -46,14 +66,15 @@ impl Optimizer for Sgd {
     }
 
     fn update(&self, pass: &mut Pass<'_>) {
-        let Sgd { lr, momentum, dampening, weight_decay, nesterov } = *self;
+        let Sgd { lr, momentum, dampening, weight_decay, nesterov, maximize: _ } = *self;
+        let nesterov = f64::from(nesterov);
         if momentum == 0.0 {
             return pass.run(Plain { lr, weight_decay }, pass.step());
         }
         // Momentum may be switched on later than on the first step; then its buffer starts there.
         let first = pass.first_use(1);
         let step = if first { 1 } else { 2 };
-        pass.run(Momentum { lr, weight_decay, momentum, dampening, nesterov: f64::from(nesterov) }, step);
+        pass.run(Momentum { lr, weight_decay, momentum, dampening, nesterov }, step);
     }
 }
 

@@ -2,8 +2,9 @@
 //! it was asked for. New memory is full of NaN.
 
 use super::mini_cuda;
-use crate::device::cuda::{Accelerator, Address, GraphId, KernelId, Node, Run, Unit};
+use crate::device::cuda::{Accelerator, Address, GraphId, KernelId, NORM_PIECE, Node, Run, Unit};
 use crate::error::{Error, Result};
+use crate::optim::{FROZEN, LIMIT, ROW, SCALE, coefficient};
 use crate::{Device, Model, Network};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -149,53 +150,70 @@ unsafe fn execute(node: &Node, unit: &Unit) {
     unsafe {
         match node.name.as_str() {
             "kiln_optimizer_pass" => {
-                let hyper = floats(node.args[4], 16);
                 for at in 0..node.batch {
-                    let gradient = floats(node.args[1], node.batch)[at];
-                    update(unit, hyper, [node.args[0], 0, node.args[2], node.args[3]], at, gradient);
+                    let gradient = floats(node.args[2], node.batch)[at];
+                    let arenas = [node.args[1], 0, node.args[3], node.args[4], node.args[5]];
+                    update(unit, node.args[0], arenas, at, gradient);
                 }
             }
             "kiln_accumulate" => {
                 let (mean, grads) = (floats(node.args[0], node.batch), floats(node.args[1], node.batch));
-                let share = floats(node.args[2], 1)[0];
+                let share = (*(node.run as *const Run)).share;
                 for (mean, grad) in mean.iter_mut().zip(grads) {
                     *mean = if share == 1.0 { *grad } else { *mean + (*grad - *mean) * share };
                 }
             }
-            _ => mini_cuda::execute(node, unit, &*(node.run as *const Run)),
+            "kiln_norm" => {
+                let pieces = floats(node.args[0], node.batch).chunks(NORM_PIECE);
+                for (sum, piece) in floats(node.args[1], node.parts[0]).iter_mut().zip(pieces) {
+                    *sum = piece.iter().map(|g| g * g).sum();
+                }
+            }
+            "kiln_clip" => {
+                let count = floats(node.args[2], 1)[0] as usize;
+                let norm = floats(node.args[1], count).iter().sum::<f32>().sqrt();
+                let coefficient = coefficient((*(node.run as *const Run)).max_norm, norm);
+                floats(node.args[0], node.batch).iter_mut().for_each(|g| *g *= coefficient);
+            }
+            _ => mini_cuda::execute(node, unit),
         }
     }
 }
 
-/// `KilnOptimizer::update`: params, grads and two states.
-pub unsafe fn update(unit: &Unit, hyper: &[f32], arenas: [Address; 4], at: usize, gradient: f32) {
-    let [params, grads, state0, state1] = arenas;
+/// `KilnOptimizer::update`: params, grads and three states.
+pub unsafe fn update(unit: &Unit, hyper: Address, arenas: [Address; 5], at: usize, gradient: f32) {
+    let [params, grads, states @ ..] = arenas;
     unsafe {
         if unit.optimizer.contains("typedef KilnStore KilnOptimizer;") {
             floats(grads, at + 1)[at] = gradient;
             return;
         }
         assert!(unit.optimizer.contains("typedef KilnUpdate<KilnRule> KilnOptimizer;"));
-        let states = [state0, state1].map(|state| if state == 0 { 0.0 } else { floats(state, at + 1)[at] });
-        let (p, states) = apply(&unit.optimizer, hyper, floats(params, at + 1)[at], gradient, states);
+        let hyper = floats(hyper, ROW);
+        if hyper[FROZEN] != 0.0 {
+            return;
+        }
+        let gradient = (gradient * hyper[SCALE]).clamp(-hyper[LIMIT], hyper[LIMIT]);
+        let values = states.map(|state| if state == 0 { 0.0 } else { floats(state, at + 1)[at] });
+        let (p, values) = apply(&unit.optimizer, hyper, floats(params, at + 1)[at], gradient, values);
         floats(params, at + 1)[at] = p;
-        for (place, value) in [state0, state1].into_iter().zip(states).filter(|(place, _)| *place != 0) {
+        for (place, value) in states.into_iter().zip(values).filter(|(place, _)| *place != 0) {
             floats(place, at + 1)[at] = value;
         }
     }
 }
 
 /// Runs the text of `KilnRule::apply`; a truth is 0 or 1.
-fn apply(text: &str, u: &[f32], p: f32, g: f32, [s0, s1]: [f32; 2]) -> (f32, [f32; 2]) {
-    let (_, body) = text.split_once("float& s1) {\n").expect("a rule");
+fn apply(text: &str, u: &[f32], p: f32, g: f32, [s0, s1, s2]: [f32; 3]) -> (f32, [f32; 3]) {
+    let (_, body) = text.split_once("float& s2) {\n").expect("a rule");
     let mut names: HashMap<String, f32> =
-        [("p", p), ("g", g), ("s0", s0), ("s1", s1)].map(|(n, v)| (n.into(), v)).into();
+        [("p", p), ("g", g), ("s0", s0), ("s1", s1), ("s2", s2)].map(|(n, v)| (n.into(), v)).into();
     names.extend(u.iter().enumerate().map(|(i, value)| (format!("u[{i}]"), *value)));
     for line in body.lines() {
         let line = line.trim().trim_end_matches(';');
         let words: Vec<&str> = line.split(' ').collect();
         let (target, value) = match words.as_slice() {
-            ["return", value] => return (atom(value, &names), [names["s0"], names["s1"]]),
+            ["return", value] => return (atom(value, &names), [names["s0"], names["s1"], names["s2"]]),
             ["const", "float" | "bool", target, "=", value @ ..] | [target, "=", value @ ..] => (*target, value),
             _ => panic!("`{line}`"),
         };
@@ -207,6 +225,7 @@ fn apply(text: &str, u: &[f32], p: f32, g: f32, [s0, s1]: [f32; 2]) -> (f32, [f3
             [_, "*", _] => at(0) * at(2),
             [_, "/", _] => at(0) / at(2),
             [_, ">", _] => f32::from(at(0) > at(2)),
+            [_, ">", _, "||", _, "!=", _, "?", _, ":", _] => at(if at(0) > at(2) || at(4) != at(6) { 8 } else { 10 }),
             [_, "==", _] => f32::from(at(0) == at(2)),
             [_, "!=", _] => f32::from(at(0) != at(2)),
             [_, "?", _, ":", _] => {

@@ -3,7 +3,7 @@
 
 use super::fake::{floats, update};
 use super::mini::{FC_BIAS, FC_WEIGHT, RUNNING_MEAN, cross_entropy, row};
-use crate::device::cuda::{Node, Run, Unit};
+use crate::device::cuda::{Node, Unit};
 use crate::plan::*;
 
 /// b [3], padded to 4, then W [3, 4] as it is.
@@ -94,6 +94,8 @@ const WEIGHTS: CudaLaunch = launch(
         arg(Space::Grads, WEIGHT, 12, Access::Write),
         arg(Space::Optimizer(0), WEIGHT, 12, Access::ReadWrite),
         arg(Space::Optimizer(1), WEIGHT, 12, Access::ReadWrite),
+        arg(Space::Optimizer(2), WEIGHT, 12, Access::ReadWrite),
+        arg(Space::Hyper, WEIGHT, 20, Access::Read),
     ],
     &[1],
 );
@@ -112,7 +114,7 @@ const fn arg(space: Space, offset: usize, floats: usize, access: Access) -> Cuda
 }
 
 /// Runs one kernel; sums in the order of `mini`.
-pub unsafe fn execute(node: &Node, unit: &Unit, run: &Run) {
+pub unsafe fn execute(node: &Node, unit: &Unit) {
     let (batch, args) = (node.batch, &node.args);
     unsafe {
         match node.name.as_str() {
@@ -141,7 +143,7 @@ pub unsafe fn execute(node: &Node, unit: &Unit, run: &Run) {
                 for at in 0..12 {
                     let (o, i) = (at / 4, at % 4);
                     let gradient = (0..batch).map(|sample| g[sample * 3 + o] * x[sample * 4 + i]).sum();
-                    update(unit, &run.hyper[0], [args[2], args[3], args[4], args[5]], at, gradient);
+                    update(unit, args[7], [args[2], args[3], args[4], args[5], args[6]], at, gradient);
                 }
             }
             "mini_bias" => {

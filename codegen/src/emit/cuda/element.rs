@@ -265,11 +265,8 @@ impl<'w, 'a> Site<'w, 'a> {
         if let Some(Storage::Grad(param)) = w.s.storage(value)
             && w.updated.contains(&param)
         {
-            let [p, g, s0, s1] = w.update_pointers(value, param);
-            let group = usize::from(!w.decays[param]);
-            return format!(
-                "KilnOptimizer::update(launch.run->hyper[{group}], {p}, {g}, {s0}, {s1}, {offset}, {result});\n"
-            );
+            let pointers = w.update_pointers(value, param).join(", ");
+            return format!("KilnOptimizer::update({pointers}, {offset}, {result});\n");
         }
         self.assign(value, &w.pointer(Arg::Value(value), Access::Write), offset, result)
     }

@@ -55,15 +55,17 @@ pub struct Region {
     pub access: Access,
 }
 
+/// What a row of the optimizer's table has: `ROW` of `kiln`'s optimizers.
+const HYPERS: usize = 20;
+
 /// An expression of type `Cuda`.
 pub fn expand(module: &Module, params: &ParamPlan, programs: &[Planned], target: &Target) -> TokenStream {
-    let decays: Vec<bool> = module.params.iter().map(|p| !p.no_decay).collect();
     let mut kernels = Kernels::default();
     let mut fields = Vec::new();
     for kind in ProgramKind::ALL {
         let name = format_ident!("{}", kind.name());
         let program = programs.iter().find(|p| p.kind == kind);
-        let program = program.map(|p| program_table(p, params, target, &decays, &mut kernels));
+        let program = program.map(|p| program_table(p, params, target, &mut kernels));
         fields.push(match (kind, program) {
             (ProgramKind::Infer, program) => quote!(#name: #program),
             (_, Some(program)) => quote!(#name: ::core::option::Option::Some(#program)),
@@ -93,20 +95,19 @@ pub fn expand(module: &Module, params: &ParamPlan, programs: &[Planned], target:
 }
 
 /// The kernels of one program as text, for dumps.
-pub fn text(planned: &Planned, module: &Module, params: &ParamPlan, target: &Target) -> String {
-    let (launches, kernels) = printed(planned, module, params, target);
+pub fn text(planned: &Planned, params: &ParamPlan, target: &Target) -> String {
+    let (launches, kernels) = printed(planned, params, target);
     launches + &kernels.list.iter().map(|k| format!("\n{}", k.commented())).collect::<String>()
 }
 
 /// The schedule of one program, and its launches in order.
-pub fn table(planned: &Planned, module: &Module, params: &ParamPlan, target: &Target) -> String {
-    planned.schedule.text() + &printed(planned, module, params, target).0
+pub fn table(planned: &Planned, params: &ParamPlan, target: &Target) -> String {
+    planned.schedule.text() + &printed(planned, params, target).0
 }
 
-fn printed(planned: &Planned, module: &Module, params: &ParamPlan, target: &Target) -> (String, Kernels) {
-    let decays: Vec<bool> = module.params.iter().map(|p| !p.no_decay).collect();
+fn printed(planned: &Planned, params: &ParamPlan, target: &Target) -> (String, Kernels) {
     let mut kernels = Kernels::default();
-    let launches = launch_list(planned, params, target, &decays, &mut kernels);
+    let launches = launch_list(planned, params, target, &mut kernels);
     let mut text = format!("// {} launches\n", launches.len());
     for (i, (launch, parts)) in launches.iter().zip(&planned.launches.list).enumerate() {
         let after: Vec<String> = launch.after.iter().map(usize::to_string).collect();
@@ -143,14 +144,8 @@ pub struct Entry {
     pub after: Vec<usize>,
 }
 
-fn program_table(
-    p: &Planned,
-    params: &ParamPlan,
-    target: &Target,
-    decays: &[bool],
-    kernels: &mut Kernels,
-) -> TokenStream {
-    let launches = launch_list(p, params, target, decays, kernels);
+fn program_table(p: &Planned, params: &ParamPlan, target: &Target, kernels: &mut Kernels) -> TokenStream {
+    let launches = launch_list(p, params, target, kernels);
     let launches: Vec<TokenStream> = launches
         .iter()
         .map(|l| {
@@ -190,38 +185,24 @@ fn program_table(
     quote!(CudaProgram { variants: &[#(#variants),*] })
 }
 
-/// The launches of a program in order; their kernels join `kernels`. `decays` says of each parameter whether weight decay
-/// applies.
-pub fn launch_list(
-    p: &Planned,
-    params: &ParamPlan,
-    target: &Target,
-    decays: &[bool],
-    kernels: &mut Kernels,
-) -> Vec<Entry> {
+/// The launches of a program in order; their kernels join `kernels`.
+pub fn launch_list(p: &Planned, params: &ParamPlan, target: &Target, kernels: &mut Kernels) -> Vec<Entry> {
     let mut entries: Vec<Entry> = Vec::new();
     for launch in &p.launches.list {
-        let mut entry = launch_entry(p, launch, params, target, decays, kernels);
+        let mut entry = launch_entry(p, launch, params, target, kernels);
         entry.after = dependencies(&entry, &entries);
         entries.push(entry);
     }
     entries
 }
 
-fn launch_entry(
-    p: &Planned,
-    launch: &Launch,
-    params: &ParamPlan,
-    target: &Target,
-    decays: &[bool],
-    kernels: &mut Kernels,
-) -> Entry {
+fn launch_entry(p: &Planned, launch: &Launch, params: &ParamPlan, target: &Target, kernels: &mut Kernels) -> Entry {
     let s = &p.schedule;
     let args = RefCell::new(Args::default());
     let updated = &p.launches.updated;
     let (mut phases, mut nodes, mut names, mut updates) = (Vec::new(), Vec::new(), Vec::new(), false);
     for part in &launch.parts {
-        let w = Writer::new(s, part.kernel, target.chunks, target.precision, updated, decays, &args);
+        let w = Writer::new(s, part.kernel, target.chunks, target.precision, updated, &args);
         updates |= w.updates;
         let phase = write(&w, part.phase);
         names.push(form_name(&w.kernel.form, part.phase));
@@ -278,6 +259,7 @@ fn region(p: &Planned, params: &ParamPlan, target: &Target, arg: Arg, access: Ac
         Arg::Remembered(param, i) => {
             (Space::Optimizer(i), params.params[param].offset, params.params[param].layout.size)
         }
+        Arg::Hyper(param) => (Space::Hyper, params.params[param].offset, HYPERS),
     };
     Region { space, offset, floats, access }
 }

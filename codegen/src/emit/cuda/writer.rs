@@ -12,9 +12,10 @@ pub enum Arg {
     Value(Value),
     /// Partial results of a kernel.
     Partials(usize),
-    /// A parameter that its gradient's kernel updates, and what the optimizer remembers of it.
+    /// A parameter that its gradient's kernel updates, what the optimizer remembers of it, and the optimizer's numbers for it.
     Updated(usize),
     Remembered(usize, usize),
+    Hyper(usize),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,8 +60,6 @@ pub struct Writer<'a> {
     pub updated: &'a [usize],
     /// Whether this kernel updates parameters.
     pub updates: bool,
-    /// By parameter: whether weight decay applies.
-    pub decays: &'a [bool],
     /// Values that lie in shared memory, and the names of their arrays.
     pub resident: HashMap<Value, String>,
     /// In a stage of a block: what the whole block stores.
@@ -111,14 +110,13 @@ impl<'a> Writer<'a> {
         chunks: usize,
         precision: Precision,
         updated: &'a [usize],
-        decays: &'a [bool],
         args: &'a RefCell<Args>,
     ) -> Self {
         let kernel = &s.kernels[number];
         let updates =
             kernel.stores.iter().any(|v| matches!(s.storage(*v), Some(Storage::Grad(p)) if updated.contains(&p)));
         let (resident, kept, count) = (HashMap::new(), None, Cell::new(0));
-        Writer { s, kernel, number, chunks, precision, updated, updates, decays, resident, kept, args, count }
+        Writer { s, kernel, number, chunks, precision, updated, updates, resident, kept, args, count }
     }
 
     /// The writer of a stage of this block.
@@ -129,7 +127,6 @@ impl<'a> Writer<'a> {
             kept: Some(&self.kernel.stores),
             count: Cell::new(0),
             updated: self.updated,
-            decays: self.decays,
             args: self.args,
             ..*self
         }
@@ -155,13 +152,15 @@ impl<'a> Writer<'a> {
         format!("launch.arg[{}]", self.args.borrow_mut().index(arg, access))
     }
 
-    /// Parameter, gradient and the optimizer's two memories, for an update.
-    pub fn update_pointers(&self, gradient: Value, param: usize) -> [String; 4] {
+    /// The optimizer's numbers, parameter, gradient and the optimizer's three memories, for an update.
+    pub fn update_pointers(&self, gradient: Value, param: usize) -> [String; 6] {
         [
+            self.pointer(Arg::Hyper(param), Access::Read),
             self.pointer(Arg::Updated(param), Access::ReadWrite),
             self.pointer(Arg::Value(gradient), Access::Write),
             self.pointer(Arg::Remembered(param, 0), Access::ReadWrite),
             self.pointer(Arg::Remembered(param, 1), Access::ReadWrite),
+            self.pointer(Arg::Remembered(param, 2), Access::ReadWrite),
         ]
     }
 }

@@ -66,8 +66,10 @@ pub struct Node {
 pub struct Run {
     pub seed: u64,
     pub step: u64,
-    /// The optimizer's uniforms: with weight decay, and without.
-    pub hyper: [[f32; 16]; 2],
+    /// Of a batch in the mean gradient over several.
+    pub share: f32,
+    /// The largest norm that all gradients together may have.
+    pub max_norm: f32,
 }
 
 /// A device that runs CUDA kernels. All calls are in order: what is asked later sees what earlier calls did.

@@ -18,12 +18,12 @@ pub fn update_functor(rule: &str, states: usize) -> String {
     let body: String = rule.lines().map(|line| format!("    {line}\n")).collect();
     format!(
         "struct KilnRule {{\n  static constexpr int STATES = {states};\n  \
-         KILN_DEV static float apply(const float* u, float p, float g, float& s0, float& s1) {{\n{body}  }}\n}};\n\
+         KILN_DEV static float apply(const float* u, float p, float g, float& s0, float& s1, float& s2) {{\n{body}  }}\n}};\n\
          {FUNCTORS}\ntypedef KilnUpdate<KilnRule> KilnOptimizer;\n"
     )
 }
 
-/// The rule over a range of the arena: params, grads, two states, uniforms; the batch is the number of elements.
+/// The rule over a range of the arena: its row of the table, params, grads, three states; the batch is the number of elements.
 pub fn pass_unit(rule: &str, states: usize) -> Unit {
     Unit {
         name: "kiln_optimizer_pass".into(),
@@ -35,14 +35,34 @@ pub fn pass_unit(rule: &str, states: usize) -> Unit {
     }
 }
 
-/// The mean gradient of several batches: mean, grads, the new batch's share; the batch is the number of elements.
+/// The mean gradient of several batches: mean, grads; the batch is the number of elements.
 pub fn accumulate_unit() -> Unit {
+    plain("kiln_accumulate", include_str!("templates/accumulate.cuh"), 0)
+}
+
+/// Floats of a sum that [`norm_unit`] makes.
+pub const NORM_PIECE: usize = 4096;
+
+/// Sums of squares of gradients, one for each [`NORM_PIECE`]: grads, sums; the batch is the number of elements.
+pub fn norm_unit() -> Unit {
+    plain("kiln_norm", include_str!("templates/norm.cuh"), WARP_SUMS)
+}
+
+/// Clips gradients by their norm: grads, sums of squares, how many; the batch is the number of elements.
+pub fn clip_unit() -> Unit {
+    plain("kiln_clip", include_str!("templates/clip.cuh"), WARP_SUMS)
+}
+
+/// Bytes of a float for each warp of a block.
+const WARP_SUMS: usize = THREADS / 32 * size_of::<f32>();
+
+fn plain(name: &str, text: &str, shared: usize) -> Unit {
     Unit {
-        name: "kiln_accumulate".into(),
+        name: name.into(),
         templates: TEMPLATES,
         optimizer: String::new(),
-        text: include_str!("templates/accumulate.cuh").into(),
+        text: text.into(),
         threads: THREADS,
-        shared: 0,
+        shared,
     }
 }

@@ -2,11 +2,11 @@
 
 use super::Role;
 use crate::device::cuda::{
-    Accelerator, Address, GraphId, KernelId, Node, TEMPLATES, Unit, accumulate_unit, pass_unit, store_functor,
-    update_functor,
+    Accelerator, GraphId, KernelId, Node, TEMPLATES, Unit, accumulate_unit, clip_unit, norm_unit, pass_unit,
+    store_functor, update_functor,
 };
 use crate::error::Result;
-use crate::optim::MOST_STATES;
+use crate::optim::{Recorded, Rule};
 use crate::plan::{Cuda, CudaProgram};
 use std::collections::HashMap;
 
@@ -20,8 +20,28 @@ pub(super) enum Flavour {
     Store,
     /// They are stored, and then taken into the mean.
     Accumulate,
-    /// A rule with so many states, which lie there, is applied.
-    Update { rule: &'static str, states: usize, at: [Address; MOST_STATES] },
+    /// The optimizer's rule is applied.
+    Update(Recorded),
+    /// They are stored, clipped by the norm of all, and then the rule is applied.
+    Clip(Recorded),
+}
+
+impl Flavour {
+    /// The optimizer's step, where it is one.
+    pub fn recorded(&self) -> Option<&Recorded> {
+        match self {
+            Flavour::Store | Flavour::Accumulate => None,
+            Flavour::Update(recorded) | Flavour::Clip(recorded) => Some(recorded),
+        }
+    }
+
+    /// The rule that kernels apply to what they make.
+    fn rule(&self) -> Option<Rule> {
+        match self {
+            Flavour::Update(recorded) => Some(recorded.rule),
+            Flavour::Store | Flavour::Accumulate | Flavour::Clip(_) => None,
+        }
+    }
 }
 
 /// What a graph is for.
@@ -91,9 +111,11 @@ pub(super) struct Kernels {
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Loaded {
     /// Of the plan, by its number.
-    Plan(usize, Option<&'static str>),
-    Pass(&'static str),
+    Plan(usize, Option<Rule>),
+    Pass(Rule),
     Accumulate,
+    Norm,
+    Clip,
 }
 
 impl Kernels {
@@ -110,10 +132,13 @@ impl Kernels {
         match flavour {
             Flavour::Store => {}
             Flavour::Accumulate => wanted.push(Loaded::Accumulate),
-            Flavour::Update { rule, .. } if program.is_none() || !cuda.rest.is_empty() => {
-                wanted.push(Loaded::Pass(rule))
+            Flavour::Update(recorded) if program.is_none() || !cuda.rest.is_empty() => {
+                wanted.push(Loaded::Pass(recorded.rule));
             }
-            Flavour::Update { .. } => {}
+            Flavour::Update(_) => {}
+            Flavour::Clip(recorded) => {
+                wanted.extend([Loaded::Norm, Loaded::Clip, Loaded::Pass(recorded.rule)]);
+            }
         }
         let mut missing: Vec<Loaded> = Vec::new();
         for kernel in wanted {
@@ -124,7 +149,7 @@ impl Kernels {
         if missing.is_empty() {
             return Ok(());
         }
-        let units: Vec<Unit> = missing.iter().map(|kernel| unit(cuda, *kernel, flavour)).collect();
+        let units: Vec<Unit> = missing.iter().map(|kernel| unit(cuda, *kernel)).collect();
         let ids = self.device.load(&units)?;
         self.loaded.extend(missing.into_iter().zip(ids));
         Ok(())
@@ -135,36 +160,39 @@ impl Kernels {
         self.loaded[&planned(cuda, kernel, flavour)]
     }
 
-    pub fn pass(&self, rule: &'static str) -> KernelId {
+    pub fn pass(&self, rule: Rule) -> KernelId {
         self.loaded[&Loaded::Pass(rule)]
     }
 
     pub fn accumulate(&self) -> KernelId {
         self.loaded[&Loaded::Accumulate]
     }
-}
 
-fn planned(cuda: &Cuda, kernel: usize, flavour: &Flavour) -> Loaded {
-    match flavour {
-        Flavour::Update { rule, .. } if cuda.kernels[kernel].updates => Loaded::Plan(kernel, Some(rule)),
-        Flavour::Update { .. } | Flavour::Store | Flavour::Accumulate => Loaded::Plan(kernel, None),
+    pub fn norm(&self) -> KernelId {
+        self.loaded[&Loaded::Norm]
+    }
+
+    pub fn clip(&self) -> KernelId {
+        self.loaded[&Loaded::Clip]
     }
 }
 
-/// The text of a kernel; a rule in it is that of `flavour`.
-fn unit(cuda: &Cuda, kernel: Loaded, flavour: &Flavour) -> Unit {
-    let states = match flavour {
-        Flavour::Update { states, .. } => *states,
-        Flavour::Store | Flavour::Accumulate => 0,
-    };
+fn planned(cuda: &Cuda, kernel: usize, flavour: &Flavour) -> Loaded {
+    Loaded::Plan(kernel, flavour.rule().filter(|_| cuda.kernels[kernel].updates))
+}
+
+/// The text of a kernel.
+fn unit(cuda: &Cuda, kernel: Loaded) -> Unit {
     let (number, rule) = match kernel {
         Loaded::Plan(number, rule) => (number, rule),
-        Loaded::Pass(rule) => return pass_unit(rule, states),
+        Loaded::Pass(rule) => return pass_unit(rule.text, rule.states),
         Loaded::Accumulate => return accumulate_unit(),
+        Loaded::Norm => return norm_unit(),
+        Loaded::Clip => return clip_unit(),
     };
     let kernel = &cuda.kernels[number];
     let optimizer = match rule {
-        Some(rule) => update_functor(rule, states),
+        Some(rule) => update_functor(rule.text, rule.states),
         None if kernel.updates => store_functor(),
         None => String::new(),
     };

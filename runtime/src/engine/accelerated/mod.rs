@@ -10,11 +10,11 @@ mod table;
 
 use super::{Feeding, Role, Scores, too_large};
 use crate::device::cpu::BLOCK;
-use crate::device::cuda::{Accelerator, Address, DeviceArena, GraphId, Run};
+use crate::device::cuda::{Accelerator, Address, DeviceArena, GraphId, NORM_PIECE, Node, Run};
 use crate::error::{Error, Result};
-use crate::optim::{MOST_STATES, Update, ranges};
+use crate::optim::{MOST_STATES, Rows, Span, Update};
 use crate::params;
-use crate::plan::{CudaArg, CudaProgram, CudaVariant, Plan, PortKind, Range, Space, Stored, Tensor};
+use crate::plan::{CudaArg, CudaProgram, CudaVariant, Plan, PortKind, Space, Stored, Tensor};
 use graphs::{Flavour, Graphs, Kernels, Key};
 use std::mem::size_of;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -26,8 +26,6 @@ const SCORES_FLOATS: usize = 64;
 pub(super) struct Accelerated {
     device: &'static dyn Accelerator,
     plan: &'static Plan,
-    /// All trainable parameters.
-    trainable: Vec<Range>,
     // Dropped before the arenas that its graphs name.
     scratch: Mutex<Scratch>,
     params: DeviceArena,
@@ -43,6 +41,10 @@ struct Scratch {
     grads: DeviceArena,
     /// The mean gradient since the last `apply`.
     mean: DeviceArena,
+    /// How many sums of squares there are, and the sums.
+    norm: DeviceArena,
+    /// The number of sums that `norm` has.
+    counted: usize,
     /// One arena a port, in each of two slots.
     ports: [Vec<DeviceArena>; 2],
     /// Their addresses.
@@ -84,7 +86,6 @@ impl Accelerated {
         Ok(Accelerated {
             device,
             plan,
-            trainable: ranges(&weights),
             scratch: Mutex::new(Scratch {
                 graphs: Graphs::new(device),
                 kernels: Kernels::new(device),
@@ -92,6 +93,8 @@ impl Accelerated {
                 fixed: DeviceArena::empty(device),
                 grads: DeviceArena::empty(device),
                 mean: DeviceArena::empty(device),
+                norm: DeviceArena::empty(device),
+                counted: 0,
                 ports: [ports(), ports()],
                 port_addresses: [empty_addresses(), empty_addresses()],
                 slot: 0,
@@ -143,9 +146,9 @@ impl Accelerated {
         feed: Feeding<'_>,
     ) -> Result<Finished<'_>> {
         let mut scratch = self.scratch();
-        let run = Run { seed, step, hyper: [[0.0; 16]; 2] };
+        let run = Run { seed, step, share: 0.0, max_norm: 0.0 };
         // SAFETY: the caller's.
-        let done = unsafe { self.launch(&mut scratch, role, Flavour::Store, run, batch, feed)? };
+        let done = unsafe { self.launch(&mut scratch, role, Flavour::Store, None, run, batch, feed)? };
         Ok(Finished { backend: self, scratch, done })
     }
 
@@ -159,13 +162,12 @@ impl Accelerated {
         update: &mut dyn Update,
         report: bool,
     ) -> Result<Scores> {
-        let (recorded, at) = update.record()?;
-        let flavour = Flavour::Update { rule: recorded.rule, states: recorded.states, at };
-        let run = Run { seed, step, hyper: recorded.hyper };
+        let flavour = updating(update)?;
+        let run = Run { seed, step, share: 0.0, max_norm: update.max_norm().unwrap_or(0.0) };
         let mut scratch = self.scratch();
         // SAFETY: the caller's.
-        let done = unsafe { self.launch(&mut scratch, Role::Step, flavour, run, batch, feed)? };
-        update.taken(recorded.states);
+        let done = unsafe { self.launch(&mut scratch, Role::Step, flavour, Some(update.rows()), run, batch, feed)? };
+        update.taken();
         if report { self.scores(&scratch, &done) } else { Ok(Scores::default()) }
     }
 
@@ -178,34 +180,34 @@ impl Accelerated {
         feed: Feeding<'_>,
         share: f32,
     ) -> Result<Scores> {
-        let mut run = Run { seed, step, hyper: [[0.0; 16]; 2] };
-        run.hyper[0][0] = share;
+        let run = Run { seed, step, share, max_norm: 0.0 };
         let mut scratch = self.scratch();
         // SAFETY: the caller's.
-        let done = unsafe { self.launch(&mut scratch, Role::Step, Flavour::Accumulate, run, batch, feed)? };
+        let done = unsafe { self.launch(&mut scratch, Role::Step, Flavour::Accumulate, None, run, batch, feed)? };
         self.scores(&scratch, &done)
     }
 
     pub fn apply(&mut self, (seed, step): (u64, u64), update: &mut dyn Update) -> Result<()> {
-        let (recorded, at) = update.record()?;
-        let flavour = Flavour::Update { rule: recorded.rule, states: recorded.states, at };
+        let flavour = updating(update)?;
         let mut scratch = self.scratch();
-        scratch.upload(Run { seed, step, hyper: recorded.hyper })?;
+        if matches!(flavour, Flavour::Clip(_)) {
+            scratch.reserve_norm(self.plan, update.rows())?;
+        }
+        scratch.upload(Run { seed, step, share: 0.0, max_norm: update.max_norm().unwrap_or(0.0) })?;
         let key = Key { role: None, batch: 0, slot: 0, flavour };
         let graph = match scratch.graphs.find(&key) {
             Some(graph) => graph,
             None => {
                 scratch.kernels.load(&self.plan.cuda, None, &flavour)?;
-                let kernel = scratch.kernels.pass(recorded.rule);
-                let places = self.places(&scratch, 0, 0, at);
-                let pass = |range: &Range| places.pass(kernel, *range, places.mean, Vec::new());
-                let nodes: Vec<_> = self.trainable.iter().map(pass).collect();
+                let places = self.places(&scratch, 0, 0, &flavour, Some(update.rows()));
+                let mut nodes = Vec::new();
+                self.update_all(&mut nodes, &scratch.kernels, &places, &flavour, places.mean);
                 scratch.graphs.record(key, &nodes)?
             }
         };
         // SAFETY: growing arenas drop graphs, and the key names the optimizer's arenas, which live.
         unsafe { self.device.launch(graph)? };
-        update.taken(recorded.states);
+        update.taken();
         Ok(())
     }
 
@@ -264,6 +266,7 @@ impl Accelerated {
         scratch: &mut Scratch,
         role: Role,
         flavour: Flavour,
+        rows: Option<&Rows>,
         run: Run,
         batch: usize,
         feed: Feeding<'_>,
@@ -278,6 +281,9 @@ impl Accelerated {
         scratch.slot ^= usize::from(role == Role::Step);
         let done = Done { variant, batch, slot };
         scratch.reserve(plan, role, &done, &flavour)?;
+        if let (Flavour::Clip(_), Some(rows)) = (&flavour, rows) {
+            scratch.reserve_norm(plan, rows)?;
+        }
         if scratch.poison {
             scratch.batch.fill(f32::NAN)?;
             scratch.fixed.fill(f32::NAN)?;
@@ -288,7 +294,7 @@ impl Accelerated {
         let key = Key { role: Some(role), batch, slot, flavour };
         let graph = match scratch.graphs.find(&key) {
             Some(graph) => graph,
-            None => self.record(scratch, key, &done)?,
+            None => self.record(scratch, key, rows, &done)?,
         };
         // SAFETY: growing arenas drop graphs, and the key names the optimizer's arenas, which live.
         unsafe { self.device.launch(graph)? };
@@ -296,15 +302,11 @@ impl Accelerated {
     }
 
     /// The graph of a program: its launches, and what follows them in this flavour.
-    fn record(&self, scratch: &mut Scratch, key: Key, done: &Done) -> Result<GraphId> {
+    fn record(&self, scratch: &mut Scratch, key: Key, rows: Option<&Rows>, done: &Done) -> Result<GraphId> {
         let cuda = &self.plan.cuda;
         let Key { role, batch, slot, flavour } = key;
         scratch.kernels.load(cuda, role.and_then(|role| self.program(role)), &flavour)?;
-        let at = match flavour {
-            Flavour::Update { at, .. } => at,
-            Flavour::Store | Flavour::Accumulate => [0; MOST_STATES],
-        };
-        let places = self.places(scratch, batch, slot, at);
+        let places = self.places(scratch, batch, slot, &flavour, rows);
         let kernels = &scratch.kernels;
         let launches = done.variant.launches.iter();
         let mut nodes: Vec<_> =
@@ -315,13 +317,43 @@ impl Accelerated {
             Flavour::Accumulate => {
                 nodes.push(places.accumulate(kernels.accumulate(), cuda.weights.trainable_floats, last));
             }
-            Flavour::Update { rule, .. } => {
+            Flavour::Update(recorded) => {
                 for range in cuda.rest {
-                    nodes.push(places.pass(kernels.pass(rule), *range, places.grads, last.clone()));
+                    let row = rows.map_or(0, |rows| rows.of(range.offset));
+                    let span = Span { offset: range.offset, floats: range.floats, row };
+                    nodes.push(places.pass(kernels.pass(recorded.rule), span, places.grads, last.clone()));
                 }
             }
+            Flavour::Clip(_) => self.update_all(&mut nodes, kernels, &places, &flavour, places.grads),
         }
         scratch.graphs.record(key, &nodes)
+    }
+
+    /// The optimizer's own pass over all parameters, with these gradients, which are clipped before where they have to be.
+    fn update_all(
+        &self,
+        nodes: &mut Vec<Node>,
+        kernels: &Kernels,
+        places: &Places<'_>,
+        flavour: &Flavour,
+        grads: Address,
+    ) {
+        let (Some(rows), Some(recorded)) = (places.rows, flavour.recorded()) else { return };
+        if matches!(flavour, Flavour::Clip(_)) {
+            let after = table::last(nodes);
+            let mut sums = 0;
+            for span in counted(rows) {
+                nodes.push(places.norm(kernels.norm(), *span, sums, grads, after.clone()));
+                sums += span.floats.div_ceil(NORM_PIECE);
+            }
+            let floats = self.plan.cuda.weights.trainable_floats;
+            let after = table::last(nodes);
+            nodes.push(places.clip(kernels.clip(), floats, sums, grads, after));
+        }
+        let after = table::last(nodes);
+        for span in rows.spans() {
+            nodes.push(places.pass(kernels.pass(recorded.rule), *span, grads, after.clone()));
+        }
     }
 
     fn places<'a>(
@@ -329,8 +361,10 @@ impl Accelerated {
         scratch: &'a Scratch,
         batch: usize,
         slot: usize,
-        optimizer: [Address; MOST_STATES],
+        flavour: &Flavour,
+        rows: Option<&'a Rows>,
     ) -> Places<'a> {
+        let recorded = flavour.recorded();
         Places {
             params: self.params.address(),
             grads: scratch.grads.address(),
@@ -338,7 +372,10 @@ impl Accelerated {
             batch_arena: scratch.batch.address(),
             fixed: scratch.fixed.address(),
             mean: scratch.mean.address(),
-            optimizer,
+            optimizer: recorded.map_or([0; MOST_STATES], |recorded| recorded.at),
+            table: recorded.map_or(0, |recorded| recorded.table),
+            rows,
+            norm: scratch.norm.address(),
             ports: &scratch.port_addresses[slot],
             run: scratch.run.address(),
             batch,
@@ -348,7 +385,7 @@ impl Accelerated {
 
     /// Waits for a run and fetches its loss and number of correct predictions.
     fn scores(&self, scratch: &Scratch, done: &Done) -> Result<Scores> {
-        let places = self.places(scratch, done.batch, done.slot, [0; MOST_STATES]);
+        let places = self.places(scratch, done.batch, done.slot, &Flavour::Store, None);
         let address = |stored: &Stored| places.address(stored.space, stored.offset);
         let (loss, correct) = (done.variant.loss.as_ref(), done.variant.correct.as_ref());
         let found = |loss: Option<f32>, correct: Option<f32>| Scores { loss, correct: correct.map(|c| c as usize) };
@@ -388,8 +425,8 @@ impl Scratch {
         let padded = batch.next_multiple_of(BLOCK);
         let stores = match flavour {
             Flavour::Store => role == Role::Gradients,
-            Flavour::Accumulate => true,
-            Flavour::Update { .. } => {
+            Flavour::Accumulate | Flavour::Clip(_) => true,
+            Flavour::Update(_) => {
                 let stored = variant.launches.iter().filter(|launch| !cuda.kernels[launch.kernel].updates);
                 !cuda.rest.is_empty() || stored.flat_map(|launch| launch.args).any(|arg| arg.space == Space::Grads)
             }
@@ -422,6 +459,21 @@ impl Scratch {
                 reserve(arena, port_floats(&port.kind) * padded, &|| format!("`{}` of a batch of {batch}", port.name))?;
                 self.port_addresses[slot][index] = arena.address();
             }
+        }
+        Ok(())
+    }
+
+    /// Room for the sums of squares of all parameters that are not frozen, behind their number.
+    fn reserve_norm(&mut self, plan: &Plan, rows: &Rows) -> Result<()> {
+        let sums: usize = counted(rows).map(|span| span.floats.div_ceil(NORM_PIECE)).sum();
+        if self.norm.len() < 1 + sums {
+            self.graphs.clear();
+            self.norm.replace(1 + sums, &format!("sums of squares of {}", plan.name))?;
+            self.counted = 0;
+        }
+        if self.counted != sums {
+            self.norm.write(0, &[sums as f32])?;
+            self.counted = sums;
         }
         Ok(())
     }
@@ -474,7 +526,7 @@ impl Finished<'_> {
     pub fn output(&self, index: usize, out: &mut Vec<f32>) -> Result<()> {
         let Done { variant, batch, slot } = self.done;
         let stored = &variant.outputs[index];
-        let places = self.backend.places(&self.scratch, batch, slot, [0; MOST_STATES]);
+        let places = self.backend.places(&self.scratch, batch, slot, &Flavour::Store, None);
         let mut physical = vec![0.0; places.extent(stored)];
         self.backend.download(places.address(stored.space, stored.offset), &mut physical)?;
         for sample in 0..batch {
@@ -482,6 +534,17 @@ impl Finished<'_> {
         }
         Ok(())
     }
+}
+
+/// How an optimizer's next step works on a device.
+fn updating(update: &mut dyn Update) -> Result<Flavour> {
+    let recorded = update.record()?;
+    Ok(if update.max_norm().is_some() { Flavour::Clip(recorded) } else { Flavour::Update(recorded) })
+}
+
+/// What counts in the norm of all gradients.
+fn counted(rows: &Rows) -> impl Iterator<Item = &Span> {
+    rows.spans().iter().filter(|span| !rows.frozen(span.row))
 }
 
 /// Floats (or integers of the same size) of one sample.

@@ -1,9 +1,9 @@
 //! From the plan's launch tables to graph nodes: addresses, regions, numbers of blocks.
 
-use crate::device::cuda::{Address, KernelId, Node, Region, Run};
-use crate::optim::MOST_STATES;
-use crate::plan::{Access, Cuda, CudaArg, CudaLaunch, Range, Space, Stored};
-use std::mem::{offset_of, size_of};
+use crate::device::cuda::{Address, KernelId, NORM_PIECE, Node, Region};
+use crate::optim::{MOST_STATES, ROW, Rows, Span};
+use crate::plan::{Access, Cuda, CudaArg, CudaLaunch, Space, Stored};
+use std::mem::size_of;
 
 /// Floats that one block of an element-wise kernel takes at once.
 const BLOCK_FLOATS: usize = 1024;
@@ -17,7 +17,12 @@ pub(super) struct Places<'a> {
     pub batch_arena: Address,
     pub fixed: Address,
     pub mean: Address,
+    /// The optimizer's states, its table, and which rows of it parameters have.
     pub optimizer: [Address; MOST_STATES],
+    pub table: Address,
+    pub rows: Option<&'a Rows>,
+    /// How many sums of squares there are, and the sums.
+    pub norm: Address,
     /// Inputs, then targets.
     pub ports: &'a [Address],
     pub run: Address,
@@ -37,6 +42,7 @@ impl Places<'_> {
             Space::Grads | Space::Updates => (self.grads, offset),
             Space::State => (self.states, offset),
             Space::Optimizer(number) => (self.optimizer.get(number).copied().unwrap_or(0), offset),
+            Space::Hyper => (self.table, self.rows.map_or(0, |rows| rows.of(offset)) * ROW),
         };
         if base == 0 { 0 } else { base + bytes(floats) as Address }
     }
@@ -56,7 +62,8 @@ impl Places<'_> {
             | Space::Grads
             | Space::Updates
             | Space::State
-            | Space::Optimizer(_) => arg.floats,
+            | Space::Optimizer(_)
+            | Space::Hyper => arg.floats,
         };
         (at != 0).then(|| region(name(arg), at, floats, arg.access))
     }
@@ -76,33 +83,53 @@ impl Places<'_> {
     }
 
     /// The optimizer's own pass over a range of the trainable arena, with gradients from `grads`.
-    pub fn pass(&self, kernel: KernelId, range: Range, grads: Address, after: Vec<usize>) -> Node {
-        let Range { offset, floats, decay } = range;
-        let hyper = self.run + (offset_of!(Run, hyper) + usize::from(!decay) * size_of::<[f32; 16]>()) as Address;
+    pub fn pass(&self, kernel: KernelId, span: Span, grads: Address, after: Vec<usize>) -> Node {
+        let Span { offset, floats, row } = span;
+        let hyper = self.table + bytes(row * ROW) as Address;
         let at = |base: Address| if base == 0 { 0 } else { base + bytes(offset) as Address };
-        let mut args = vec![at(self.params), at(grads)];
+        let mut args = vec![hyper, at(self.params), at(grads)];
         args.extend(self.optimizer.map(at));
         let mut regions = vec![
-            region("params".into(), args[0], floats, Access::ReadWrite),
-            region("gradients".into(), args[1], floats, Access::Read),
-            region("uniforms".into(), hyper, 16, Access::Read),
+            region("hyper-parameters".into(), hyper, ROW, Access::Read),
+            region("params".into(), args[1], floats, Access::ReadWrite),
+            region("gradients".into(), args[2], floats, Access::Read),
         ];
-        for (number, state) in args[2..].iter().enumerate().filter(|(_, state)| **state != 0) {
+        for (number, state) in args[3..].iter().enumerate().filter(|(_, state)| **state != 0) {
             regions.push(region(format!("optimizer state {number}"), *state, floats, Access::ReadWrite));
         }
-        args.push(hyper);
         self.element_wise("kiln_optimizer_pass", kernel, floats, args, regions, after)
     }
 
-    /// The mean gradient takes the new one in; its share is the first uniform.
+    /// The mean gradient takes the new one in.
     pub fn accumulate(&self, kernel: KernelId, floats: usize, after: Vec<usize>) -> Node {
-        let share = self.run + offset_of!(Run, hyper) as Address;
         let regions = vec![
             region("mean gradient".into(), self.mean, floats, Access::ReadWrite),
             region("gradients".into(), self.grads, floats, Access::Read),
-            region("uniforms".into(), share, 1, Access::Read),
         ];
-        self.element_wise("kiln_accumulate", kernel, floats, vec![self.mean, self.grads, share], regions, after)
+        self.element_wise("kiln_accumulate", kernel, floats, vec![self.mean, self.grads], regions, after)
+    }
+
+    /// Sums of squares of a range of these gradients, from sum `first` on.
+    pub fn norm(&self, kernel: KernelId, span: Span, first: usize, grads: Address, after: Vec<usize>) -> Node {
+        let Span { offset, floats, .. } = span;
+        let (grads, sums) = (grads + bytes(offset) as Address, self.norm + bytes(1 + first) as Address);
+        let regions = vec![
+            region("gradients".into(), grads, floats, Access::Read),
+            region("sums of squares".into(), sums, floats.div_ceil(NORM_PIECE), Access::Write),
+        ];
+        let parts = vec![floats.div_ceil(NORM_PIECE)];
+        let args = vec![grads, sums];
+        Node { kernel, name: "kiln_norm".into(), parts, args, run: self.run, batch: floats, regions, after }
+    }
+
+    /// Clips all of these gradients by so many sums.
+    pub fn clip(&self, kernel: KernelId, floats: usize, sums: usize, grads: Address, after: Vec<usize>) -> Node {
+        let first = self.norm + bytes(1) as Address;
+        let regions = vec![
+            region("gradients".into(), grads, floats, Access::ReadWrite),
+            region("sums of squares".into(), self.norm, 1 + sums, Access::Read),
+        ];
+        self.element_wise("kiln_clip", kernel, floats, vec![grads, first, self.norm], regions, after)
     }
 
     fn element_wise(
@@ -138,6 +165,7 @@ fn name(arg: &CudaArg) -> String {
         Space::Grads | Space::Updates => "gradients",
         Space::State => "states",
         Space::Optimizer(number) => return format!("optimizer state {number}+{}", arg.offset),
+        Space::Hyper => "hyper-parameters",
     };
     format!("{space}+{}", arg.offset)
 }

@@ -7,8 +7,10 @@
 struct KilnRun {
   u64 seed;
   u64 step;
-  /// The optimizer's uniforms: with weight decay, and without.
-  float hyper[2][16];
+  /// Of a batch in the mean gradient over several.
+  float share;
+  /// The largest norm that all gradients together may have.
+  float max_norm;
 };
 
 template <int ARGS, int PARTS> struct KilnLaunch {

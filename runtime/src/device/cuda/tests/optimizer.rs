@@ -1,26 +1,31 @@
 //! Optimizers' kernels as machine code.
 
 use super::skip::skip;
-use crate::device::cuda::{Nvrtc, Unit, accumulate_unit, pass_unit};
-use crate::optim::{Adam, Optimizer, Pass, Recorded, Sgd};
+use crate::device::cuda::{Nvrtc, Unit, accumulate_unit, clip_unit, norm_unit, pass_unit};
+use crate::optim::{Adagrad, Adam, AdamW, NAdam, Optimizer, Pass, RmsProp, Rule, Sgd};
 
-fn recorded(optimizer: &impl Optimizer) -> Recorded {
-    let mut recorded = None;
-    optimizer.update(&mut Pass::record(1, &mut 0, &mut recorded));
-    recorded.unwrap()
+fn rule(optimizer: impl Optimizer) -> Rule {
+    Pass::rule(&optimizer)
 }
 
 #[test]
 fn compile_without_spills() {
     let Some(nvrtc) = Nvrtc::find().map_err(|e| skip(&e)).ok() else { return };
     let rules = [
-        recorded(&Sgd::default()),
-        recorded(&Sgd { momentum: 0.9, nesterov: true, ..Sgd::default() }),
-        recorded(&Adam::default()),
+        rule(Sgd::default()),
+        rule(Sgd { momentum: 0.9, nesterov: true, ..Sgd::default() }),
+        rule(Adam::default()),
+        rule(AdamW { amsgrad: true, ..AdamW::default() }),
+        rule(NAdam::default()),
+        rule(Adagrad::default()),
+        rule(RmsProp::default()),
+        rule(RmsProp { centered: true, ..RmsProp::default() }),
+        rule(RmsProp { momentum: 0.9, ..RmsProp::default() }),
+        rule(RmsProp { centered: true, momentum: 0.9, ..RmsProp::default() }),
     ];
-    assert_eq!(rules.map(|rule| rule.states), [0, 1, 2]);
-    let mut units: Vec<Unit> = rules.iter().map(|rule| pass_unit(rule.rule, rule.states)).collect();
-    units.push(accumulate_unit());
+    assert_eq!(rules.map(|rule| rule.states), [0, 1, 2, 3, 2, 1, 1, 2, 2, 3]);
+    let mut units: Vec<Unit> = rules.iter().map(|rule| pass_unit(rule.text, rule.states)).collect();
+    units.extend([accumulate_unit(), norm_unit(), clip_unit()]);
     for unit in units {
         for architecture in ["sm_80", "sm_90", "sm_90a"] {
             let (_, resources) = nvrtc.report(&unit, architecture).unwrap();

@@ -1,4 +1,4 @@
-// Two phases in one launch: 700 values plus the batch; 1000 values times a hyper-parameter, plus half the seed and the
+// Two phases in one launch: 700 values plus the batch; 1000 values times the share, plus half the seed and the
 // step.
 namespace merged {
 namespace p0 {
@@ -12,7 +12,7 @@ KILN_DEV void phase(const KilnLaunch<3, 2>& launch, u32 cta, u32 ctas, KilnShare
   const KilnRun& run = *launch.run;
   const float add = static_cast<float>(static_cast<u32>(run.seed >> 32)) + static_cast<float>(run.step);
   for (u32 i = cta * KILN_THREADS + kiln_thread(); i < 1000; i += ctas * KILN_THREADS)
-    launch.arg[2][i] = launch.arg[0][i] * run.hyper[1][15] + add;
+    launch.arg[2][i] = launch.arg[0][i] * run.share + add;
 }
 }  // namespace p1
 KILN_DEV void phase(const KilnLaunch<3, 2>& launch, u32 cta, u32 ctas, KilnShared shared) {
