@@ -122,3 +122,35 @@ fn files_and_trainer() {
     }
     std::fs::remove_dir_all(folder).unwrap();
 }
+
+/// Every optimizer, its groups and clipping, by the kernels of gradients and by the pass.
+#[test]
+fn optimizers_groups_and_clipping() {
+    fn steps<O: Optimizer>(config: O, with: impl Fn(Bound<O>) -> Result<Bound<O>, Error>) {
+        let Some(models) = pair(7) else { return };
+        let what = format!("{config:?}");
+        let [cpu, other] = models.map(|mut model| {
+            let mut optimizer = with(config.clone().bind(&model).unwrap()).unwrap();
+            for step in 0..3 {
+                model.train_step(&data(16), &mut optimizer).unwrap();
+                if step == 1 {
+                    model.accumulate(&data(5)).unwrap();
+                    model.apply(&mut optimizer).unwrap();
+                }
+            }
+            model
+        });
+        same_weights(&cpu, &other, &what);
+    }
+    let groups = || Groups::new().lr("fc1.*", 0.02).frozen("fc2.bias").weight_decay("*.weight", 0.1);
+    steps(AdamW { amsgrad: true, maximize: true, ..AdamW::default() }, |o| o.groups(groups()));
+    steps(NAdam { weight_decay: 0.1, ..NAdam::default() }, |o| o.clip_value(1e-2));
+    steps(Adagrad { initial_accumulator_value: 0.1, ..Adagrad::default() }, |o| o.clip_norm(1e-2));
+    steps(Sgd { lr: 0.1, momentum: 0.9, nesterov: true, ..Sgd::default() }, |o| {
+        o.groups(groups()).and_then(|o| o.clip_norm(0.1))
+    });
+    let rms_prop = RmsProp { eps: 1e-2, centered: true, momentum: 0.9, ..RmsProp::default() };
+    steps(rms_prop, Ok);
+    steps(RmsProp { momentum: 0.0, maximize: true, ..rms_prop }, Ok);
+    steps(RmsProp { centered: false, ..rms_prop }, Ok);
+}
