@@ -3,12 +3,12 @@
 // 1: k1 after [0], 76032 bytes shared: dense_forward_aaf0b5ece15e9f80
 // 2: k2 after [1], 76032 bytes shared: dense_forward_72f2c897fd3566e9
 // 3: k3 after [2], 50688 bytes shared: dense_forward_70cbf66cc4498796
-// 4: k4, k5, k6 after [3], 29184 bytes shared: column_dense_input_72797b690dd8a54c
-// 5: k7, k8, k9 after [4], 86784 bytes shared: dense_weight_column_dense_input_c4b327f0d4474b2c
-// 6: k10, k11, k12 after [5], 86784 bytes shared: dense_weight_column_dense_input_523d29d39e6f46e2
-// 7: k13, k14 after [6], 43008 bytes shared: dense_weight_block_c43643bd13934f68
+// 4: k4, k5, k6 after [3], 29184 bytes shared: column_dense_input_7aa8ebdb3e1557f6
+// 5: k7, k8, k9 after [4], 86784 bytes shared: dense_weight_column_dense_input_7c40d7720eb8daa0
+// 6: k10, k11, k12 after [5], 86784 bytes shared: dense_weight_column_dense_input_edcebefc70b6b6b6
+// 7: k13, k14 after [6], 43008 bytes shared: dense_weight_block_b93571f41714d1fc
 // 8: k15, k16, k17, k18 after [7], 36864 bytes shared: column_conv_weight_column_2c8061a10fe5024a
-// 9: k15, k16, k17, k18 after [8], 1024 bytes shared: column_end_conv_weight_end_column_end_5c1f4730029ba177
+// 9: k15, k16, k17, k18 after [8], 1024 bytes shared: column_end_conv_weight_end_column_end_9f55e9f2d991e8e5
 
 // features.0, features.1, features.2, features.3, features.4, features.5: conv.forward, map, map, window.max, window.argmax, conv.forward, map, map, window.max, window.argmax
 namespace block_ca67e9aa67ea748c {
@@ -269,8 +269,8 @@ namespace dense_forward_70cbf66cc4498796 {
 KILN_KERNEL(dense_forward_70cbf66cc4498796, 8, 1)
 
 // loss, correct, classifier.4, classifier.2: map, reduce.sum, map, map, reduce.sum, reduce.sum, contract, map
-namespace column_dense_input_72797b690dd8a54c {
-  using Launch = KilnLaunch<14, 3>;
+namespace column_dense_input_7aa8ebdb3e1557f6 {
+  using Launch = KilnLaunch<16, 3>;
   namespace p0 {
     struct Body {
       const Launch& launch;
@@ -315,7 +315,7 @@ namespace column_dense_input_72797b690dd8a54c {
       KILN_DEV void store(u32 chunk, u32 col, const float (&v)[1]) const {
         const u32 e = col;
         const float e0 = v[0];
-        KilnOptimizer::update(launch.run->hyper[0], launch.arg[7], launch.arg[8], launch.arg[9], launch.arg[10], e, e0);
+        KilnOptimizer::update(launch.arg[7], launch.arg[8], launch.arg[9], launch.arg[10], launch.arg[11], launch.arg[12], e, e0);
       }
     };
     KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
@@ -331,15 +331,15 @@ namespace column_dense_input_72797b690dd8a54c {
         const u32 n = row;
         const u32 e = col;
         const float e0 = sum;
-        const float e1 = launch.arg[12][n * 84u + e];
+        const float e1 = launch.arg[14][n * 84u + e];
         const bool e2 = e1 > 0.0f;
         const float e3 = e2 ? e0 : 0.0f;
-        launch.arg[13][n * 84u + e] = e3;
+        launch.arg[15][n * 84u + e] = e3;
       }
     };
     KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
       const KilnMatrix<10, 1, 1> a{launch.arg[6]};
-      const KilnMatrix<1, 84, 4> b{launch.arg[11]};
+      const KilnMatrix<1, 84, 4> b{launch.arg[13]};
       Sink sink{launch};
       kiln_gemm<KilnTile<16, 32, 64, 1, 1, 8, 2>, KilnF32>(a, b, sink, launch.batch, 84u, 10u, 1u, cta, ctas, shared);
     }
@@ -350,18 +350,18 @@ namespace column_dense_input_72797b690dd8a54c {
     else if (cta < launch.first[3]) p2::phase(launch, cta - launch.first[2], launch.first[3] - launch.first[2], shared);
   }
 }
-KILN_KERNEL(column_dense_input_72797b690dd8a54c, 14, 3)
+KILN_KERNEL(column_dense_input_7aa8ebdb3e1557f6, 16, 3)
 
 // classifier.4, classifier.2, classifier.0: contract, reduce.sum, contract, map
-namespace dense_weight_column_dense_input_c4b327f0d4474b2c {
-  using Launch = KilnLaunch<14, 3>;
+namespace dense_weight_column_dense_input_7c40d7720eb8daa0 {
+  using Launch = KilnLaunch<18, 3>;
   namespace p0 {
     struct Sink {
       static constexpr bool WHOLE_TILE = false;
       const Launch& launch;
       KILN_DEV void element(u32, u32 row, u32 col, float sum) {
         const u32 e = row * 84u + col;
-        KilnOptimizer::update(launch.run->hyper[0], launch.arg[2], launch.arg[3], launch.arg[4], launch.arg[5], e, sum);
+        KilnOptimizer::update(launch.arg[2], launch.arg[3], launch.arg[4], launch.arg[5], launch.arg[6], launch.arg[7], e, sum);
       }
     };
     KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
@@ -378,13 +378,13 @@ namespace dense_weight_column_dense_input_c4b327f0d4474b2c {
       KILN_DEV void load(u32 row, u32 col, float (&v)[1]) const {
         const u32 e = col;
         const u32 n = row;
-        const float e0 = launch.arg[6][n * 84u + e];
+        const float e0 = launch.arg[8][n * 84u + e];
         v[0] = e0;
       }
       KILN_DEV void store(u32 chunk, u32 col, const float (&v)[1]) const {
         const u32 e = col;
         const float e0 = v[0];
-        KilnOptimizer::update(launch.run->hyper[0], launch.arg[7], launch.arg[8], launch.arg[9], launch.arg[10], e, e0);
+        KilnOptimizer::update(launch.arg[9], launch.arg[10], launch.arg[11], launch.arg[12], launch.arg[13], launch.arg[14], e, e0);
       }
     };
     KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
@@ -400,15 +400,15 @@ namespace dense_weight_column_dense_input_c4b327f0d4474b2c {
         const u32 n = row;
         const u32 e = col;
         const float e0 = sum;
-        const float e1 = launch.arg[12][n * 120u + e];
+        const float e1 = launch.arg[16][n * 120u + e];
         const bool e2 = e1 > 0.0f;
         const float e3 = e2 ? e0 : 0.0f;
-        launch.arg[13][n * 120u + e] = e3;
+        launch.arg[17][n * 120u + e] = e3;
       }
     };
     KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
-      const KilnMatrix<84, 1, 4> a{launch.arg[6]};
-      const KilnMatrix<1, 120, 4> b{launch.arg[11]};
+      const KilnMatrix<84, 1, 4> a{launch.arg[8]};
+      const KilnMatrix<1, 120, 4> b{launch.arg[15]};
       Sink sink{launch};
       kiln_gemm<KilnTile<16, 32, 128, 1, 1, 8, 3>, KilnF32>(a, b, sink, launch.batch, 120u, 84u, 1u, cta, ctas, shared);
     }
@@ -419,18 +419,18 @@ namespace dense_weight_column_dense_input_c4b327f0d4474b2c {
     else if (cta < launch.first[3]) p2::phase(launch, cta - launch.first[2], launch.first[3] - launch.first[2], shared);
   }
 }
-KILN_KERNEL(dense_weight_column_dense_input_c4b327f0d4474b2c, 14, 3)
+KILN_KERNEL(dense_weight_column_dense_input_7c40d7720eb8daa0, 18, 3)
 
 // classifier.2, classifier.0: contract, reduce.sum, conv.input
-namespace dense_weight_column_dense_input_523d29d39e6f46e2 {
-  using Launch = KilnLaunch<13, 3>;
+namespace dense_weight_column_dense_input_edcebefc70b6b6b6 {
+  using Launch = KilnLaunch<17, 3>;
   namespace p0 {
     struct Sink {
       static constexpr bool WHOLE_TILE = false;
       const Launch& launch;
       KILN_DEV void element(u32, u32 row, u32 col, float sum) {
         const u32 e = row * 120u + col;
-        KilnOptimizer::update(launch.run->hyper[0], launch.arg[2], launch.arg[3], launch.arg[4], launch.arg[5], e, sum);
+        KilnOptimizer::update(launch.arg[2], launch.arg[3], launch.arg[4], launch.arg[5], launch.arg[6], launch.arg[7], e, sum);
       }
     };
     KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
@@ -447,13 +447,13 @@ namespace dense_weight_column_dense_input_523d29d39e6f46e2 {
       KILN_DEV void load(u32 row, u32 col, float (&v)[1]) const {
         const u32 e = col;
         const u32 n = row;
-        const float e0 = launch.arg[6][n * 120u + e];
+        const float e0 = launch.arg[8][n * 120u + e];
         v[0] = e0;
       }
       KILN_DEV void store(u32 chunk, u32 col, const float (&v)[1]) const {
         const u32 e = col;
         const float e0 = v[0];
-        KilnOptimizer::update(launch.run->hyper[0], launch.arg[7], launch.arg[8], launch.arg[9], launch.arg[10], e, e0);
+        KilnOptimizer::update(launch.arg[9], launch.arg[10], launch.arg[11], launch.arg[12], launch.arg[13], launch.arg[14], e, e0);
       }
     };
     KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
@@ -469,12 +469,12 @@ namespace dense_weight_column_dense_input_523d29d39e6f46e2 {
         const u32 n = row;
         const u32 e = col;
         const float e0 = sum;
-        launch.arg[12][n * 400u + e] = e0;
+        launch.arg[16][n * 400u + e] = e0;
       }
     };
     KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
-      const KilnMatrix<120, 1, 4> a{launch.arg[6]};
-      const KilnMatrix<1, 400, 4> b{launch.arg[11]};
+      const KilnMatrix<120, 1, 4> a{launch.arg[8]};
+      const KilnMatrix<1, 400, 4> b{launch.arg[15]};
       Sink sink{launch};
       kiln_gemm<KilnTile<16, 32, 128, 1, 1, 8, 3>, KilnF32>(a, b, sink, launch.batch, 400u, 120u, 1u, cta, ctas, shared);
     }
@@ -485,18 +485,18 @@ namespace dense_weight_column_dense_input_523d29d39e6f46e2 {
     else if (cta < launch.first[3]) p2::phase(launch, cta - launch.first[2], launch.first[3] - launch.first[2], shared);
   }
 }
-KILN_KERNEL(dense_weight_column_dense_input_523d29d39e6f46e2, 13, 3)
+KILN_KERNEL(dense_weight_column_dense_input_edcebefc70b6b6b6, 17, 3)
 
 // classifier.0, features.5, features.3, features.2, features.0: conv.weight, window.route, map, conv.input, window.route, map
-namespace dense_weight_block_c43643bd13934f68 {
-  using Launch = KilnLaunch<14, 2>;
+namespace dense_weight_block_b93571f41714d1fc {
+  using Launch = KilnLaunch<16, 2>;
   namespace p0 {
     struct Sink {
       static constexpr bool WHOLE_TILE = false;
       const Launch& launch;
       KILN_DEV void element(u32, u32 row, u32 col, float sum) {
         const u32 e = row * 400u + col;
-        KilnOptimizer::update(launch.run->hyper[0], launch.arg[2], launch.arg[3], launch.arg[4], launch.arg[5], e, sum);
+        KilnOptimizer::update(launch.arg[2], launch.arg[3], launch.arg[4], launch.arg[5], launch.arg[6], launch.arg[7], e, sum);
       }
     };
     KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
@@ -519,18 +519,18 @@ namespace dense_weight_block_c43643bd13934f68 {
           for (u32 j1 = 0u; j1 < 2u; ++j1) {
             for (u32 j2 = 0u; j2 < 2u; ++j2) {
               if ((p / 10u) >= j1 && ((p / 10u) - j1) % 2u == 0u && (((p / 10u) - j1) / 2u) < 5u && (p % 10u) >= j2 && ((p % 10u) - j2) % 2u == 0u && (((p % 10u) - j2) / 2u) < 5u) {
-                const float e0 = launch.arg[7][n * 400u + c + (((p / 10u) - j1) / 2u) * 80u + (((p % 10u) - j2) / 2u) * 16u];
-                const float e1 = static_cast<float>(reinterpret_cast<const i32*>(launch.arg[8])[n * 400u + c + (((p / 10u) - j1) / 2u) * 80u + (((p % 10u) - j2) / 2u) * 16u]);
+                const float e0 = launch.arg[9][n * 400u + c + (((p / 10u) - j1) / 2u) * 80u + (((p % 10u) - j2) / 2u) * 16u];
+                const float e1 = static_cast<float>(reinterpret_cast<const i32*>(launch.arg[10])[n * 400u + c + (((p / 10u) - j1) / 2u) * 80u + (((p % 10u) - j2) / 2u) * 16u]);
                 if (e1 == static_cast<float>((j1 * 2u + j2))) g3 += e0;
               }
             }
           }
-          const float e0 = launch.arg[6][n * 1600u + e];
+          const float e0 = launch.arg[8][n * 1600u + e];
           const float e1 = g3;
           const bool e2 = e0 > 0.0f;
           const float e3 = e2 ? e1 : 0.0f;
           s0[e] = e3;
-          launch.arg[9][n * 1600u + e] = e3;
+          launch.arg[11][n * 1600u + e] = e3;
         }
         kiln_barrier();
         // features.3: conv.input
@@ -546,7 +546,7 @@ namespace dense_weight_block_c43643bd13934f68 {
                   const float x = e0;
                   #pragma unroll
                   for (u32 j = 0u; j < 3u; ++j) {
-                    const float e0 = kiln_read_only(launch.arg[10] + (i * 150u + (first + j) + ky * 30u + kx * 6u));
+                    const float e0 = kiln_read_only(launch.arg[12] + (i * 150u + (first + j) + ky * 30u + kx * 6u));
                     acc[j] = fmaf(x, e0, acc[j]);
                   }
                 }
@@ -571,16 +571,16 @@ namespace dense_weight_block_c43643bd13934f68 {
             for (u32 j2 = 0u; j2 < 2u; ++j2) {
               if ((p / 28u) >= j1 && ((p / 28u) - j1) % 2u == 0u && (((p / 28u) - j1) / 2u) < 14u && (p % 28u) >= j2 && ((p % 28u) - j2) % 2u == 0u && (((p % 28u) - j2) / 2u) < 14u) {
                 const float e0 = s1[c + (((p / 28u) - j1) / 2u) * 84u + (((p % 28u) - j2) / 2u) * 6u];
-                const float e1 = static_cast<float>(reinterpret_cast<const i32*>(launch.arg[12])[n * 1176u + c + (((p / 28u) - j1) / 2u) * 84u + (((p % 28u) - j2) / 2u) * 6u]);
+                const float e1 = static_cast<float>(reinterpret_cast<const i32*>(launch.arg[14])[n * 1176u + c + (((p / 28u) - j1) / 2u) * 84u + (((p % 28u) - j2) / 2u) * 6u]);
                 if (e1 == static_cast<float>((j1 * 2u + j2))) g3 += e0;
               }
             }
           }
-          const float e0 = launch.arg[11][n * 4704u + e];
+          const float e0 = launch.arg[13][n * 4704u + e];
           const float e1 = g3;
           const bool e2 = e0 > 0.0f;
           const float e3 = e2 ? e1 : 0.0f;
-          launch.arg[13][n * 4704u + e] = e3;
+          launch.arg[15][n * 4704u + e] = e3;
         }
         kiln_barrier();
       }
@@ -591,7 +591,7 @@ namespace dense_weight_block_c43643bd13934f68 {
     else if (cta < launch.first[2]) p1::phase(launch, cta - launch.first[1], launch.first[2] - launch.first[1], shared);
   }
 }
-KILN_KERNEL(dense_weight_block_c43643bd13934f68, 14, 2)
+KILN_KERNEL(dense_weight_block_b93571f41714d1fc, 16, 2)
 
 // features.3, features.0: reduce.sum, conv.weight, reduce.sum, conv.weight
 namespace column_conv_weight_column_2c8061a10fe5024a {
@@ -676,8 +676,8 @@ namespace column_conv_weight_column_2c8061a10fe5024a {
 KILN_KERNEL(column_conv_weight_column_2c8061a10fe5024a, 8, 4)
 
 // features.3, features.0: reduce.sum, conv.weight, reduce.sum, conv.weight
-namespace column_end_conv_weight_end_column_end_5c1f4730029ba177 {
-  using Launch = KilnLaunch<20, 4>;
+namespace column_end_conv_weight_end_column_end_9f55e9f2d991e8e5 {
+  using Launch = KilnLaunch<28, 4>;
   namespace p0 {
     struct Body {
       const Launch& launch;
@@ -688,7 +688,7 @@ namespace column_end_conv_weight_end_column_end_5c1f4730029ba177 {
       KILN_DEV void store(u32 chunk, u32 col, const float (&v)[1]) const {
         const u32 e = col;
         const float e0 = v[0];
-        KilnOptimizer::update(launch.run->hyper[0], launch.arg[1], launch.arg[2], launch.arg[3], launch.arg[4], e, e0);
+        KilnOptimizer::update(launch.arg[1], launch.arg[2], launch.arg[3], launch.arg[4], launch.arg[5], launch.arg[6], e, e0);
       }
     };
     KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
@@ -700,8 +700,8 @@ namespace column_end_conv_weight_end_column_end_5c1f4730029ba177 {
     KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
       for (u32 e = cta * KILN_THREADS + kiln_thread(); e < 2400u; e += ctas * KILN_THREADS) {
         float sum = 0.0f;
-        for (u32 split = 0u; split < 85u; ++split) sum += launch.arg[5][split * 2400u + e];
-        KilnOptimizer::update(launch.run->hyper[0], launch.arg[6], launch.arg[7], launch.arg[8], launch.arg[9], e, sum);
+        for (u32 split = 0u; split < 85u; ++split) sum += launch.arg[7][split * 2400u + e];
+        KilnOptimizer::update(launch.arg[8], launch.arg[9], launch.arg[10], launch.arg[11], launch.arg[12], launch.arg[13], e, sum);
       }
     }
   }
@@ -710,12 +710,12 @@ namespace column_end_conv_weight_end_column_end_5c1f4730029ba177 {
       const Launch& launch;
       KILN_DEV static constexpr bool maximum(int i) { return i == 0 ? false : false; }
       KILN_DEV void load(u32 row, u32 col, float (&v)[1]) const {
-        v[0] = launch.arg[10][(row * 1u + 0u) * 6u + col];
+        v[0] = launch.arg[14][(row * 1u + 0u) * 6u + col];
       }
       KILN_DEV void store(u32 chunk, u32 col, const float (&v)[1]) const {
         const u32 e = col;
         const float e0 = v[0];
-        KilnOptimizer::update(launch.run->hyper[0], launch.arg[11], launch.arg[12], launch.arg[13], launch.arg[14], e, e0);
+        KilnOptimizer::update(launch.arg[15], launch.arg[16], launch.arg[17], launch.arg[18], launch.arg[19], launch.arg[20], e, e0);
       }
     };
     KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
@@ -727,8 +727,8 @@ namespace column_end_conv_weight_end_column_end_5c1f4730029ba177 {
     KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
       for (u32 e = cta * KILN_THREADS + kiln_thread(); e < 150u; e += ctas * KILN_THREADS) {
         float sum = 0.0f;
-        for (u32 split = 0u; split < 128u; ++split) sum += launch.arg[15][split * 150u + e];
-        KilnOptimizer::update(launch.run->hyper[0], launch.arg[16], launch.arg[17], launch.arg[18], launch.arg[19], e, sum);
+        for (u32 split = 0u; split < 128u; ++split) sum += launch.arg[21][split * 150u + e];
+        KilnOptimizer::update(launch.arg[22], launch.arg[23], launch.arg[24], launch.arg[25], launch.arg[26], launch.arg[27], e, sum);
       }
     }
   }
@@ -739,4 +739,4 @@ namespace column_end_conv_weight_end_column_end_5c1f4730029ba177 {
     else if (cta < launch.first[4]) p3::phase(launch, cta - launch.first[3], launch.first[4] - launch.first[3], shared);
   }
 }
-KILN_KERNEL(column_end_conv_weight_end_column_end_5c1f4730029ba177, 20, 4)
+KILN_KERNEL(column_end_conv_weight_end_column_end_9f55e9f2d991e8e5, 28, 4)

@@ -14,20 +14,20 @@
 // 12: k14 after [11], 0 bytes shared: map_e69fe7bbbbe63137
 // 13: k15 after [12], 1024 bytes shared: column_e3ccd0cc3a4f256f
 // 14: k16 after [13], 17408 bytes shared: dense_forward_8e818fc76f52f433
-// 15: k17, k18, k19 after [14], 29184 bytes shared: column_dense_input_aa54fafe17efedbc
-// 16: k20, k21 after [15], 36864 bytes shared: dense_weight_map_312ce4c279e58243
-// 17: k22 after [16], 3072 bytes shared: column_5b5a54fb7091dd2c
-// 18: k23, k25, k36 after [17], 2048 bytes shared: block_map_1407a62977831909
-// 19: k24, k26, k27 after [18], 43008 bytes shared: conv_weight_column_d8fa7d391e75e4e6
-// 20: k24, k26, k28 after [19], 2048 bytes shared: conv_weight_end_block_ebc7ac20fe1f6184
+// 15: k17, k18, k19 after [14], 29184 bytes shared: column_dense_input_dd68335713990ea8
+// 16: k20, k21 after [15], 36864 bytes shared: dense_weight_map_dd1dadbe90f1178d
+// 17: k22 after [16], 3072 bytes shared: column_b712296a046eac1a
+// 18: k23, k25, k36 after [17], 2048 bytes shared: block_map_d1437c03f1067863
+// 19: k24, k26, k27 after [18], 43008 bytes shared: conv_weight_column_eefa366e08d76d1d
+// 20: k24, k26, k28 after [19], 2048 bytes shared: conv_weight_end_block_1005c4fdb6008b8c
 // 21: k29, k30 after [20], 43008 bytes shared: conv_weight_column_108e0878053f9f1d
-// 22: k29, k30 after [21], 2048 bytes shared: conv_weight_end_column_end_31764aa95d23a9b5
+// 22: k29, k30 after [21], 2048 bytes shared: conv_weight_end_column_end_7e0c29118ae73dc9
 // 23: k31 after [22], 4096 bytes shared: block_268f9eb75bf2b960
 // 24: k32, k33 after [23], 36864 bytes shared: conv_weight_column_01b3ecddd7dfff01
-// 25: k32, k33 after [24], 2048 bytes shared: conv_weight_end_column_end_aa155bea13516500
+// 25: k32, k33 after [24], 2048 bytes shared: conv_weight_end_column_end_1861c0f30910eeec
 // 26: k34 after [25], 0 bytes shared: map_e8087783bce617ed
 // 27: k35 after [26], 36864 bytes shared: conv_weight_1d2b1df1adbb012c
-// 28: k35 after [27], 0 bytes shared: conv_weight_end_b00c063f49f8304f
+// 28: k35 after [27], 0 bytes shared: conv_weight_end_bcab01b922e11f65
 
 // keep.conv1: conv.forward
 namespace conv_forward_59d2e942c2e07e69 {
@@ -693,8 +693,8 @@ namespace dense_forward_8e818fc76f52f433 {
 KILN_KERNEL(dense_forward_8e818fc76f52f433, 8, 1)
 
 // loss, correct, fc: map, reduce.sum, map, map, reduce.sum, reduce.sum, contract
-namespace column_dense_input_aa54fafe17efedbc {
-  using Launch = KilnLaunch<13, 3>;
+namespace column_dense_input_dd68335713990ea8 {
+  using Launch = KilnLaunch<15, 3>;
   namespace p0 {
     struct Body {
       const Launch& launch;
@@ -739,7 +739,7 @@ namespace column_dense_input_aa54fafe17efedbc {
       KILN_DEV void store(u32 chunk, u32 col, const float (&v)[1]) const {
         const u32 e = col;
         const float e0 = v[0];
-        KilnOptimizer::update(launch.run->hyper[0], launch.arg[7], launch.arg[8], launch.arg[9], launch.arg[10], e, e0);
+        KilnOptimizer::update(launch.arg[7], launch.arg[8], launch.arg[9], launch.arg[10], launch.arg[11], launch.arg[12], e, e0);
       }
     };
     KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
@@ -755,12 +755,12 @@ namespace column_dense_input_aa54fafe17efedbc {
         const u32 n = row;
         const u32 e = col;
         const float e0 = sum;
-        launch.arg[12][n * 32u + e] = e0;
+        launch.arg[14][n * 32u + e] = e0;
       }
     };
     KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
       const KilnMatrix<10, 1, 1> a{launch.arg[6]};
-      const KilnMatrix<1, 32, 4> b{launch.arg[11]};
+      const KilnMatrix<1, 32, 4> b{launch.arg[13]};
       Sink sink{launch};
       kiln_gemm<KilnTile<16, 32, 64, 1, 1, 8, 2>, KilnF32>(a, b, sink, launch.batch, 32u, 10u, 1u, cta, ctas, shared);
     }
@@ -771,18 +771,18 @@ namespace column_dense_input_aa54fafe17efedbc {
     else if (cta < launch.first[3]) p2::phase(launch, cta - launch.first[2], launch.first[3] - launch.first[2], shared);
   }
 }
-KILN_KERNEL(column_dense_input_aa54fafe17efedbc, 13, 3)
+KILN_KERNEL(column_dense_input_dd68335713990ea8, 15, 3)
 
 // fc, halve.Residual: contract, map
-namespace dense_weight_map_312ce4c279e58243 {
-  using Launch = KilnLaunch<9, 2>;
+namespace dense_weight_map_dd1dadbe90f1178d {
+  using Launch = KilnLaunch<11, 2>;
   namespace p0 {
     struct Sink {
       static constexpr bool WHOLE_TILE = false;
       const Launch& launch;
       KILN_DEV void element(u32, u32 row, u32 col, float sum) {
         const u32 e = row * 32u + col;
-        KilnOptimizer::update(launch.run->hyper[0], launch.arg[2], launch.arg[3], launch.arg[4], launch.arg[5], e, sum);
+        KilnOptimizer::update(launch.arg[2], launch.arg[3], launch.arg[4], launch.arg[5], launch.arg[6], launch.arg[7], e, sum);
       }
     };
     KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
@@ -804,8 +804,8 @@ namespace dense_weight_map_312ce4c279e58243 {
             const u32 e = i % 512u;
             const u32 n = i / 512u;
             const u32 c = e % 32u;
-            const float e0 = launch.arg[6][n * 512u + e];
-            const float e1 = launch.arg[7][n * 32u + c];
+            const float e0 = launch.arg[8][n * 512u + e];
+            const float e1 = launch.arg[9][n * 32u + c];
             const bool e2 = e0 > 0.0f;
             const float e3 = e1 * 0.0625f;
             const float e4 = e2 ? e3 : 0.0f;
@@ -818,7 +818,7 @@ namespace dense_weight_map_312ce4c279e58243 {
           if (i < launch.batch * 512u) {
             const u32 e = i % 512u;
             const u32 n = i / 512u;
-            launch.arg[8][n * 512u + e] = v0[u];
+            launch.arg[10][n * 512u + e] = v0[u];
           }
         }
       }
@@ -829,11 +829,11 @@ namespace dense_weight_map_312ce4c279e58243 {
     else if (cta < launch.first[2]) p1::phase(launch, cta - launch.first[1], launch.first[2] - launch.first[1], shared);
   }
 }
-KILN_KERNEL(dense_weight_map_312ce4c279e58243, 9, 2)
+KILN_KERNEL(dense_weight_map_dd1dadbe90f1178d, 11, 2)
 
 // halve.downsample.1, halve.bn2: reduce.sum, map, reduce.sum, map, map, map, map, reduce.sum, map, map, map
-namespace column_5b5a54fb7091dd2c {
-  using Launch = KilnLaunch<19, 1>;
+namespace column_b712296a046eac1a {
+  using Launch = KilnLaunch<21, 1>;
   struct Body {
     const Launch& launch;
     KILN_DEV static constexpr bool maximum(int i) { return i == 0 ? false : i == 1 ? false : i == 2 ? false : false; }
@@ -893,13 +893,13 @@ namespace column_5b5a54fb7091dd2c {
       const float e34 = e33 / e23;
       const float e35 = -e34;
       const float e36 = e35 / e15;
-      KilnOptimizer::update(launch.run->hyper[0], launch.arg[9], launch.arg[10], launch.arg[11], launch.arg[12], e, e0);
-      launch.arg[13][e] = e6;
-      launch.arg[14][e] = e16;
-      launch.arg[15][e] = e20;
-      launch.arg[16][e] = e24;
-      launch.arg[17][e] = e32;
-      launch.arg[18][e] = e36;
+      KilnOptimizer::update(launch.arg[9], launch.arg[10], launch.arg[11], launch.arg[12], launch.arg[13], launch.arg[14], e, e0);
+      launch.arg[15][e] = e6;
+      launch.arg[16][e] = e16;
+      launch.arg[17][e] = e20;
+      launch.arg[18][e] = e24;
+      launch.arg[19][e] = e32;
+      launch.arg[20][e] = e36;
     }
   };
   KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
@@ -907,11 +907,11 @@ namespace column_5b5a54fb7091dd2c {
     kiln_columns<32, 3>(body, launch.batch * 16u, 32u, 1u, cta, ctas, shared);
   }
 }
-KILN_KERNEL(column_5b5a54fb7091dd2c, 19, 1)
+KILN_KERNEL(column_b712296a046eac1a, 21, 1)
 
 // halve.downsample.0, halve.conv2, halve.bn1, halve.downsample.1: map, conv.input, map, conv.input, map, reshape
-namespace block_map_1407a62977831909 {
-  using Launch = KilnLaunch<25, 3>;
+namespace block_map_d1437c03f1067863 {
+  using Launch = KilnLaunch<27, 3>;
   namespace p0 {
     KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
       float* const s0 = shared.take<float>(512u);
@@ -1053,7 +1053,7 @@ namespace block_map_1407a62977831909 {
           const u32 i = first + u * stride;
           if (i < 32u) {
             const u32 e = i;
-            KilnOptimizer::update(launch.run->hyper[0], launch.arg[21], launch.arg[22], launch.arg[23], launch.arg[24], e, v0[u]);
+            KilnOptimizer::update(launch.arg[21], launch.arg[22], launch.arg[23], launch.arg[24], launch.arg[25], launch.arg[26], e, v0[u]);
           }
         }
       }
@@ -1065,11 +1065,11 @@ namespace block_map_1407a62977831909 {
     else if (cta < launch.first[3]) p2::phase(launch, cta - launch.first[2], launch.first[3] - launch.first[2], shared);
   }
 }
-KILN_KERNEL(block_map_1407a62977831909, 25, 3)
+KILN_KERNEL(block_map_d1437c03f1067863, 27, 3)
 
 // halve.downsample.0, halve.conv2, halve.bn1: conv.weight, conv.weight, reduce.sum, map, reduce.sum, map, map, map
-namespace conv_weight_column_d8fa7d391e75e4e6 {
-  using Launch = KilnLaunch<18, 3>;
+namespace conv_weight_column_eefa366e08d76d1d {
+  using Launch = KilnLaunch<20, 3>;
   namespace p0 {
     struct G { enum : u32 { C = 16, O = 32, H = 8, W = 8, OH = 4, OW = 4, KH = 1, KW = 1, SH = 2, SW = 2, PH = 0, PW = 0, DH = 1, DW = 1 }; };
     struct Sink {
@@ -1140,10 +1140,10 @@ namespace conv_weight_column_d8fa7d391e75e4e6 {
         const float e17 = e16 / e4;
         const float e18 = -e17;
         const float e19 = e18 / e14;
-        KilnOptimizer::update(launch.run->hyper[0], launch.arg[11], launch.arg[12], launch.arg[13], launch.arg[14], e, e0);
-        launch.arg[15][e] = e5;
-        launch.arg[16][e] = e15;
-        launch.arg[17][e] = e19;
+        KilnOptimizer::update(launch.arg[11], launch.arg[12], launch.arg[13], launch.arg[14], launch.arg[15], launch.arg[16], e, e0);
+        launch.arg[17][e] = e5;
+        launch.arg[18][e] = e15;
+        launch.arg[19][e] = e19;
       }
     };
     KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
@@ -1157,17 +1157,17 @@ namespace conv_weight_column_d8fa7d391e75e4e6 {
     else if (cta < launch.first[3]) p2::phase(launch, cta - launch.first[2], launch.first[3] - launch.first[2], shared);
   }
 }
-KILN_KERNEL(conv_weight_column_d8fa7d391e75e4e6, 18, 3)
+KILN_KERNEL(conv_weight_column_eefa366e08d76d1d, 20, 3)
 
 // halve.downsample.0, halve.conv2, halve.conv1, keep.bn2: conv.weight, conv.weight, map, conv.input, map
-namespace conv_weight_end_block_ebc7ac20fe1f6184 {
-  using Launch = KilnLaunch<22, 3>;
+namespace conv_weight_end_block_1005c4fdb6008b8c {
+  using Launch = KilnLaunch<26, 3>;
   namespace p0 {
     KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
       for (u32 e = cta * KILN_THREADS + kiln_thread(); e < 512u; e += ctas * KILN_THREADS) {
         float sum = 0.0f;
         for (u32 split = 0u; split < 16u; ++split) sum += launch.arg[0][split * 512u + e];
-        KilnOptimizer::update(launch.run->hyper[0], launch.arg[1], launch.arg[2], launch.arg[3], launch.arg[4], e, sum);
+        KilnOptimizer::update(launch.arg[1], launch.arg[2], launch.arg[3], launch.arg[4], launch.arg[5], launch.arg[6], e, sum);
       }
     }
   }
@@ -1175,8 +1175,8 @@ namespace conv_weight_end_block_ebc7ac20fe1f6184 {
     KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
       for (u32 e = cta * KILN_THREADS + kiln_thread(); e < 9216u; e += ctas * KILN_THREADS) {
         float sum = 0.0f;
-        for (u32 split = 0u; split < 16u; ++split) sum += launch.arg[5][split * 9216u + e];
-        KilnOptimizer::update(launch.run->hyper[0], launch.arg[6], launch.arg[7], launch.arg[8], launch.arg[9], e, sum);
+        for (u32 split = 0u; split < 16u; ++split) sum += launch.arg[7][split * 9216u + e];
+        KilnOptimizer::update(launch.arg[8], launch.arg[9], launch.arg[10], launch.arg[11], launch.arg[12], launch.arg[13], e, sum);
       }
     }
   }
@@ -1187,13 +1187,13 @@ namespace conv_weight_end_block_ebc7ac20fe1f6184 {
         // halve.conv1: map
         for (u32 e = kiln_thread(); e < 512u; e += KILN_THREADS) {
           const u32 c = e % 32u;
-          const float e0 = kiln_read_only(launch.arg[10] + (c));
-          const float e1 = launch.arg[11][n * 512u + e];
-          const float e2 = launch.arg[12][c];
-          const float e3 = launch.arg[13][c];
-          const float e4 = launch.arg[14][n * 512u + e];
-          const float e5 = launch.arg[15][c];
-          const float e6 = launch.arg[16][c];
+          const float e0 = kiln_read_only(launch.arg[14] + (c));
+          const float e1 = launch.arg[15][n * 512u + e];
+          const float e2 = launch.arg[16][c];
+          const float e3 = launch.arg[17][c];
+          const float e4 = launch.arg[18][n * 512u + e];
+          const float e5 = launch.arg[19][c];
+          const float e6 = launch.arg[20][c];
           const float e7 = e0 * e1;
           const float e8 = e2 + 1e-5f;
           const float e9 = sqrtf(e8);
@@ -1204,7 +1204,7 @@ namespace conv_weight_end_block_ebc7ac20fe1f6184 {
           const float e14 = e10 + e13;
           const float e15 = e6 + e14;
           s0[e] = e15;
-          launch.arg[17][n * 512u + e] = e15;
+          launch.arg[21][n * 512u + e] = e15;
         }
         kiln_barrier();
         // halve.conv1, keep.bn2: conv.input
@@ -1220,7 +1220,7 @@ namespace conv_weight_end_block_ebc7ac20fe1f6184 {
                   const float x = e0;
                   #pragma unroll
                   for (u32 j = 0u; j < 4u; ++j) {
-                    const float e0 = kiln_read_only(launch.arg[18] + (i * 144u + (first + j) + ky * 48u + kx * 16u));
+                    const float e0 = kiln_read_only(launch.arg[22] + (i * 144u + (first + j) + ky * 48u + kx * 16u));
                     acc[j] = fmaf(x, e0, acc[j]);
                   }
                 }
@@ -1232,12 +1232,12 @@ namespace conv_weight_end_block_ebc7ac20fe1f6184 {
             const u32 c = first + j;
             const u32 e = p * 16u + c;
             const float e0 = acc[j];
-            const float e1 = launch.arg[19][n * 1024u + e];
-            const float e2 = launch.arg[20][n * 1024u + e];
+            const float e1 = launch.arg[23][n * 1024u + e];
+            const float e2 = launch.arg[24][n * 1024u + e];
             const bool e3 = e1 > 0.0f;
             const float e4 = e0 + e2;
             const float e5 = e3 ? e4 : 0.0f;
-            launch.arg[21][n * 1024u + e] = e5;
+            launch.arg[25][n * 1024u + e] = e5;
           }
         }
         kiln_barrier();
@@ -1250,7 +1250,7 @@ namespace conv_weight_end_block_ebc7ac20fe1f6184 {
     else if (cta < launch.first[3]) p2::phase(launch, cta - launch.first[2], launch.first[3] - launch.first[2], shared);
   }
 }
-KILN_KERNEL(conv_weight_end_block_ebc7ac20fe1f6184, 22, 3)
+KILN_KERNEL(conv_weight_end_block_1005c4fdb6008b8c, 26, 3)
 
 // halve.conv1, keep.bn2: conv.weight, reduce.sum, map, reduce.sum, map, map, map
 namespace conv_weight_column_108e0878053f9f1d {
@@ -1305,14 +1305,14 @@ namespace conv_weight_column_108e0878053f9f1d {
 KILN_KERNEL(conv_weight_column_108e0878053f9f1d, 7, 2)
 
 // halve.conv1, keep.bn2: conv.weight, reduce.sum, map, reduce.sum, map, map, map
-namespace conv_weight_end_column_end_31764aa95d23a9b5 {
-  using Launch = KilnLaunch<15, 2>;
+namespace conv_weight_end_column_end_7e0c29118ae73dc9 {
+  using Launch = KilnLaunch<19, 2>;
   namespace p0 {
     KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
       for (u32 e = cta * KILN_THREADS + kiln_thread(); e < 4608u; e += ctas * KILN_THREADS) {
         float sum = 0.0f;
         for (u32 split = 0u; split < 16u; ++split) sum += launch.arg[0][split * 4608u + e];
-        KilnOptimizer::update(launch.run->hyper[0], launch.arg[1], launch.arg[2], launch.arg[3], launch.arg[4], e, sum);
+        KilnOptimizer::update(launch.arg[1], launch.arg[2], launch.arg[3], launch.arg[4], launch.arg[5], launch.arg[6], e, sum);
       }
     }
   }
@@ -1321,18 +1321,18 @@ namespace conv_weight_end_column_end_31764aa95d23a9b5 {
       const Launch& launch;
       KILN_DEV static constexpr bool maximum(int i) { return i == 0 ? false : i == 1 ? false : false; }
       KILN_DEV void load(u32 row, u32 col, float (&v)[2]) const {
-        v[0] = launch.arg[5][(row * 2u + 0u) * 16u + col];
-        v[1] = launch.arg[5][(row * 2u + 1u) * 16u + col];
+        v[0] = launch.arg[7][(row * 2u + 0u) * 16u + col];
+        v[1] = launch.arg[7][(row * 2u + 1u) * 16u + col];
       }
       KILN_DEV void store(u32 chunk, u32 col, const float (&v)[2]) const {
         const u32 e = col;
         const float e0 = v[0];
         const float e1 = v[1];
-        const float e2 = launch.arg[6][e];
+        const float e2 = launch.arg[8][e];
         const float e3 = e2 + 1e-5f;
         const float e4 = sqrtf(e3);
         const float e5 = e1 / e4;
-        const float e6 = launch.arg[7][e];
+        const float e6 = launch.arg[9][e];
         const float e7 = e1 * 0.5f;
         const float e8 = e6 * e7;
         const float e9 = e8 / e4;
@@ -1346,10 +1346,10 @@ namespace conv_weight_end_column_end_31764aa95d23a9b5 {
         const float e17 = e16 / e4;
         const float e18 = -e17;
         const float e19 = e18 / e14;
-        KilnOptimizer::update(launch.run->hyper[0], launch.arg[8], launch.arg[9], launch.arg[10], launch.arg[11], e, e0);
-        launch.arg[12][e] = e5;
-        launch.arg[13][e] = e15;
-        launch.arg[14][e] = e19;
+        KilnOptimizer::update(launch.arg[10], launch.arg[11], launch.arg[12], launch.arg[13], launch.arg[14], launch.arg[15], e, e0);
+        launch.arg[16][e] = e5;
+        launch.arg[17][e] = e15;
+        launch.arg[18][e] = e19;
       }
     };
     KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
@@ -1362,7 +1362,7 @@ namespace conv_weight_end_column_end_31764aa95d23a9b5 {
     else if (cta < launch.first[2]) p1::phase(launch, cta - launch.first[1], launch.first[2] - launch.first[1], shared);
   }
 }
-KILN_KERNEL(conv_weight_end_column_end_31764aa95d23a9b5, 15, 2)
+KILN_KERNEL(conv_weight_end_column_end_7e0c29118ae73dc9, 19, 2)
 
 // keep.conv2, keep.bn1: map, conv.input, map
 namespace block_268f9eb75bf2b960 {
@@ -1483,14 +1483,14 @@ namespace conv_weight_column_01b3ecddd7dfff01 {
 KILN_KERNEL(conv_weight_column_01b3ecddd7dfff01, 7, 2)
 
 // keep.conv2, keep.bn1: conv.weight, reduce.sum, map, reduce.sum, map, map, map
-namespace conv_weight_end_column_end_aa155bea13516500 {
-  using Launch = KilnLaunch<15, 2>;
+namespace conv_weight_end_column_end_1861c0f30910eeec {
+  using Launch = KilnLaunch<19, 2>;
   namespace p0 {
     KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
       for (u32 e = cta * KILN_THREADS + kiln_thread(); e < 2304u; e += ctas * KILN_THREADS) {
         float sum = 0.0f;
         for (u32 split = 0u; split < 64u; ++split) sum += launch.arg[0][split * 2304u + e];
-        KilnOptimizer::update(launch.run->hyper[0], launch.arg[1], launch.arg[2], launch.arg[3], launch.arg[4], e, sum);
+        KilnOptimizer::update(launch.arg[1], launch.arg[2], launch.arg[3], launch.arg[4], launch.arg[5], launch.arg[6], e, sum);
       }
     }
   }
@@ -1499,18 +1499,18 @@ namespace conv_weight_end_column_end_aa155bea13516500 {
       const Launch& launch;
       KILN_DEV static constexpr bool maximum(int i) { return i == 0 ? false : i == 1 ? false : false; }
       KILN_DEV void load(u32 row, u32 col, float (&v)[2]) const {
-        v[0] = launch.arg[5][(row * 2u + 0u) * 16u + col];
-        v[1] = launch.arg[5][(row * 2u + 1u) * 16u + col];
+        v[0] = launch.arg[7][(row * 2u + 0u) * 16u + col];
+        v[1] = launch.arg[7][(row * 2u + 1u) * 16u + col];
       }
       KILN_DEV void store(u32 chunk, u32 col, const float (&v)[2]) const {
         const u32 e = col;
         const float e0 = v[0];
         const float e1 = v[1];
-        const float e2 = launch.arg[6][e];
+        const float e2 = launch.arg[8][e];
         const float e3 = e2 + 1e-5f;
         const float e4 = sqrtf(e3);
         const float e5 = e1 / e4;
-        const float e6 = launch.arg[7][e];
+        const float e6 = launch.arg[9][e];
         const float e7 = e1 * 0.5f;
         const float e8 = e6 * e7;
         const float e9 = e8 / e4;
@@ -1524,10 +1524,10 @@ namespace conv_weight_end_column_end_aa155bea13516500 {
         const float e17 = e16 / e4;
         const float e18 = -e17;
         const float e19 = e18 / e14;
-        KilnOptimizer::update(launch.run->hyper[0], launch.arg[8], launch.arg[9], launch.arg[10], launch.arg[11], e, e0);
-        launch.arg[12][e] = e5;
-        launch.arg[13][e] = e15;
-        launch.arg[14][e] = e19;
+        KilnOptimizer::update(launch.arg[10], launch.arg[11], launch.arg[12], launch.arg[13], launch.arg[14], launch.arg[15], e, e0);
+        launch.arg[16][e] = e5;
+        launch.arg[17][e] = e15;
+        launch.arg[18][e] = e19;
       }
     };
     KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
@@ -1540,7 +1540,7 @@ namespace conv_weight_end_column_end_aa155bea13516500 {
     else if (cta < launch.first[2]) p1::phase(launch, cta - launch.first[1], launch.first[2] - launch.first[1], shared);
   }
 }
-KILN_KERNEL(conv_weight_end_column_end_aa155bea13516500, 15, 2)
+KILN_KERNEL(conv_weight_end_column_end_1861c0f30910eeec, 19, 2)
 
 // keep.conv1: map
 namespace map_e8087783bce617ed {
@@ -1610,14 +1610,14 @@ namespace conv_weight_1d2b1df1adbb012c {
 KILN_KERNEL(conv_weight_1d2b1df1adbb012c, 3, 1)
 
 // keep.conv1: conv.weight
-namespace conv_weight_end_b00c063f49f8304f {
-  using Launch = KilnLaunch<5, 1>;
+namespace conv_weight_end_bcab01b922e11f65 {
+  using Launch = KilnLaunch<7, 1>;
   KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
     for (u32 e = cta * KILN_THREADS + kiln_thread(); e < 2304u; e += ctas * KILN_THREADS) {
       float sum = 0.0f;
       for (u32 split = 0u; split < 64u; ++split) sum += launch.arg[0][split * 2304u + e];
-      KilnOptimizer::update(launch.run->hyper[0], launch.arg[1], launch.arg[2], launch.arg[3], launch.arg[4], e, sum);
+      KilnOptimizer::update(launch.arg[1], launch.arg[2], launch.arg[3], launch.arg[4], launch.arg[5], launch.arg[6], e, sum);
     }
   }
 }
-KILN_KERNEL(conv_weight_end_b00c063f49f8304f, 5, 1)
+KILN_KERNEL(conv_weight_end_bcab01b922e11f65, 7, 1)
