@@ -142,15 +142,15 @@ fn optimizers_groups_and_clipping() {
         });
         same_weights(&cpu, &other, &what);
     }
-    let groups = || Groups::new().lr("fc1.*", 0.02).frozen("fc2.bias").weight_decay("*.weight", 0.1);
+    // What stands before a BatchNorm has no gradient but rounding, of which adaptive optimizers make steps of any size.
+    let plain = || Groups::new().frozen("fc1.bias");
+    let groups = || plain().lr("fc1.*", 0.02).frozen("fc2.bias").weight_decay("*.weight", 0.1);
     steps(AdamW { amsgrad: true, maximize: true, ..AdamW::default() }, |o| o.groups(groups()));
-    steps(NAdam { weight_decay: 0.1, ..NAdam::default() }, |o| o.clip_value(1e-2));
-    steps(Adagrad { initial_accumulator_value: 0.1, ..Adagrad::default() }, |o| o.clip_norm(1e-2));
-    steps(Sgd { lr: 0.1, momentum: 0.9, nesterov: true, ..Sgd::default() }, |o| {
-        o.groups(groups()).and_then(|o| o.clip_norm(0.1))
-    });
+    steps(NAdam { weight_decay: 0.1, ..NAdam::default() }, |o| o.groups(plain())?.clip_value(1e-2));
+    steps(Adagrad { initial_accumulator_value: 0.1, ..Adagrad::default() }, |o| o.groups(plain())?.clip_norm(1e-2));
+    steps(Sgd { lr: 0.1, momentum: 0.9, nesterov: true, ..Sgd::default() }, |o| o.groups(groups())?.clip_norm(0.1));
     let rms_prop = RmsProp { eps: 1e-2, centered: true, momentum: 0.9, ..RmsProp::default() };
-    steps(rms_prop, Ok);
-    steps(RmsProp { momentum: 0.0, maximize: true, ..rms_prop }, Ok);
-    steps(RmsProp { centered: false, ..rms_prop }, Ok);
+    steps(rms_prop, |o| o.groups(plain()));
+    steps(RmsProp { momentum: 0.0, maximize: true, ..rms_prop }, |o| o.groups(plain()));
+    steps(RmsProp { centered: false, ..rms_prop }, |o| o.groups(plain()));
 }
