@@ -139,6 +139,30 @@ fn families_and_constants() {
 }
 
 #[test]
+fn initialisers() {
+    let declaration = declarations(
+        "N {
+            input x: [4, 8, 8];
+            param p: [2, 3] = Identity;
+            #[init(weight = Dirac<groups = 2>)] c: Conv2d<4, 3>;
+            #[init(weight = Orthogonal<nonlinearity = tanh>, bias = Identity<[2, 3]>)] a: Conv2d<6, 3>;
+            #[init(weight = TruncatedNormal<std = 0.5, b = 1>)] t: Conv2d<4, 3>;
+            Flatten; #[init(weight = LeCunUniform)] fc: Linear<6>;
+            Reshape<[2, 3]>; Add(_, p);
+         }",
+    )
+    .remove(0);
+    let module = &declaration.members[0].module;
+    let init = |name: &str| module.params.iter().find(|p| p.name == name).map(|p| p.init).unwrap();
+    assert_eq!(init("p"), Init::Identity { shape: None });
+    assert_eq!(init("c.weight"), Init::Dirac { groups: 2 });
+    assert_eq!(init("a.weight"), Init::Orthogonal { gain: 5.0 / 3.0 });
+    assert_eq!(init("a.bias"), Init::Identity { shape: Some([2, 3]) });
+    assert_eq!(init("t.weight"), Init::TruncatedNormal { mean: 0.0, std: 0.5, low: -2.0, high: 1.0 });
+    assert_eq!(init("fc.weight"), Init::KaimingUniform { gain: 1.0, fan_out: false });
+}
+
+#[test]
 fn attributes() {
     let declaration = declarations(
         "/// Docs.

@@ -211,6 +211,29 @@ fn attributes() {
     );
     check_lines("Flatten; #[init(weight = 0)] Linear<10>;", &["0: `0` is no initialiser\nhelp: write `Constant<0>`"]);
     check_lines(
+        "Flatten; #[init(bias = Orthogonal)] Linear<10>;",
+        &["Orthogonal: `bias` of `Linear` has shape [10]: `Orthogonal` needs at least 2 axes\n\
+           help: `Normal`, `Uniform`, `Constant`, `Ones` or `Zeros`"],
+    );
+    check_lines(
+        "Flatten; #[init(bias = Identity<[2, 3]>)] Linear<10>;",
+        &["Identity<[2, 3]>: `bias` of `Linear` has shape [10]: `Identity<[2, 3]>` has 6 values\n\
+           help: a shape of 10 values"],
+    );
+    check_lines(
+        "Flatten; #[init(weight = Dirac)] Linear<10>;",
+        &["Dirac: `weight` of `Linear` has shape [10, 784]: `Dirac` is a convolution's weight, of 3 to 5 axes\n\
+           help: `Identity` is that of a matrix"],
+    );
+    check_lines(
+        "Flatten; #[init(weight = TruncatedNormal<a = 2, b = 1>)] Linear<10>;",
+        &["2: `TruncatedNormal` from 2 to 1 is empty\nhelp: `a` is the lower end, `b` the upper one"],
+    );
+    check_lines(
+        "Flatten; #[init(weight = XavierNormal<2, nonlinearity = tanh>)] Linear<10>;",
+        &["2: `nonlinearity` decides the gain, which is given too\nhelp: remove one of them"],
+    );
+    check_lines(
         "Flatten; #[probe] Linear<10>;",
         &["probe: `1` is no name for a probe\nhelp: give the line a label: `name: …`"],
     );

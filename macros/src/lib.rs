@@ -158,8 +158,11 @@
 //! | `#[cuda(precision = f32)]`, `tf32`, `bf16` | network | how contractions multiply on CUDA: exactly (the default), or on tensor cores with operands rounded to 10 or 7 bits of mantissa; sums and weights stay f32, and the CPU is not concerned |
 //! | `#[dump(graph, schedule, memory, cpu, cuda)]` | network | prints these stages while the program compiles |
 //!
-//! Initialisers: `Zeros`, `Ones`, `Constant<x>`, `Uniform<a, b>`, `Normal<mean, std>`, `KaimingUniform`,
-//! `KaimingNormal` (`mode`, `nonlinearity`, `a`), `XavierUniform` and `XavierNormal` (`gain`).
+//! Initialisers: `Zeros`, `Ones`, `Constant<x>`, `Uniform<a, b>`, `Normal<mean, std>`, `TruncatedNormal<mean, std>` (`a = -2`,
+//! `b = 2`: where it is cut off), `KaimingUniform` and `KaimingNormal` (`mode = fan_in`, `nonlinearity = leaky_relu`, `a = 0`),
+//! `XavierUniform<gain>`, `XavierNormal<gain>` and `Orthogonal<gain>` (or `nonlinearity`, whose gain is that of
+//! `calculate_gain`), `LeCunUniform`, `LeCunNormal`, `Identity` (of a matrix; `Identity<[2, 3]>` reads a vector as one),
+//! `Dirac` (`groups = 1`; the identity of a convolution).
 //!
 //! # Names of parameters
 //!

@@ -35,12 +35,45 @@ pub enum Init {
     Zeros,
     Ones,
     Constant(f64),
-    Uniform { low: f64, high: f64 },
-    Normal { mean: f64, std: f64 },
-    KaimingUniform { gain: f64, fan_out: bool },
-    KaimingNormal { gain: f64, fan_out: bool },
-    XavierUniform { gain: f64 },
-    XavierNormal { gain: f64 },
+    Uniform {
+        low: f64,
+        high: f64,
+    },
+    Normal {
+        mean: f64,
+        std: f64,
+    },
+    /// Without what lies outside of low..high.
+    TruncatedNormal {
+        mean: f64,
+        std: f64,
+        low: f64,
+        high: f64,
+    },
+    Orthogonal {
+        gain: f64,
+    },
+    /// A vector is read as a matrix of this shape.
+    Identity {
+        shape: Option<[usize; 2]>,
+    },
+    Dirac {
+        groups: usize,
+    },
+    KaimingUniform {
+        gain: f64,
+        fan_out: bool,
+    },
+    KaimingNormal {
+        gain: f64,
+        fan_out: bool,
+    },
+    XavierUniform {
+        gain: f64,
+    },
+    XavierNormal {
+        gain: f64,
+    },
 }
 
 /// A parameter or a state buffer.

@@ -127,6 +127,15 @@ fn init(start: Init) -> TokenStream {
         Init::Constant(x) => quote!(Init::Constant(#x)),
         Init::Uniform { low, high } => quote!(Init::Uniform { low: #low, high: #high }),
         Init::Normal { mean, std } => quote!(Init::Normal { mean: #mean, std: #std }),
+        Init::TruncatedNormal { mean, std, low, high } => {
+            quote!(Init::TruncatedNormal { mean: #mean, std: #std, low: #low, high: #high })
+        }
+        Init::Orthogonal { gain } => quote!(Init::Orthogonal { gain: #gain }),
+        Init::Identity { shape: None } => quote!(Init::Identity { shape: ::core::option::Option::None }),
+        Init::Identity { shape: Some([rows, columns]) } => {
+            quote!(Init::Identity { shape: ::core::option::Option::Some([#rows, #columns]) })
+        }
+        Init::Dirac { groups } => quote!(Init::Dirac { groups: #groups }),
         Init::KaimingUniform { gain, fan_out } => quote!(Init::KaimingUniform { gain: #gain, fan_out: #fan_out }),
         Init::KaimingNormal { gain, fan_out } => quote!(Init::KaimingNormal { gain: #gain, fan_out: #fan_out }),
         Init::XavierUniform { gain } => quote!(Init::XavierUniform { gain: #gain }),

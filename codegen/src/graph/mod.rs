@@ -156,6 +156,25 @@ pub enum Init {
     Zeros,
     Ones,
     Constant(f64),
+    /// A normal distribution without what lies outside of low..high.
+    TruncatedNormal {
+        mean: f64,
+        std: f64,
+        low: f64,
+        high: f64,
+    },
+    /// Rows (or columns, whichever are fewer) of length `gain`, at right angles; axes from the second on are one.
+    Orthogonal {
+        gain: f64,
+    },
+    /// Ones on the diagonal of a matrix; a vector is read as a matrix of this shape.
+    Identity {
+        shape: Option<[usize; 2]>,
+    },
+    /// A convolution's weight that passes channels on, in so many groups.
+    Dirac {
+        groups: usize,
+    },
     /// U(-bound, bound)
     Uniform {
         low: f64,
@@ -180,6 +199,61 @@ pub enum Init {
     XavierNormal {
         gain: f64,
     },
+}
+
+impl Init {
+    /// Why a parameter of this shape cannot start so, and what to write instead.
+    pub fn mismatch(&self, dims: &[usize]) -> Option<(String, String)> {
+        const PLAIN: &str = "`Normal`, `Uniform`, `Constant`, `Ones` or `Zeros`";
+        match self {
+            Init::KaimingUniform { .. }
+            | Init::KaimingNormal { .. }
+            | Init::XavierUniform { .. }
+            | Init::XavierNormal { .. }
+                if dims.len() < 2 =>
+            {
+                Some(("Kaiming and Xavier need a fan, so at least 2 axes".into(), PLAIN.into()))
+            }
+            Init::Orthogonal { .. } if dims.len() < 2 => {
+                Some(("`Orthogonal` needs at least 2 axes".into(), PLAIN.into()))
+            }
+            Init::Identity { shape: None } if dims.len() != 2 => {
+                let help = match dims {
+                    [n] => format!("`Identity<[rows, columns]>` reads its {n} values as a matrix"),
+                    _ => "`Dirac` is the identity of a convolution".into(),
+                };
+                Some(("`Identity` is a matrix".into(), help))
+            }
+            Init::Identity { shape: Some([rows, columns]) } if dims.iter().product::<usize>() != rows * columns => {
+                let values = dims.iter().product::<usize>();
+                Some((
+                    format!("`Identity<[{rows}, {columns}]>` has {} values", rows * columns),
+                    format!("a shape of {values} values"),
+                ))
+            }
+            Init::Dirac { .. } if !(3..=5).contains(&dims.len()) => Some((
+                "`Dirac` is a convolution's weight, of 3 to 5 axes".into(),
+                "`Identity` is that of a matrix".into(),
+            )),
+            Init::Dirac { groups } if *groups == 0 || !dims[0].is_multiple_of(*groups) => {
+                let message = format!("its {} output channels are no {groups} groups", dims[0]);
+                Some((message, format!("a divisor of {}", dims[0])))
+            }
+            Init::Zeros
+            | Init::Ones
+            | Init::Constant(_)
+            | Init::Uniform { .. }
+            | Init::Normal { .. }
+            | Init::TruncatedNormal { .. }
+            | Init::Orthogonal { .. }
+            | Init::Identity { .. }
+            | Init::Dirac { .. }
+            | Init::KaimingUniform { .. }
+            | Init::KaimingNormal { .. }
+            | Init::XavierUniform { .. }
+            | Init::XavierNormal { .. } => None,
+        }
+    }
 }
 
 /// A trainable tensor.

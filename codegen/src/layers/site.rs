@@ -255,28 +255,18 @@ impl Site<'_> {
         }
     }
 
-    /// The innermost `#[init]` for this parameter. One around a group leaves vectors to their default if it needs fans.
+    /// The innermost `#[init]` for this parameter. One around a group leaves those to their default whose
+    /// shape it is not for.
     fn wished(&mut self, name: &str, full: &str, dims: &[usize], default: Init) -> Result<Init> {
         let asked = |wish: &&Wish| wish.parameter == name || wish.parameter == full;
         let Some(wish) = self.wishes.inits.iter().rev().find(asked) else { return Ok(default) };
         self.used.push(wish.id);
-        let fans = match wish.init {
-            Init::KaimingUniform { .. } | Init::KaimingNormal { .. } => true,
-            Init::XavierUniform { .. } | Init::XavierNormal { .. } => true,
-            Init::Zeros | Init::Ones | Init::Constant(_) | Init::Uniform { .. } | Init::Normal { .. } => false,
-        };
-        if !fans || dims.len() >= 2 {
-            return Ok(wish.init);
-        }
+        let Some((problem, help)) = wish.init.mismatch(dims) else { return Ok(wish.init) };
         if !wish.own {
             return Ok(default);
         }
-        let message = format!(
-            "`{name}` of `{}` has shape {}: Kaiming and Xavier need a fan, so at least 2 axes",
-            self.args.layer,
-            dims_text(dims)
-        );
-        Err(Diagnostic::new(wish.source, message).help("`Normal`, `Uniform`, `Constant`, `Ones` or `Zeros`"))
+        let message = format!("`{name}` of `{}` has shape {}: {problem}", self.args.layer, dims_text(dims));
+        Err(Diagnostic::new(wish.source, message).help(help))
     }
 
     /// A saved value that training changes by `assign`: its number and its leaf.

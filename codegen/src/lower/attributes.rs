@@ -3,10 +3,10 @@
 use super::body::Lowering;
 use super::*;
 use crate::declaration::{Convolution, DenseBackward, Dump, Fusion, Precision};
-use crate::graph::{Init, Probe};
-use crate::layers::args::{Args, Surplus, closest, positional};
+use crate::graph::Probe;
+use crate::layers::args::closest;
 use crate::layers::site::Wish;
-use crate::syntax::{ArgumentValue, Call, parse_arguments, parse_dotted};
+use crate::syntax::{parse_arguments, parse_dotted};
 use quote::ToTokens;
 use syn::{Attribute, Meta};
 
@@ -415,118 +415,4 @@ impl Lowering<'_> {
             });
         }
     }
-
-    /// `KaimingNormal<mode = fan_out>`
-    pub fn init(&mut self, argument: &Argument) -> Option<Init> {
-        const NAMES: [&str; 9] = [
-            "Zeros",
-            "Ones",
-            "Constant",
-            "Uniform",
-            "Normal",
-            "KaimingUniform",
-            "KaimingNormal",
-            "XavierUniform",
-            "XavierNormal",
-        ];
-        let ArgumentValue::Word(name, arguments) = &argument.value else {
-            let message = format!("`{}` is no initialiser", argument.value.text());
-            let help = format!("write `Constant<{}>`", argument.value.text());
-            self.errors.push(Diagnostic::new(argument.source, message).help(help));
-            return None;
-        };
-        let call = Call {
-            name: name.clone(),
-            qualifier: None,
-            arguments: arguments.clone(),
-            operands: None,
-            source: argument.source,
-        };
-        let (slots, usage): (&'static [_], _) = match name.to_string().as_str() {
-            "Zeros" | "Ones" => (&[], "Zeros"),
-            "Constant" => (&const { [positional("value")] }, "Constant<0.25>"),
-            "Uniform" => (&const { [positional("a"), positional("b")] }, "Uniform<-0.1, 0.1>"),
-            "Normal" => (&const { [positional("mean"), positional("std")] }, "Normal<std = 0.02>"),
-            "KaimingUniform" | "KaimingNormal" => (KAIMING, "KaimingNormal<mode = fan_out>"),
-            "XavierUniform" | "XavierNormal" => (&const { [positional("gain")] }, "XavierUniform<gain = 1>"),
-            other => {
-                let diagnostic = Diagnostic::new(Source::at(name.span()), format!("there is no initialiser `{other}`"));
-                self.errors.push(match closest(other, NAMES.into_iter()) {
-                    Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
-                    None => {
-                        let alike: Vec<&str> = NAMES.into_iter().filter(|n| n.starts_with(other)).collect();
-                        let names = if alike.is_empty() { NAMES.to_vec() } else { alike };
-                        diagnostic.help(format!("initialisers are {}", listed(names.into_iter())))
-                    }
-                });
-                return None;
-            }
-        };
-        let args = Args::read(&call, slots, Surplus::Nothing, usage, &self.constants, None, self.errors)?;
-        match read_init(&name.to_string(), &args) {
-            Ok(init) => Some(init),
-            Err(diagnostic) => {
-                self.errors.push(diagnostic);
-                None
-            }
-        }
-    }
-}
-
-const KAIMING: &[crate::layers::args::Slot] =
-    &[crate::layers::args::named("mode"), crate::layers::args::named("nonlinearity"), crate::layers::args::named("a")];
-
-fn read_init(name: &str, args: &Args) -> Result<Init, Diagnostic> {
-    Ok(match name {
-        "Ones" => Init::Ones,
-        "Constant" => Init::Constant(args.float("value")?),
-        "Uniform" => {
-            let (low, high) = (args.float_or("a", 0.0)?, args.float_or("b", 1.0)?);
-            if low > high {
-                let message = format!("`Uniform` from {low} to {high} is empty");
-                return Err(Diagnostic::new(args.source("a"), message).help(format!("`Uniform<{high}, {low}>`")));
-            }
-            Init::Uniform { low, high }
-        }
-        "Normal" => {
-            let std = args.float_or("std", 1.0)?;
-            if std < 0.0 {
-                return Err(Diagnostic::new(
-                    args.source("std"),
-                    format!("`std` of `Normal` is not negative, found {std}"),
-                ));
-            }
-            Init::Normal { mean: args.float_or("mean", 0.0)?, std }
-        }
-        "KaimingUniform" | "KaimingNormal" => {
-            let fan_out = args.word_or("mode", &["fan_in", "fan_out"], "fan_in")? == "fan_out";
-            let gain = kaiming_gain(args)?;
-            if name == "KaimingUniform" {
-                Init::KaimingUniform { gain, fan_out }
-            } else {
-                Init::KaimingNormal { gain, fan_out }
-            }
-        }
-        "XavierUniform" => Init::XavierUniform { gain: args.float_or("gain", 1.0)? },
-        "XavierNormal" => Init::XavierNormal { gain: args.float_or("gain", 1.0)? },
-        _ => Init::Zeros,
-    })
-}
-
-/// PyTorch's `calculate_gain`; its default is leaky ReLU with slope a = 0.
-fn kaiming_gain(args: &Args) -> Result<f64, Diagnostic> {
-    const NAMES: &[&str] = &["relu", "leaky_relu", "tanh", "sigmoid", "linear", "selu"];
-    let nonlinearity = args.word_or("nonlinearity", NAMES, "leaky_relu")?;
-    let a = args.float_or("a", 0.0)?;
-    if args.has("a") && nonlinearity != "leaky_relu" {
-        let message = format!("`a` is the slope of `leaky_relu`, but `nonlinearity` is `{nonlinearity}`");
-        return Err(Diagnostic::new(args.source("a"), message).help("remove one of them"));
-    }
-    Ok(match nonlinearity {
-        "relu" => 2f64.sqrt(),
-        "tanh" => 5.0 / 3.0,
-        "selu" => 0.75,
-        "sigmoid" | "linear" => 1.0,
-        _ => (2.0 / (1.0 + a * a)).sqrt(),
-    })
 }

@@ -12,6 +12,7 @@ mod body;
 mod calls;
 mod finish;
 mod flops;
+mod init;
 mod loss;
 mod names;
 mod origin;

@@ -155,7 +155,8 @@ impl Lowering<'_> {
     pub fn param_line(&mut self, name: &Ident, dims: &[Argument], init: Option<&Argument>, place: &Place) {
         let source = Source::at(name.span());
         let dims = self.extents(dims, &format!("`{name}`"));
-        let init = match init {
+        let start = init;
+        let init = match start {
             Some(init) => self.init(init),
             None => {
                 let message = format!("`param {name}` has no start value");
@@ -164,6 +165,12 @@ impl Lowering<'_> {
             }
         };
         let (Some(dims), Some(init)) = (dims, init) else { return self.bind(name, None, Vec::new()) };
+        if let Some((problem, help)) = init.mismatch(&dims) {
+            let message = format!("`{name}` has shape {}: {problem}", dims_text(&dims));
+            let at = start.map_or(source, |start| start.source);
+            self.errors.push(Diagnostic::new(at, message).help(help));
+            return self.bind(name, None, Vec::new());
+        }
         let path = place.join(&name.to_string());
         let frozen = self.wishes.frozen;
         self.wishes.frozen |= self.frozen_by_path(&path);
