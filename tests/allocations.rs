@@ -1,5 +1,5 @@
-//! A warm training step allocates nothing, on any thread and on any device. One test in this file: the counter sees the
-//! whole process.
+//! A warm training step and a warm predictor allocate nothing, on any thread and on any device. One test in this file: the
+//! counter sees the whole process.
 
 use kiln::__private::cuda::{Accelerator, Address, GraphId, KernelId, Node, Unit};
 use kiln::prelude::*;
@@ -124,6 +124,21 @@ fn a_warm_step_allocates_nothing() -> Result<(), Error> {
         let rounds = (0..10).map(|_| round()).collect::<Result<Vec<_>, _>>()?;
         assert!(rounds.contains(&0), "allocations in each round on {device:?}: {rounds:?}");
         assert_eq!(idle.made.load(Relaxed), made, "{device:?}");
+        if matches!(device, Device::Other(_)) {
+            continue;
+        }
+
+        let predictor = model.into_predictor();
+        let mut outputs = predictor.forward(large.inputs())?;
+        let mut round = || -> Result<usize, Error> {
+            let before = ALLOCATIONS.load(Relaxed);
+            for batch in [&large, &small] {
+                predictor.forward_into(batch.inputs(), &mut outputs)?;
+            }
+            Ok(ALLOCATIONS.load(Relaxed) - before)
+        };
+        let rounds = (0..10).map(|_| round()).collect::<Result<Vec<_>, _>>()?;
+        assert!(rounds.contains(&0), "allocations of a predictor on {device:?}: {rounds:?}");
     }
     Ok(())
 }

@@ -16,10 +16,13 @@ pub enum Error {
     #[error("{}: {problem}", path.display())]
     File { path: PathBuf, problem: String },
 
-    /// A file whose parameters are not the network's.
-    #[error("{}", mismatch_text(path, network, missing, surplus, misshapen))]
+    /// A file, or another model, whose parameters are not the network's.
+    #[error("{}", mismatch_text(origin, place, network, missing, surplus, misshapen))]
     Mismatch {
-        path: PathBuf,
+        /// The file's path, or whose model it is.
+        origin: String,
+        /// `the file` or `the other model`.
+        place: &'static str,
         network: &'static str,
         /// In the network, not in the file.
         missing: Vec<String>,
@@ -54,6 +57,18 @@ pub enum Error {
         "the optimizer was bound to {bound}, but the model is a {network} with {found} trainable values (bound: {expected})"
     )]
     ForeignOptimizer { bound: &'static str, network: &'static str, expected: usize, found: usize },
+
+    /// A checkpoint that another training wrote.
+    #[error(
+        "{} is the checkpoint of another training; help: `.fresh()` begins anew\n  {}",
+        path.display(),
+        differences.join("\n  ")
+    )]
+    OtherTraining {
+        path: PathBuf,
+        /// A line each, `batch size: 32 in the checkpoint, 64 now`.
+        differences: Vec<String>,
+    },
 
     #[error("`apply` without gradients: call `accumulate` first")]
     NothingAccumulated,
@@ -101,9 +116,17 @@ fn suggestion(similar: &Option<&'static str>) -> String {
     similar.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default()
 }
 
-fn mismatch_text(path: &Path, network: &str, missing: &[String], surplus: &[String], misshapen: &[String]) -> String {
-    let mut text = format!("{}: these are not the parameters of {network}", path.display());
-    for (word, list) in [("missing in the file", missing), ("surplus in the file", surplus), ("misshapen", misshapen)] {
+fn mismatch_text(
+    origin: &str,
+    place: &str,
+    network: &str,
+    missing: &[String],
+    surplus: &[String],
+    misshapen: &[String],
+) -> String {
+    let mut text = format!("{origin}: these are not the parameters of {network}");
+    let words = [format!("missing in {place}"), format!("surplus in {place}"), "misshapen".to_owned()];
+    for (word, list) in words.iter().zip([missing, surplus, misshapen]) {
         if list.is_empty() {
             continue;
         }

@@ -5,11 +5,15 @@
 
 mod files;
 mod parameters;
+mod predictor;
 mod probes;
 mod profile;
 mod standardize;
 
+pub use files::{Load, Loaded};
+pub(crate) use files::{read_tensors, write_atomically};
 pub use parameters::{Gradients, ParameterInfo};
+pub use predictor::Predictor;
 pub use probes::{Excitation, Probe, Unit, probe};
 pub use profile::LaunchTime;
 
@@ -61,6 +65,29 @@ impl<N: Network> Model<N> {
             buffers.iter_mut().enumerate().try_for_each(|(index, buffer)| finished.output(index, buffer))
         })?;
         Ok(N::Outputs::from_buffers(inputs.len(), buffers))
+    }
+
+    /// As [`Model::forward`], into outputs of an earlier call, whose memory is used again: once it is large enough, nothing is
+    /// allocated for inputs that are not taken in chunks (the plan decides; at least 16 samples, and 1024 unless they are
+    /// large).
+    pub fn forward_into(&self, inputs: &N::Inputs, outputs: &mut N::Outputs) -> Result<()> {
+        inputs.check()?;
+        outputs.buffers(&mut |buffer| buffer.clear());
+        self.in_chunks(Role::Infer, inputs, &<() as Feed>::empty(), |finished, _, _| {
+            let (mut index, mut result) = (0, Ok(()));
+            outputs.buffers(&mut |buffer| {
+                if result.is_ok() {
+                    result = finished.output(index, buffer);
+                }
+                index += 1;
+            });
+            result
+        })
+    }
+
+    /// For many threads: only what serving needs, shared by all that clone it.
+    pub fn into_predictor(self) -> Predictor<N> {
+        Predictor::new(self)
     }
 
     /// Loss, accuracy and confusion over a data set, in evaluation mode.
@@ -168,11 +195,7 @@ impl<N: Network> Model<N> {
     /// Forward and backward in training mode, without an update. [`Model::apply`] then uses the mean gradient of all
     /// samples seen since the last one, so that four batches of 16 do what one of 64 does.
     pub fn accumulate(&mut self, batch: &Dataset<N::Inputs, N::Targets>) -> Result<StepReport> {
-        let (inputs, targets) = (batch.inputs(), batch.targets());
-        self.check_batch(inputs, targets)?;
-        // SAFETY: `Feed` gives each port's samples, and `check_batch` has compared their numbers.
-        let scores = unsafe { self.engine.accumulate(inputs.len(), &feeding(inputs, targets))? };
-        Ok(scores.into())
+        self.accumulate_on(batch.inputs(), batch.targets())
     }
 
     /// The optimizer's update with what [`Model::accumulate`] has gathered.
@@ -189,6 +212,14 @@ impl<N: Network> Model<N> {
         let finished = unsafe { self.engine.run(Role::Gradients, inputs.len(), &feeding(inputs, targets))? };
         let step = finished.scores()?.into();
         Ok(Gradients::collect(N::plan(), &self.engine.weights(), step, &finished.grads()?))
+    }
+
+    /// As [`Model::accumulate`], on host values that are not bound to a data set.
+    pub(crate) fn accumulate_on(&mut self, inputs: &N::Inputs, targets: &N::Targets) -> Result<StepReport> {
+        self.check_batch(inputs, targets)?;
+        // SAFETY: `Feed` gives each port's samples, and `check_batch` has compared their numbers.
+        let scores = unsafe { self.engine.accumulate(inputs.len(), &feeding(inputs, targets))? };
+        Ok(scores.into())
     }
 
     /// A step on host values that are not bound to a data set.
@@ -210,7 +241,7 @@ impl<N: Network> Model<N> {
     ) -> Result<Scores> {
         optimizer.check::<N>(&self.engine)?;
         self.check_batch(inputs, targets)?;
-        // SAFETY: as in `accumulate`.
+        // SAFETY: as in `accumulate_on`.
         unsafe { self.engine.train(inputs.len(), &feeding(inputs, targets), optimizer, report) }
     }
 

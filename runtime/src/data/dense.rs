@@ -191,6 +191,11 @@ macro_rules! dense {
                 assert_eq!(values.len(), samples * Self::SIZE, "whole samples");
                 Self { values }
             }
+
+            fn buffers(&mut self, f: &mut dyn FnMut(&mut Vec<f32>)) {
+                f(&mut self.values);
+                assert_eq!(self.values.len() % Self::SIZE, 0, "whole samples");
+            }
         }
     };
 }

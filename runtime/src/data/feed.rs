@@ -35,6 +35,10 @@ pub trait Feed: Clone + Send + Sync + 'static {
 pub trait Receive: Sized {
     /// Values in canonical (row-major) order, one buffer an output.
     fn from_buffers(samples: usize, buffers: Vec<Vec<f32>>) -> Self;
+
+    /// Calls `f` in declaration order with the values of each output, which it may replace by those of other samples, the
+    /// same number for all outputs.
+    fn buffers(&mut self, f: &mut dyn FnMut(&mut Vec<f32>));
 }
 
 /// A network without targets.

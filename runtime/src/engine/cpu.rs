@@ -11,6 +11,7 @@ use crate::model::LaunchTime;
 use crate::optim::{Prepared, Update};
 use crate::params;
 use crate::plan::{Arg, Cost, Launch, Level, Plan, Program, Space, Stored, Tensor, Variant};
+use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -23,6 +24,8 @@ pub(super) struct Cpu {
     /// Counts changes of parameters and states.
     changes: u64,
     scratch: Mutex<Scratch>,
+    /// More of it, where runs that change nothing need not take turns.
+    spare: Option<Mutex<Vec<Scratch>>>,
     /// The mean gradient since the last `apply`.
     mean: Arena,
 }
@@ -67,8 +70,59 @@ unsafe impl Send for Args {}
 
 /// What a run leaves behind, while its scratch memory is still held.
 pub(crate) struct Finished<'a> {
-    scratch: MutexGuard<'a, Scratch>,
+    scratch: Held<'a>,
     done: Done,
+}
+
+/// The scratch memory of one run.
+enum Held<'a> {
+    Only(MutexGuard<'a, Scratch>),
+    /// From a pool that takes it back. It is there until it is dropped.
+    Spare(&'a Mutex<Vec<Scratch>>, Option<Scratch>),
+}
+
+impl Deref for Held<'_> {
+    type Target = Scratch;
+
+    fn deref(&self) -> &Scratch {
+        match self {
+            Held::Only(guard) => guard,
+            Held::Spare(_, scratch) => scratch.as_ref().expect("it is taken when it is dropped"),
+        }
+    }
+}
+
+impl DerefMut for Held<'_> {
+    fn deref_mut(&mut self) -> &mut Scratch {
+        match self {
+            Held::Only(guard) => guard,
+            Held::Spare(_, scratch) => scratch.as_mut().expect("it is taken when it is dropped"),
+        }
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        if let Held::Spare(pool, scratch) = self {
+            pool.lock().unwrap_or_else(PoisonError::into_inner).extend(scratch.take());
+        }
+    }
+}
+
+impl Scratch {
+    fn new(plan: &Plan) -> Self {
+        Scratch {
+            grads: Arena::new(0),
+            batch: Arena::new(0),
+            fixed: Arena::new(0),
+            derived: [(); 4].map(|()| Kept { arena: Arena::new(0), of: None }),
+            worker: Arena::new(0),
+            ports: Ports(Vec::with_capacity(plan.inputs.len() + plan.targets.len())),
+            args: Args::default(),
+            poison: false,
+            clock: None,
+        }
+    }
 }
 
 /// Where a run's results lie.
@@ -87,17 +141,8 @@ impl Cpu {
             params: Arena::new(plan.param_floats),
             states: Arena::new(plan.state_floats),
             changes: 0,
-            scratch: Mutex::new(Scratch {
-                grads: Arena::new(0),
-                batch: Arena::new(0),
-                fixed: Arena::new(0),
-                derived: [(); 4].map(|()| Kept { arena: Arena::new(0), of: None }),
-                worker: Arena::new(0),
-                ports: Ports(Vec::with_capacity(plan.inputs.len() + plan.targets.len())),
-                args: Args::default(),
-                poison: false,
-                clock: None,
-            }),
+            scratch: Mutex::new(Scratch::new(plan)),
+            spare: None,
             mean: Arena::new(0),
         }
     }
@@ -136,10 +181,24 @@ impl Cpu {
     /// # Safety
     /// As `Engine::run`.
     pub unsafe fn run(&self, role: Role, counter: (u64, u64), batch: usize, feed: Feeding<'_>) -> Result<Finished<'_>> {
-        let mut scratch = self.scratch();
+        let mut scratch = match &self.spare {
+            None => Held::Only(self.scratch()),
+            Some(pool) => {
+                let spare = pool.lock().unwrap_or_else(PoisonError::into_inner).pop();
+                Held::Spare(pool, Some(spare.unwrap_or_else(|| Scratch::new(self.plan))))
+            }
+        };
         // SAFETY: the caller's; nothing is written through the pointer to the states.
         let done = unsafe { self.launch(role, counter, batch, feed, &mut scratch, None)? };
         Ok(Finished { scratch, done })
+    }
+
+    /// From now on runs that change nothing have scratch memory of their own each, and need not take turns.
+    pub fn serve(&mut self) {
+        // What training needed is of no use any more.
+        let scratch = self.scratch.get_mut().unwrap_or_else(PoisonError::into_inner);
+        *scratch = Scratch::new(self.plan);
+        (self.mean, self.spare) = (Arena::new(0), Some(Mutex::default()));
     }
 
     /// # Safety
@@ -367,6 +426,8 @@ impl Cpu {
             let (tasks, run) = ((launch.tasks)(batch), |worker, task| unsafe { entry(&cx, worker, task) });
             if is_short(&launch.cost, batch) {
                 (0..tasks).for_each(|task| run(0, task));
+            } else if self.spare.is_some() {
+                self.pool.run_at_once(tasks, &run);
             } else {
                 self.pool.run(tasks, &run);
             }

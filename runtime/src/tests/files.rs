@@ -1,6 +1,7 @@
+use super::fake::Fake;
 use super::mini::{Mini, data, model};
 use crate::optim::{Adam, Optimizer};
-use crate::{Device, Network};
+use crate::{Device, Load, Network};
 use safetensors::tensor::{Dtype, TensorView};
 use std::fs;
 
@@ -88,4 +89,59 @@ fn broken_files_are_errors() {
     assert!(model.load(&path).is_err());
     assert!(model.save(folder.path().join("broken.safetensors/model")).is_err(), "a file is no folder");
     assert!(model.save("/").is_err());
+}
+
+#[test]
+fn partial_loading_says_what_it_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("wrapped.safetensors");
+    let (mut model, fresh) = (model(1), model(1));
+    let bytes = file(&[
+        ("module.fc.weight", Dtype::F32, &[10, 4]),
+        ("module.fc.bias", Dtype::F32, &[3]),
+        ("module.head.bias", Dtype::F32, &[3]),
+        ("norm.running_mean", Dtype::F32, &[4]),
+        ("module.norm.num_batches_tracked", Dtype::I64, &[]),
+    ]);
+    fs::write(&path, bytes).unwrap();
+
+    let load = Load::strict().strip_prefix("module.");
+    let text = model.load_with(&path, load.clone()).unwrap_err().to_string();
+    assert!(text.contains("surplus in the file (1):\n    head.bias"), "{text}");
+    assert!(text.contains("misshapen (1):\n    fc.weight: the network has [3, 4], the file [10, 4]"), "{text}");
+    assert_eq!(values(&model), values(&fresh));
+
+    let loaded = model.load_with(&path, load.except("fc.weight").except("head.*")).unwrap();
+    assert_eq!(loaded.loaded, ["fc.bias", "norm.running_mean"]);
+    assert_eq!(loaded.kept, ["fc.weight"]);
+    assert_eq!(loaded.left, ["fc.weight", "head.bias"]);
+    assert_eq!(loaded.to_string(), "2 loaded; kept: fc.weight; left in the file: fc.weight, head.bias");
+    let (found, before) = (values(&model), values(&fresh));
+    assert_eq!(found[0], before[0]);
+    assert!(found[1].iter().all(|value| *value == 0.0) && found[1] != before[1]);
+
+    let text = model.load_with(&path, Load::strict().except("fd.*")).unwrap_err().to_string();
+    let expected =
+        format!("Load::except must be a pattern of names in Mini or in {}, but it is \"fd.*\"", path.display());
+    assert_eq!(text, expected);
+    let twice = file(&[("module.fc.bias", Dtype::F32, &[3]), ("fc.bias", Dtype::F32, &[3])]);
+    fs::write(&path, twice).unwrap();
+    let text = model.load_with(&path, Load::strict().strip_prefix("module.")).unwrap_err().to_string();
+    assert!(text.ends_with("it has both `fc.bias` and `module.fc.bias`"), "{text}");
+}
+
+#[test]
+fn models_copy_each_other() {
+    let fake = Fake::leak();
+    let (mut here, mut there) = (model(1), fake.model::<Mini>(2));
+    let mut optimizer = Adam::default().bind(&here).unwrap();
+    here.train_step(&data(30), &mut optimizer).unwrap();
+    assert_ne!(values(&here), values(&there));
+    there.copy_from(&here).unwrap();
+    assert_eq!(values(&here), values(&there));
+    let mut other = model(3);
+    let bias = values(&other)[1].clone();
+    let loaded = other.copy_with(&there, Load::strict().except("fc.bias")).unwrap();
+    assert_eq!((loaded.kept, loaded.loaded.len()), (vec!["fc.bias".to_owned()], 2));
+    assert_eq!((&values(&other)[0], &values(&other)[1]), (&values(&here)[0], &bias));
 }

@@ -1,3 +1,4 @@
+use super::fake::Fake;
 use super::mini::{Batch, Mini, data, model};
 use crate::data::{Classes, Rows};
 use crate::optim::{Adam, Optimizer, Sgd};
@@ -189,4 +190,40 @@ fc     Linear<3>  [3]             15     24  k0_fc
 ────────────────────────────────────────────────────
 15 parameters, 24 FLOPs a sample";
     assert_eq!(Mini::summary().to_string(), expected);
+}
+
+#[test]
+fn a_predictor_serves_many_threads() {
+    for device in [Device::cpu().threads(1), Device::cpu().threads(3), Device::Other(Fake::leak())] {
+        let mut model = Mini::new(&device, 1).unwrap();
+        let mut optimizer = Adam::default().bind(&model).unwrap();
+        model.train_step(&data(30), &mut optimizer).unwrap();
+        let expected: Vec<_> = (1..40).map(|n| model.forward(data(n).inputs()).unwrap()).collect();
+        let predictor = model.into_predictor();
+        std::thread::scope(|scope| {
+            for thread in 0..6 {
+                let (predictor, expected) = (predictor.clone(), &expected);
+                scope.spawn(move || {
+                    let mut outputs = predictor.forward(data(3).inputs()).unwrap();
+                    for round in 0..60 {
+                        let n = 1 + (round * 7 + thread * 11) % 39;
+                        let expected = expected[n - 1].as_slice();
+                        assert_eq!(predictor.forward(data(n).inputs()).unwrap().as_slice(), expected);
+                        predictor.forward_into(data(n).inputs(), &mut outputs).unwrap();
+                        assert_eq!(outputs.as_slice(), expected);
+                    }
+                });
+            }
+        });
+    }
+}
+
+#[test]
+fn large_inputs_into_outputs_of_an_earlier_call() {
+    let (model, data) = (model(2), data(2500));
+    let mut outputs = model.forward(data.take(7).inputs()).unwrap();
+    model.forward_into(data.inputs(), &mut outputs).unwrap();
+    assert_eq!(outputs.as_slice(), model.forward(data.inputs()).unwrap().as_slice());
+    model.forward_into(data.take(0).inputs(), &mut outputs).unwrap();
+    assert!(outputs.is_empty());
 }

@@ -128,6 +128,10 @@ fn receive(name: &Ident, fields: &[Ident], types: &[TokenStream]) -> TokenStream
                 let mut buffers = buffers.into_iter();
                 Self { #(#fields: ::kiln::__private::receive_one::<#types>(samples, &mut buffers),)* }
             }
+
+            fn buffers(&mut self, f: &mut dyn ::core::ops::FnMut(&mut ::std::vec::Vec<f32>)) {
+                #(::kiln::__private::Receive::buffers(&mut self.#fields, f);)*
+            }
         }
     }
 }

@@ -16,7 +16,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     ptr,
     sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError,
         atomic::{
             AtomicBool, AtomicPtr, AtomicU64, AtomicUsize,
             Ordering::{Acquire, Relaxed, Release, SeqCst},
@@ -120,8 +120,24 @@ impl Pool {
             }
             return;
         }
+        self.share_out(tasks, f, lock(&self.turn));
+    }
+
+    /// As [`run`](Pool::run), but while another run is under way the caller does all tasks itself, as worker 0.
+    pub fn run_at_once(&self, tasks: usize, f: &(dyn Fn(usize, usize) + Sync)) {
+        let turn = match self.turn.try_lock() {
+            Ok(turn) => Some(turn),
+            Err(TryLockError::Poisoned(error)) => Some(error.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        };
+        match turn {
+            Some(turn) if tasks > 1 && !self.workers.is_empty() => self.share_out(tasks, f, turn),
+            _ => (0..tasks).for_each(|task| f(0, task)),
+        }
+    }
+
+    fn share_out(&self, tasks: usize, f: &(dyn Fn(usize, usize) + Sync), _turn: MutexGuard<'_, ()>) {
         assert!(u32::try_from(tasks).is_ok(), "{tasks} tasks");
-        let _turn = lock(&self.turn);
         let shared = &*self.shared;
         // SAFETY: only the lifetime changes, and this function does not return before all tasks are done: after that nobody claims one, and without a claim nobody follows the pointer.
         let task = unsafe { std::mem::transmute::<Task<'_>, Task<'static>>(f) };
