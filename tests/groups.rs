@@ -40,11 +40,8 @@ const LR: f32 = 0.1;
 /// One plain step of gradient descent beside the formula.
 #[test]
 fn every_group_has_its_own_settings() {
-    let groups = Groups::new()
-        .lr("features.*", 0.5)
-        .frozen("features.4.*")
-        .weight_decay("fc*", 0.25)
-        .trained("features.4.bias");
+    let groups =
+        Groups::new().lr("features.*", 0.5).frozen("features.4.*").weight_decay("fc*", 0.25).trained("features.4.bias");
     let mut model = model(2, None).unwrap();
     let (before, gradients) = (all(&model), model.gradients(&data()).unwrap());
     let sgd = Sgd { lr: f64::from(LR), weight_decay: 0.125, ..Sgd::default() };

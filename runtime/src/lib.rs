@@ -54,7 +54,7 @@ pub use error::{Error, Result};
 pub use kiln_macros::network;
 #[doc(hidden)]
 pub use model::LaunchTime;
-pub use model::{Excitation, Gradients, Model, ParameterInfo, Probe, StepReport, Unit};
+pub use model::{Excitation, Gradients, Load, Loaded, Model, ParameterInfo, Predictor, Probe, StepReport, Unit};
 pub use network::Network;
 pub use plan::Level;
 pub use summary::Summary;
@@ -62,9 +62,10 @@ pub use summary::Summary;
 /// All that a program with a network usually needs.
 pub mod prelude {
     pub use crate::data::{Classes, Dataset, Images, Rows, Sequences};
+    pub use crate::optim::schedule::{self, CosineAnnealing, MultiStep, OneCycle, ReduceOnPlateau, Schedule};
     pub use crate::optim::{Adagrad, Adam, AdamW, Bound, Groups, NAdam, Optimizer, RmsProp, Sgd};
     pub use crate::train::{EpochRecord, Evaluation, Flow, Report, Trainer};
-    pub use crate::{Device, Error, Model, Network, StepReport};
+    pub use crate::{Device, Error, Load, Loaded, Model, Network, Predictor, StepReport};
     pub use kiln_macros::network;
 }
 

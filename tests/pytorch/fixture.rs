@@ -48,6 +48,14 @@ impl Fixture {
         Stored { shape: tensor.shape().to_vec(), values }
     }
 
+    /// In double precision.
+    pub fn doubles(&self, key: &str) -> Vec<f64> {
+        let file = self.file();
+        let tensor = file.tensor(key).unwrap_or_else(|_| panic!("{} has no `{key}`", self.name));
+        assert_eq!(tensor.dtype(), Dtype::F64, "{key}");
+        tensor.data().as_chunks::<8>().0.iter().map(|word| f64::from_le_bytes(*word)).collect()
+    }
+
     /// What follows `prefix` in the keys that begin with it.
     pub fn after(&self, prefix: &str) -> Vec<String> {
         let file = self.file();

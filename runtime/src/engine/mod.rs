@@ -115,6 +115,24 @@ impl Engine {
         Ok(())
     }
 
+    /// From now on only programs that change nothing run, and where the device can, several at once.
+    pub fn serve(&mut self) {
+        match &mut self.backend {
+            Backend::Cpu(cpu) => cpu.serve(),
+            Backend::Accelerated(_) => {}
+        }
+    }
+
+    /// Training steps done: with the seed it decides what is random.
+    pub fn step(&self) -> u64 {
+        self.step
+    }
+
+    /// Goes on after another number of steps. What `accumulate` has gathered is dropped.
+    pub fn set_step(&mut self, step: u64) {
+        (self.step, self.accumulated) = (step, 0);
+    }
+
     /// Parameters and running statistics in this device's order.
     pub fn weights(&self) -> Weights {
         match &self.backend {

@@ -85,7 +85,7 @@ impl fmt::Display for Loaded {
 struct Offer<'a> {
     dims: Vec<usize>,
     other: Option<String>,
-    read: Box<dyn Fn() -> Result<Vec<f32>> + 'a>,
+    read: Box<dyn FnOnce() -> Result<Vec<f32>> + 'a>,
 }
 
 impl<N: Network> Model<N> {
@@ -127,7 +127,7 @@ impl<N: Network> Model<N> {
             let stripped = load.prefix.as_ref().and_then(|prefix| name.strip_prefix(prefix.as_str())).unwrap_or(name);
             let values = numbers(stripped, &view);
             let other = values.is_none().then(|| format!("{:?}", view.dtype()));
-            let read = Box::new(move || Ok(values.clone().unwrap_or_default()));
+            let read = Box::new(move || Ok(values.unwrap_or_default()));
             let offer = Offer { dims: view.shape().to_vec(), other, read };
             if offers.insert(stripped.to_owned(), offer).is_some() {
                 let problem =

@@ -36,6 +36,8 @@ impl Default for Adagrad {
 }
 
 impl Optimizer for Adagrad {
+    const STATES: &'static [&'static str] = &["sum"];
+
     fn lr(&self) -> f64 {
         self.lr
     }

@@ -56,6 +56,8 @@ impl Default for AdamW {
 macro_rules! adam {
     ($Name:ident, $decoupled:literal) => {
         impl Optimizer for $Name {
+            const STATES: &'static [&'static str] = &["m", "v", "largest"];
+
             fn lr(&self) -> f64 {
                 self.lr
             }

@@ -11,7 +11,9 @@ use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::network::Network;
+use crate::params;
 use crate::plan::{Level, Range, Weights};
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// An optimizer with its state for one model.
@@ -65,6 +67,16 @@ pub(super) enum Memory {
         /// What it holds.
         uploaded: Vec<Row>,
     },
+}
+
+/// What the steps of an optimizer have changed.
+pub(crate) struct BoundState {
+    pub steps: u64,
+    pub number: f64,
+    /// Of what it remembers, in order.
+    pub names: Vec<String>,
+    /// `m.fc.weight`, its shape and values, for each name and trainable parameter.
+    pub values: Vec<(String, &'static [usize], Vec<f32>)>,
 }
 
 /// A step as kernels of another device see it.
@@ -204,6 +216,86 @@ impl<O: Optimizer> Bound<O> {
             }
         }
         (self.settings, self.groups) = (settings, groups);
+        Ok(())
+    }
+
+    /// With this clipping, which has been checked.
+    pub(crate) fn clipped(self, clip: Clip) -> Result<Self> {
+        match clip {
+            Clip::None => Ok(self),
+            Clip::Value(limit) => self.clip_value(limit),
+            Clip::Norm(max_norm) => self.clip_norm(max_norm),
+        }
+    }
+
+    /// Calls `f` with the optimizer's learning rate, then with those of its groups.
+    pub(crate) fn each_lr(&mut self, mut f: impl FnMut(&mut f64)) {
+        let mut lr = self.config.lr();
+        f(&mut lr);
+        self.config.set_lr(lr);
+        self.settings.iter_mut().filter_map(|settings| settings.lr.as_mut()).for_each(f);
+    }
+
+    /// All that steps have changed, in canonical order.
+    pub(crate) fn state(&self) -> Result<BoundState> {
+        let names = self.remembered.names;
+        let mut values = Vec::new();
+        for (place, name) in names.into_iter().enumerate().filter(|(_, name)| !name.is_empty()) {
+            let floats: Cow<'_, [f32]> = match &self.memory {
+                Memory::Cpu { arenas, .. } => Cow::Borrowed(&arenas[place][..]),
+                Memory::Device { arenas, .. } => {
+                    let mut floats = vec![0.0; arenas[place].len()];
+                    arenas[place].read(0, &mut floats)?;
+                    Cow::Owned(floats)
+                }
+            };
+            for tensor in self.weights.params.iter().filter(|t| t.trainable) {
+                let mut canonical = Vec::with_capacity(params::numel(&tensor.layout));
+                let physical = &floats[tensor.offset..tensor.offset + tensor.layout.size];
+                params::unpack(&tensor.layout, physical, &mut canonical);
+                values.push((format!("{name}.{}", tensor.name), tensor.dims, canonical));
+            }
+        }
+        let (steps, number) = (self.steps, self.remembered.number);
+        let names = names.iter().filter(|name| !name.is_empty()).map(|name| (*name).to_owned()).collect();
+        Ok(BoundState { steps, number, names, values })
+    }
+
+    /// Brings back what `state` of such an optimizer gave; `read` finds values by name.
+    pub(crate) fn set_state(
+        &mut self,
+        (steps, number, names): (u64, f64, &[String]),
+        mut read: impl FnMut(&str) -> Result<Vec<f32>>,
+    ) -> Result<()> {
+        let mut remembered = Remembered { number, ..Remembered::default() };
+        for (place, name) in names.iter().enumerate() {
+            let found = O::STATES.iter().copied().find(|known| *known == name.as_str());
+            let Some(known) = found.filter(|_| place < MOST_STATES) else {
+                let expected = format!("one of {:?}", O::STATES);
+                return Err(Error::option("what the optimizer remembers", expected, name));
+            };
+            remembered.names[place] = known;
+            let mut floats = vec![0.0; self.weights.trainable_floats];
+            for tensor in self.weights.params.iter().filter(|t| t.trainable) {
+                let values = read(&format!("{name}.{}", tensor.name))?;
+                params::pack(&tensor.layout, values, &mut floats[tensor.offset..tensor.offset + tensor.layout.size]);
+            }
+            match &mut self.memory {
+                Memory::Cpu { arenas, .. } => {
+                    let mut arena = Arena::new(floats.len());
+                    arena.copy_from_slice(&floats);
+                    arenas.truncate(place);
+                    arenas.push(arena);
+                }
+                Memory::Device { device, arenas, .. } => {
+                    let arena = DeviceArena::zeroed(*device, floats.len(), "optimizer state")?;
+                    arena.write(0, &floats)?;
+                    arenas.truncate(place);
+                    arenas.push(arena);
+                }
+            }
+        }
+        (self.steps, self.remembered) = (steps, remembered);
         Ok(())
     }
 

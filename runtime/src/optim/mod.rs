@@ -3,6 +3,7 @@
 //! A configuration is bound to a model, which gives it state: [`Optimizer::bind`]. The configuration stays public in
 //! [`Bound::config`], and what is written there takes effect on the next step. [`Groups`] give parameters settings of
 //! their own by name; a bound optimizer clips gradients by their norm or their value.
+//! A [`schedule`] changes the learning rate during training.
 //!
 //! An update is element-wise, so it is one pass over the flat arena of trainable parameters, whose padding is zero and
 //! stays zero.
@@ -15,6 +16,7 @@ mod groups;
 mod nadam;
 mod pass;
 mod rms_prop;
+pub mod schedule;
 mod sgd;
 mod table;
 
@@ -26,14 +28,17 @@ pub use nadam::NAdam;
 #[doc(hidden)]
 pub use pass::{Pass, UpdateRule};
 pub use rms_prop::RmsProp;
+pub use schedule::{Schedule, Scheduled};
 pub use sgd::Sgd;
 
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::network::Network;
-pub(crate) use bound::{Recorded, Update};
+pub(crate) use bound::{BoundState, Recorded, Update};
+pub(crate) use clip::Clip;
 #[cfg(test)]
 pub(crate) use clip::coefficient;
+pub(crate) use groups::matches;
 pub(crate) use pass::{MOST_STATES, Prepared, Rule};
 use std::fmt::Debug;
 #[cfg(test)]
@@ -63,6 +68,10 @@ pub trait Optimizer: Clone + Debug + Send + 'static {
 
     /// Whether all options are in range; asked before each step.
     fn check(&self) -> Result<()>;
+
+    /// Names of all that any of its rules remembers.
+    #[doc(hidden)]
+    const STATES: &'static [&'static str];
 
     /// The update as one pass over the parameters.
     #[doc(hidden)]

@@ -48,6 +48,8 @@ impl NAdam {
 }
 
 impl Optimizer for NAdam {
+    const STATES: &'static [&'static str] = &["m", "v"];
+
     fn lr(&self) -> f64 {
         self.lr
     }

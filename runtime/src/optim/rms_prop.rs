@@ -32,6 +32,8 @@ impl Default for RmsProp {
 }
 
 impl Optimizer for RmsProp {
+    const STATES: &'static [&'static str] = &["square", "average", "buffer"];
+
     fn lr(&self) -> f64 {
         self.lr
     }

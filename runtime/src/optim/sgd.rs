@@ -31,6 +31,8 @@ impl Default for Sgd {
 }
 
 impl Optimizer for Sgd {
+    const STATES: &'static [&'static str] = &["buffer"];
+
     fn lr(&self) -> f64 {
         self.lr
     }

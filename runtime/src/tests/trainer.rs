@@ -1,8 +1,11 @@
+use super::fake::Fake;
 use super::mini::{Batch, Mini, data, model};
 use crate::Model;
 use crate::data::{Classes, Rows};
-use crate::optim::{Adam, Sgd};
-use crate::train::{Flow, Trainer};
+use crate::optim::schedule::{OneCycle, ReduceOnPlateau};
+use crate::optim::{Adam, AdamW, Groups, NAdam, Optimizer, RmsProp, Sgd};
+use crate::train::{EpochRecord, Flow, Trainer};
+use crate::{Device, Network};
 use std::cell::RefCell;
 
 fn weights(model: &Model<Mini>) -> ndarray::ArrayD<f32> {
@@ -106,4 +109,131 @@ fn mistakes_are_errors() {
     let message =
         "the validation loss is NaN in epoch 1, step 3; help: a smaller learning rate, or look for NaN in the data";
     assert_eq!(text(8, 1, 1, &train, &nan), message);
+}
+
+/// A training as it is resumed: everything that has state.
+fn full<'m>(model: &'m mut Model<Mini>, folder: &std::path::Path, epochs: usize) -> Trainer<'m, Mini, NAdam> {
+    let nadam = NAdam { lr: 0.05, weight_decay: 0.01, ..NAdam::default() };
+    let plateau = ReduceOnPlateau { factor: 0.5, patience: 0, threshold: 0.5, ..ReduceOnPlateau::default() };
+    let groups = Groups::new().lr("fc.bias", 0.5);
+    let trainer = Trainer::new(model, nadam).epochs(epochs).batch_size(8).accumulate(3).clip_norm(0.5).quiet();
+    trainer.groups(groups).schedule(plateau).early_stopping(50).checkpoints(folder)
+}
+
+fn bits(model: &Model<Mini>) -> Vec<u32> {
+    model.parameters().flat_map(|p| model.parameter(p.name).unwrap()).map(f32::to_bits).collect()
+}
+
+/// What does not depend on the clock.
+fn history(report: &crate::train::Report) -> Vec<(usize, u64, u64, u64, bool)> {
+    let record = |e: &EpochRecord| (e.epoch, e.train_loss.to_bits(), e.valid_loss.to_bits(), e.lr.to_bits(), e.best);
+    report.epochs.iter().map(record).collect()
+}
+
+#[test]
+fn a_training_resumes_bit_for_bit() {
+    let (train, valid) = (data(90), data(31));
+    let at_once = tempfile::tempdir().unwrap();
+    let mut whole = model(1);
+    let expected = full(&mut whole, at_once.path(), 7).fit(&train, &valid).unwrap();
+    assert!(expected.epochs[6].lr < 0.05, "the schedule has something to remember: {expected:?}");
+
+    for device in [Device::cpu().threads(3), Device::Other(Fake::leak())] {
+        let folder = tempfile::tempdir().unwrap();
+        for epochs in [1, 4, 5, 7] {
+            // Each time another process would have a new model.
+            let mut model = Mini::new(&device, 1).unwrap();
+            let report = full(&mut model, folder.path(), epochs).fit(&train, &valid).unwrap();
+            if device == Device::cpu().threads(3) {
+                assert_eq!(history(&report), history(&expected)[..epochs]);
+                assert!(epochs < 7 || bits(&model) == bits(&whole));
+            } else {
+                assert_eq!(report.epochs.len(), epochs);
+            }
+        }
+        // There is nothing left to do.
+        let mut model = Mini::new(&device, 1).unwrap();
+        let again = full(&mut model, folder.path(), 7).fit(&train, &valid).unwrap();
+        assert_eq!(again.epochs.len(), 7);
+    }
+}
+
+#[test]
+fn a_cycle_resumes_bit_for_bit() {
+    let (train, valid) = (data(50), data(20));
+    let run = |folder: &std::path::Path, stop: usize| {
+        let mut model = model(1);
+        let cycle = OneCycle { max_lr: 0.1, ..OneCycle::default() };
+        let adam = AdamW { amsgrad: true, ..AdamW::default() };
+        let trainer = Trainer::new(&mut model, adam).epochs(6).batch_size(8).schedule(cycle).quiet();
+        let trainer = trainer.checkpoints(folder).on_epoch(move |epoch, _| match epoch.epoch == stop {
+            true => Flow::Stop,
+            false => Flow::Continue,
+        });
+        let report = trainer.fit(&train, &valid).unwrap();
+        (history(&report), bits(&model))
+    };
+    let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let expected = run(one.path(), 0);
+    assert_eq!(run(two.path(), 2).0.len(), 2);
+    assert_eq!(run(two.path(), 0), expected);
+    let rates: Vec<f64> = expected.0.iter().map(|epoch| f64::from_bits(epoch.3)).collect();
+    assert!(rates[0] < rates[1] && rates[5] < 1e-3 * rates[1], "{rates:?}");
+}
+
+#[test]
+fn a_checkpoint_of_another_set_up_is_an_error_that_names_what_differs() {
+    let (train, folder) = (data(40), tempfile::tempdir().unwrap());
+    let fit = |batch_size: usize, lr: f64, seed: u64, fresh: bool| {
+        let mut model = model(seed);
+        let trainer = Trainer::new(&mut model, Sgd { lr, ..Sgd::default() }).epochs(2).batch_size(batch_size).quiet();
+        let trainer = if fresh { trainer.fresh() } else { trainer };
+        trainer.checkpoints(folder.path()).fit(&train, &train).map(|report| report.epochs.len())
+    };
+    assert_eq!(fit(8, 0.1, 1, false).unwrap(), 2);
+    let text = fit(16, 0.2, 1, false).unwrap_err().to_string();
+    let sgd = |lr: f64| format!("{:?}", Sgd { lr, ..Sgd::default() });
+    let expected = format!(
+        "{} is the checkpoint of another training; help: `.fresh()` begins anew
+  batch size: 8 in the checkpoint, 16 now
+  optimizer: {} in the checkpoint, {} now",
+        folder.path().join("checkpoint.safetensors").display(),
+        sgd(0.1),
+        sgd(0.2)
+    );
+    assert_eq!(text, expected);
+    assert!(fit(8, 0.1, 2, false).unwrap_err().to_string().contains("seed of the model: 1 in the checkpoint, 2 now"));
+    assert_eq!(fit(16, 0.2, 1, true).unwrap(), 2);
+    std::fs::write(folder.path().join("checkpoint.safetensors"), b"not this").unwrap();
+    assert!(fit(16, 0.2, 1, false).unwrap_err().to_string().contains("this is no checkpoint"));
+}
+
+#[test]
+fn accumulated_batches_are_one_large_one() {
+    let data = data(48);
+    let run = |batch_size: usize, accumulate: usize| {
+        let mut model = model(1);
+        let trainer = Trainer::new(&mut model, Sgd { lr: 0.5, momentum: 0.9, ..Sgd::default() });
+        let trainer = trainer.epochs(2).batch_size(batch_size).accumulate(accumulate).shuffle(false).quiet();
+        trainer.fit(&data, &data).unwrap();
+        weights(&model)
+    };
+    let apart = (run(12, 4) - run(48, 1)).mapv(f32::abs).fold(0.0, |a: f32, b| a.max(*b));
+    assert!(apart < 1e-5, "{apart}");
+    // What is left at the end of an epoch is applied too.
+    let apart = (run(12, 7) - run(48, 1)).mapv(f32::abs).fold(0.0, |a: f32, b| a.max(*b));
+    assert!(apart < 1e-5, "{apart}");
+}
+
+#[test]
+fn a_conflict_of_what_is_remembered() {
+    let (mut model, data) = (model(1), data(20));
+    let mut optimizer = RmsProp { centered: true, ..RmsProp::default() }.bind(&model).unwrap();
+    model.train_step(&data, &mut optimizer).unwrap();
+    optimizer.config = RmsProp { momentum: 0.9, ..RmsProp::default() };
+    let text = model.train_step(&data, &mut optimizer).unwrap_err().to_string();
+    assert!(text.contains("`buffer` would take the place of `average`"), "{text}");
+    optimizer.config = RmsProp { centered: true, momentum: 0.9, ..RmsProp::default() };
+    model.train_step(&data, &mut optimizer).unwrap();
+    assert_eq!(optimizer.steps(), 2);
 }

@@ -2,6 +2,7 @@
 //!
 //! [`Trainer`] is the usual loop over [`Model::train_step`](crate::Model::train_step), which stays usable by itself.
 
+mod checkpoint;
 mod progress;
 mod record;
 mod trainer;

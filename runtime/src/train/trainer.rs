@@ -1,13 +1,16 @@
 //! The loop over epochs and batches.
 
+use super::checkpoint::{Checkpoint, Resumed, SetUp};
 use super::progress::Progress;
 use super::{EpochRecord, Report};
 use crate::data::{Dataset, Feed, shuffle};
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::network::Network;
-use crate::optim::{Bound, Optimizer};
+use crate::optim::schedule::{Every, Schedule, Scheduled};
+use crate::optim::{Bound, Clip, Groups, Optimizer};
 use crate::rng;
+use std::path::PathBuf;
 use std::time::Instant;
 
 /// What `on_epoch` wants.
@@ -22,7 +25,8 @@ type OnEpoch<'m, N> = Box<dyn FnMut(&EpochRecord, &Model<N>) -> Flow + 'm>;
 
 /// Trains a model over epochs of shuffled batches.
 ///
-/// Defaults: 10 epochs, batches of 32, shuffled by the model's seed, no early stopping.
+/// Defaults: 10 epochs, batches of 32, shuffled by the model's seed; no early stopping, a constant learning rate, gradients as
+/// they are, no checkpoints.
 pub struct Trainer<'m, N: Network, O: Optimizer> {
     model: &'m mut Model<N>,
     optimizer: O,
@@ -31,6 +35,12 @@ pub struct Trainer<'m, N: Network, O: Optimizer> {
     shuffle: bool,
     seed: u64,
     patience: Option<usize>,
+    schedule: Option<Box<dyn Schedule>>,
+    groups: Groups,
+    clip: Clip,
+    accumulate: usize,
+    checkpoints: Option<PathBuf>,
+    fresh: bool,
     on_epoch: Option<OnEpoch<'m, N>>,
     quiet: bool,
 }
@@ -46,6 +56,12 @@ impl<'m, N: Network, O: Optimizer> Trainer<'m, N, O> {
             shuffle: true,
             seed,
             patience: None,
+            schedule: None,
+            groups: Groups::new(),
+            clip: Clip::None,
+            accumulate: 1,
+            checkpoints: None,
+            fresh: false,
             on_epoch: None,
             quiet: false,
         }
@@ -81,6 +97,52 @@ impl<'m, N: Network, O: Optimizer> Trainer<'m, N, O> {
         self
     }
 
+    /// Changes the learning rate, after each epoch or each step of the optimizer, as the schedule wants it.
+    pub fn schedule(mut self, schedule: impl Schedule) -> Self {
+        self.schedule = Some(Box::new(schedule));
+        self
+    }
+
+    /// Gives parameters settings of their own, by name.
+    pub fn groups(mut self, groups: Groups) -> Self {
+        self.groups = groups;
+        self
+    }
+
+    /// Scales the gradients of each step so that the norm of all of them is at most `max_norm`:
+    /// [`Bound::clip_norm`]. Takes the place of `clip_value`.
+    pub fn clip_norm(mut self, max_norm: f64) -> Self {
+        self.clip = Clip::Norm(max_norm);
+        self
+    }
+
+    /// Clamps each gradient to ± `limit`: [`Bound::clip_value`]. Takes the place of `clip_norm`.
+    pub fn clip_value(mut self, limit: f64) -> Self {
+        self.clip = Clip::Value(limit);
+        self
+    }
+
+    /// One step of the optimizer for so many batches, with the mean gradient of all their samples; at the end of an epoch for
+    /// what is left.
+    pub fn accumulate(mut self, batches: usize) -> Self {
+        self.accumulate = batches;
+        self
+    }
+
+    /// Keeps a checkpoint in this folder, written after every epoch. Where there is one already, training goes on after its last
+    /// epoch, bit for bit as if it had never stopped, and says so. One of another set-up is an error that names what
+    /// differs; more epochs are no other set-up, unless the schedule depends on their number.
+    pub fn checkpoints(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.checkpoints = Some(folder.into());
+        self
+    }
+
+    /// Begins anew and overwrites the checkpoint that is there.
+    pub fn fresh(mut self) -> Self {
+        self.fresh = true;
+        self
+    }
+
     /// Called after every epoch and its validation.
     pub fn on_epoch(mut self, f: impl FnMut(&EpochRecord, &Model<N>) -> Flow + 'm) -> Self {
         self.on_epoch = Some(Box::new(f));
@@ -110,7 +172,8 @@ impl<'m, N: Network, O: Optimizer> Trainer<'m, N, O> {
     }
 
     fn check(&self, train: &Dataset<N::Inputs, N::Targets>, valid: &Dataset<N::Inputs, N::Targets>) -> Result<()> {
-        for (what, value) in [("epochs", self.epochs), ("batch_size", self.batch_size)] {
+        for (what, value) in [("epochs", self.epochs), ("batch_size", self.batch_size), ("accumulate", self.accumulate)]
+        {
             if value == 0 {
                 return Err(Error::option(format!("Trainer::{what}"), "at least 1", 0));
             }
@@ -133,13 +196,40 @@ impl<'m, N: Network, O: Optimizer> Trainer<'m, N, O> {
         best: &mut Best,
     ) -> Result<Report> {
         let start = Instant::now();
-        let mut optimizer = self.optimizer.clone().bind(self.model)?;
         let mut order: Vec<usize> = (0..train.inputs().len()).collect();
         let mut batch = (N::Inputs::empty(), N::Targets::empty());
         let steps = order.len().div_ceil(self.batch_size);
         let mut progress = if self.quiet { Progress::quiet() } else { Progress::new(self.epochs, steps) };
         let mut report = Report { epochs: Vec::new(), stopped_early: false, seconds: 0.0 };
-        for epoch in 1..=self.epochs {
+
+        let checkpoint = self.checkpoint(train, valid);
+        let optimizer = self.optimizer.clone().bind(self.model)?;
+        let mut optimizer = optimizer.groups(self.groups.clone())?.clipped(self.clip)?;
+        let mut schedule = match self.schedule.take() {
+            None => None,
+            Some(schedule) => {
+                let periods = match schedule.every() {
+                    Every::Step => self.epochs * steps.div_ceil(self.accumulate),
+                    Every::Epoch => self.epochs,
+                };
+                Some(Scheduled::new(schedule, &mut optimizer, Some(periods))?)
+            }
+        };
+        let mut before = 0.0;
+        if let Some(checkpoint) = checkpoint.as_ref().filter(|_| !self.fresh)
+            && let Some(resumed) = checkpoint.read(self.model, &mut optimizer, schedule.as_mut(), best)?
+        {
+            let Resumed { epochs, seconds } = resumed;
+            progress.say(&format!("resumed from {} after epoch {}", checkpoint.path().display(), epochs.len()));
+            (report.epochs, before) = (epochs, seconds);
+            report.stopped_early = self.is_over(report.epochs.len(), best);
+        }
+        let first = report.epochs.len() + 1;
+        report.seconds = before;
+        for epoch in first..=self.epochs {
+            if report.stopped_early {
+                break;
+            }
             let epoch_start = Instant::now();
             if self.shuffle {
                 // A function of seed and epoch alone, so that a later epoch can be reached without the ones before.
@@ -147,8 +237,8 @@ impl<'m, N: Network, O: Optimizer> Trainer<'m, N, O> {
                 shuffle(&mut order, rng::epoch_seed(self.seed, epoch));
             }
             progress.begin_epoch(epoch);
-            let (train_loss, train_accuracy) =
-                self.epoch(epoch, train, &order, &mut batch, &mut optimizer, &mut progress)?;
+            let (train_loss, train_accuracy, lr) =
+                self.epoch(epoch, train, &order, &mut batch, (&mut optimizer, schedule.as_mut()), &mut progress)?;
             let evaluation = self.model.evaluate(valid)?;
             if !evaluation.loss.is_finite() {
                 let loss = evaluation.loss as f32;
@@ -161,13 +251,21 @@ impl<'m, N: Network, O: Optimizer> Trainer<'m, N, O> {
                 valid_loss: evaluation.loss,
                 valid_accuracy: evaluation.accuracy,
                 seconds: epoch_start.elapsed().as_secs_f64(),
-                lr: optimizer.config.lr(),
+                lr,
                 best: best.offer(evaluation.loss, epoch, self.model)?,
             };
             report.epochs.push(record);
             progress.end_epoch(&record);
+            if let Some(schedule) = schedule.as_mut().filter(|schedule| schedule.every() == Every::Epoch) {
+                schedule.step_with(evaluation.loss, &mut optimizer)?;
+            }
+            report.seconds = before + start.elapsed().as_secs_f64();
+            if let Some(checkpoint) = &checkpoint {
+                let (epochs, seconds) = (&report.epochs, report.seconds);
+                checkpoint.write(self.model, &mut optimizer, schedule.as_ref(), best, epochs, seconds)?;
+            }
             let flow = self.on_epoch.as_mut().map_or(Flow::Continue, |f| f(&record, self.model));
-            report.stopped_early = self.patience.is_some_and(|patience| epoch - best.epoch >= patience);
+            report.stopped_early = self.is_over(epoch, best);
             if report.stopped_early {
                 progress.say(&format!("stopped: the validation loss was lowest in epoch {}", best.epoch));
             }
@@ -175,27 +273,75 @@ impl<'m, N: Network, O: Optimizer> Trainer<'m, N, O> {
                 break;
             }
         }
-        report.seconds = start.elapsed().as_secs_f64();
+        report.seconds = before + start.elapsed().as_secs_f64();
         Ok(report)
     }
 
-    /// One pass over the training data: mean loss, and accuracy where there are classes.
+    /// Whether patience is at its end after this epoch.
+    fn is_over(&self, epoch: usize, best: &Best) -> bool {
+        self.patience.is_some_and(|patience| epoch - best.epoch >= patience)
+    }
+
+    /// Where this training keeps its checkpoint, and what it may not differ in.
+    fn checkpoint(
+        &self,
+        train: &Dataset<N::Inputs, N::Targets>,
+        valid: &Dataset<N::Inputs, N::Targets>,
+    ) -> Option<Checkpoint> {
+        let folder = self.checkpoints.as_ref()?;
+        let shapes: Vec<String> = self.model.parameters().map(|p| format!("{} {:?}", p.name, p.dims)).collect();
+        let lasts = self.schedule.as_ref().is_some_and(|schedule| schedule.needs_periods());
+        let set_up: SetUp = vec![
+            ("network", N::NAME.to_owned()),
+            ("parameters", shapes.join(", ")),
+            ("seed of the model", self.model.seed().to_string()),
+            ("seed", self.seed.to_string()),
+            ("shuffle", self.shuffle.to_string()),
+            ("batch size", self.batch_size.to_string()),
+            ("accumulate", self.accumulate.to_string()),
+            ("training samples", train.len().to_string()),
+            ("validation samples", valid.len().to_string()),
+            ("optimizer", format!("{:?}", self.optimizer)),
+            ("groups", format!("{:?}", self.groups)),
+            ("clipping", format!("{:?}", self.clip)),
+            ("schedule", self.schedule.as_ref().map_or("none".to_owned(), |schedule| format!("{schedule:?}"))),
+            ("early stopping", self.patience.map_or("none".to_owned(), |patience| patience.to_string())),
+            ("epochs", if lasts { self.epochs.to_string() } else { "any".to_owned() }),
+        ];
+        Some(Checkpoint::new(folder, set_up))
+    }
+
+    /// One pass over the training data: mean loss, accuracy where there are classes, and the last step's learning rate.
     fn epoch(
         &mut self,
         epoch: usize,
         train: &Dataset<N::Inputs, N::Targets>,
         order: &[usize],
         (inputs, targets): &mut (N::Inputs, N::Targets),
-        optimizer: &mut Bound<O>,
+        (optimizer, mut schedule): (&mut Bound<O>, Option<&mut Scheduled>),
         progress: &mut Progress,
-    ) -> Result<(f64, f64)> {
+    ) -> Result<(f64, f64, f64)> {
         let (mut loss, mut correct, mut seen) = (0.0, 0, 0);
+        let steps = order.len().div_ceil(self.batch_size);
+        let mut lr = optimizer.config.lr();
         for (step, rows) in order.chunks(self.batch_size).enumerate() {
             train.inputs().gather_into(rows, inputs);
             train.targets().gather_into(rows, targets);
-            let report = self.model.train_on(inputs, targets, optimizer)?;
+            let report = if self.accumulate == 1 {
+                self.model.train_on(inputs, targets, optimizer)?
+            } else {
+                self.model.accumulate_on(inputs, targets)?
+            };
             if !report.loss.is_finite() {
                 return Err(Error::LossNotFinite { which: "training", loss: report.loss, epoch, step: step + 1 });
+            }
+            let updates = (step + 1).is_multiple_of(self.accumulate) || step + 1 == steps;
+            if updates && self.accumulate > 1 {
+                self.model.apply(optimizer)?;
+            }
+            lr = optimizer.config.lr();
+            if let Some(schedule) = schedule.as_deref_mut().filter(|s| updates && s.every() == Every::Step) {
+                schedule.step(optimizer)?;
             }
             loss += f64::from(report.loss) * rows.len() as f64;
             correct += report.correct;
@@ -204,16 +350,17 @@ impl<'m, N: Network, O: Optimizer> Trainer<'m, N, O> {
         }
         let samples = order.len() as f64;
         let accuracy = if self.model.counts_correct() { correct as f64 / samples } else { f64::NAN };
-        Ok((loss / samples, accuracy))
+        Ok((loss / samples, accuracy, lr))
     }
 }
 
 /// The weights of the best epoch so far.
-struct Best {
-    loss: f64,
-    epoch: usize,
-    params: Vec<f32>,
-    states: Vec<f32>,
+pub(super) struct Best {
+    pub loss: f64,
+    /// 0 where there is none yet.
+    pub epoch: usize,
+    pub params: Vec<f32>,
+    pub states: Vec<f32>,
 }
 
 impl Default for Best {
