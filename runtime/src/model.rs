@@ -73,7 +73,7 @@ impl<N: Network> Model<N> {
     pub fn forward_into(&self, inputs: &N::Inputs, outputs: &mut N::Outputs) -> Result<()> {
         inputs.check()?;
         outputs.buffers(&mut |buffer| buffer.clear());
-        self.in_chunks(Role::Infer, inputs, &<() as Feed>::empty(), |finished, _, _| {
+        Self::in_chunks(&self.engine, Role::Infer, inputs, &<() as Feed>::empty(), |finished, _, _| {
             let (mut index, mut result) = (0, Ok(()));
             outputs.buffers(&mut |buffer| {
                 if result.is_ok() {

@@ -75,6 +75,8 @@ pub(crate) struct Finished<'a> {
 }
 
 /// The scratch memory of one run.
+// One a run: the size does not matter.
+#[allow(clippy::large_enum_variant)]
 enum Held<'a> {
     Only(MutexGuard<'a, Scratch>),
     /// From a pool that takes it back. It is there until it is dropped.

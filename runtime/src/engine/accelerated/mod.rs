@@ -148,7 +148,7 @@ impl Accelerated {
         let mut scratch = self.scratch();
         let run = Run { seed, step, share: 0.0, max_norm: 0.0 };
         // SAFETY: the caller's.
-        let done = unsafe { self.launch(&mut scratch, role, Flavour::Store, None, run, batch, feed)? };
+        let done = unsafe { self.launch(&mut scratch, role, (Flavour::Store, None), run, batch, feed)? };
         Ok(Finished { backend: self, scratch, done })
     }
 
@@ -166,7 +166,7 @@ impl Accelerated {
         let run = Run { seed, step, share: 0.0, max_norm: update.max_norm().unwrap_or(0.0) };
         let mut scratch = self.scratch();
         // SAFETY: the caller's.
-        let done = unsafe { self.launch(&mut scratch, Role::Step, flavour, Some(update.rows()), run, batch, feed)? };
+        let done = unsafe { self.launch(&mut scratch, Role::Step, (flavour, Some(update.rows())), run, batch, feed)? };
         update.taken();
         if report { self.scores(&scratch, &done) } else { Ok(Scores::default()) }
     }
@@ -183,7 +183,7 @@ impl Accelerated {
         let run = Run { seed, step, share, max_norm: 0.0 };
         let mut scratch = self.scratch();
         // SAFETY: the caller's.
-        let done = unsafe { self.launch(&mut scratch, Role::Step, Flavour::Accumulate, None, run, batch, feed)? };
+        let done = unsafe { self.launch(&mut scratch, Role::Step, (Flavour::Accumulate, None), run, batch, feed)? };
         self.scores(&scratch, &done)
     }
 
@@ -265,8 +265,7 @@ impl Accelerated {
         &self,
         scratch: &mut Scratch,
         role: Role,
-        flavour: Flavour,
-        rows: Option<&Rows>,
+        (flavour, rows): (Flavour, Option<&Rows>),
         run: Run,
         batch: usize,
         feed: Feeding<'_>,
