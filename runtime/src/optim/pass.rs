@@ -256,7 +256,7 @@ unsafe fn ahead(data: *const (), to: *const f32, floats: usize) {
     let prepared = unsafe { &*data.cast::<Prepared>() };
     // SAFETY: both lie in the parameter arena.
     let offset = unsafe { to.offset_from(prepared.params) } as usize;
-    for arena in [prepared.params].iter().chain(&prepared.buffers[..prepared.states]) {
+    for arena in [prepared.params].iter().chain(prepared.buffers.iter().filter(|buffer| !buffer.is_null())) {
         cpu::fetch_all(arena.wrapping_add(offset), floats);
     }
 }
