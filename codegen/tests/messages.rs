@@ -217,7 +217,7 @@ fn attributes() {
     );
     check_lines(
         "Flatten; #[init(bias = Identity<[2, 3]>)] Linear<10>;",
-        &["Identity<[2, 3]>: `bias` of `Linear` has shape [10]: `Identity<[2, 3]>` has 6 values\n\
+        &["Identity: `bias` of `Linear` has shape [10]: `Identity<[2, 3]>` has 6 values\n\
            help: a shape of 10 values"],
     );
     check_lines(
