@@ -88,6 +88,108 @@ fn shape() {
 }
 
 #[test]
+fn windows() {
+    check_lines(
+        "Conv1d<4, 3>; Flatten; Linear<10>;",
+        &["Conv1d: `Conv1d` takes a sequence [channels, length], but its input has shape [1, 28, 28]\n\
+           help: `Conv2d` takes images\n\
+           trail: x [1, 28, 28] → here"],
+    );
+    check_lines(
+        "Reshape<[28, 28]>; MaxPool1d<31>; Flatten; Linear<10>;",
+        &["31: kernel 31 is larger than the input 28\n\
+           help: a smaller kernel, or `padding = 2`\n\
+           trail: x [1, 28, 28] → Reshape [28, 28] → here"],
+    );
+    check_lines(
+        "Flatten; AvgPool1d<2>; Flatten; Linear<10>;",
+        &["AvgPool1d: `AvgPool1d` takes a sequence [channels, length], but its input has shape [784]\n\
+           help: `Reshape<[1, 784]>;` before it makes one channel of a vector\n\
+           trail: x [1, 28, 28] → Flatten [784] → here"],
+    );
+    check_lines(
+        "ConvTranspose2d<4, 3, stride = 2, output_padding = 2>; Flatten; Linear<10>;",
+        &["2: `output_padding` of `ConvTranspose2d` is 2, but with stride 2 and dilation 1 it is at most 1\n\
+           trail: x [1, 28, 28] → here"],
+    );
+    check_lines(
+        "AvgPool2d<28>; ConvTranspose2d<4, 3, padding = 2>; Flatten; Linear<10>;",
+        &["2: nothing is left of 3 with padding 2 on both sides: input 1×1, kernel 3, stride 1\n\
+           help: at most `padding = 1`\n\
+           trail: x [1, 28, 28] → AvgPool2d [1, 1, 1] → here"],
+    );
+    check_lines(
+        "Upsample2d; Flatten; Linear<10>;",
+        &["Upsample2d: `Upsample2d` takes `size` or `scale_factor`, found neither\n\
+           help: for example `Upsample2d<scale_factor = 2>`"],
+    );
+    check_lines(
+        "Upsample2d<scale_factor = 0.01>; Flatten; Linear<10>;",
+        &["0.01: `scale_factor` 0.01 makes 0 of extent 28\ntrail: x [1, 28, 28] → here"],
+    );
+    check_lines(
+        "Upsample2d<size = 56, align_corners = true>; Flatten; Linear<10>;",
+        &["true: `align_corners` of `Upsample2d` has a meaning with `mode = bilinear` only\nhelp: leave it out"],
+    );
+    check_lines(
+        "Upsample2d<size = 56, mode = bicubic>; Flatten; Linear<10>;",
+        &["bicubic: `mode` of `Upsample2d` is `nearest` or `bilinear`, found `bicubic`"],
+    );
+    check_lines(
+        "look: { Flatten; Linear<4>; } AffineSample(x, look); Flatten; Linear<10>;",
+        &["AffineSample: `theta` of `AffineSample` is [2, 3], found [4]\n\
+           help: six numbers, for example from `Linear<6>`\n\
+           trail: x [1, 28, 28] → here"],
+    );
+    check_lines(
+        "AffineSample(x); Flatten; Linear<10>;",
+        &["AffineSample: `AffineSample` takes 2 values, found 1\nhelp: `AffineSample(_, other)`"],
+    );
+}
+
+#[test]
+fn ids() {
+    let check_ids = |lines: &str, expected: &[&str]| {
+        check(
+            &format!("pub Net {{ input text: ids<[8], 50>; target y: class<3>; {lines} loss: CrossEntropy(_, y); }}"),
+            expected,
+        );
+    };
+    check_ids("Embedding<4>; Flatten; Linear<3>;", &[]);
+    check_ids(
+        "Linear<3>;",
+        &["Linear: `Linear` takes numbers, but `text` are ids\n\
+           help: `Embedding<64>(_)` makes a vector of each of `text`"],
+    );
+    check_ids(
+        "Embedding<4, padding_idx = 50>; Flatten; Linear<3>;",
+        &["50: `padding_idx` of `Embedding` is 50, but the ids are below 50\ntrail: text [8] → here"],
+    );
+    check_ids(
+        "e: Embedding<4>; Concat(e, text); Flatten; Linear<3>;",
+        &["Concat: `Concat` takes numbers, but `text` are ids\n\
+           help: `Embedding<64>(_)` makes a vector of each of `text`"],
+    );
+    check_lines(
+        "Embedding<4>; Flatten; Linear<10>;",
+        &["Embedding: `Embedding` takes ids, but its input are numbers of shape [1, 28, 28]\n\
+           help: integers come in through an input of ids: `input text: ids<[32], 5000>;`"],
+    );
+    check(
+        "pub Net { input text: ids<32, 5000>; Embedding<4>; }",
+        &["ids: `ids` takes the length and the number that all ids stay below\nhelp: `ids<[32], 5000>`"],
+    );
+    check(
+        "pub Net { input text: ids<[4, 8], 5000>; Embedding<4>; }",
+        &["[: `text` has 2 axes, but ids are a list [length]\nhelp: the batch axis is not written"],
+    );
+    check(
+        "pub Net { input text: ids<[4], 0>; Embedding<4>; }",
+        &["0: a size of `text` is a positive whole number, found 0"],
+    );
+}
+
+#[test]
 fn several_mistakes() {
     check_lines(
         "Conv2d<6, 5, paddin = 2>; Relu6; Flatten; Linear<12, bais = true>; LeakyRelu<slope = true>;",
@@ -110,10 +212,7 @@ fn layers() {
         &["Wavelet: there is no layer `Wavelet`\n\
            help: if it is yours, declare it before: `block Wavelet { … }` or `fn Wavelet(x) { … }`"],
     );
-    check_lines(
-        "AffineSample; Flatten; Linear<10>;",
-        &["AffineSample: the layer `AffineSample` is not in this version of Kiln yet"],
-    );
+    check_lines("Mlp; Flatten; Linear<10>;", &["Mlp: the layer `Mlp` is not in this version of Kiln yet"]);
     check_lines(
         "CrossEntropy(_, y); Flatten; Linear<10>;",
         &["CrossEntropy: `CrossEntropy` is a loss, not a layer\nhelp: write `loss: CrossEntropy(_, truth);`"],
@@ -347,14 +446,6 @@ fn losses() {
            trail: x [4] → Linear [10] → here"],
     );
     check(&net("[10]", "MSELoss(_, y)"), &["MSELoss: there is no loss `MSELoss`\nhelp: write `Mse`"]);
-}
-
-#[test]
-fn not_yet() {
-    check(
-        "pub T { input t: ids<[32], 5000>; Linear<2>; }",
-        &["ids: `ids` is not there yet\nhelp: an input is `[n]`, `[c, l]` or `[c, h, w]`"],
-    );
 }
 
 #[test]

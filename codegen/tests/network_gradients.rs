@@ -75,6 +75,66 @@ fn pools() {
 }
 
 #[test]
+fn windows_over_sequences() {
+    for (layer, output) in [
+        ("Conv1d<4, 3>", "[4, 6]"),
+        ("Conv1d<6, 3, stride = 2, padding = 2, dilation = 2, groups = 2, bias = false>", "[6, 4]"),
+        ("MaxPool1d<2>", "[4, 4]"),
+        ("MaxPool1d<3, stride = 2, padding = 1, ceil_mode = true>", "[4, 5]"),
+        ("AvgPool1d<3, stride = 2, padding = 1, count_include_pad = false>", "[4, 4]"),
+        ("GlobalMaxPool", "[4]"),
+    ] {
+        check_body("[4, 8]", output, &format!("{layer};"));
+    }
+}
+
+#[test]
+fn transposed_convolutions() {
+    for (arguments, output) in [
+        ("3, 3", "[3, 6, 5]"),
+        ("6, 3, stride = 2, padding = 1, output_padding = 1, groups = 2", "[6, 8, 6]"),
+        ("3, [2, 3], stride = [1, 2], dilation = 2, bias = false", "[3, 6, 9]"),
+    ] {
+        check_body("[4, 4, 3]", output, &format!("ConvTranspose2d<{arguments}>;"));
+    }
+}
+
+#[test]
+fn images_in_another_size() {
+    for (layer, output) in [
+        ("GlobalMaxPool", "[3]"),
+        ("AvgPool2d<2, divisor_override = 3>", "[3, 2, 1]"),
+        ("Upsample2d<scale_factor = 2>", "[3, 10, 6]"),
+        ("Upsample2d<size = [7, 5]>", "[3, 7, 5]"),
+        ("Upsample2d<scale_factor = [1.5, 2], mode = bilinear>", "[3, 7, 6]"),
+        ("Upsample2d<size = [3, 4], mode = bilinear, align_corners = true>", "[3, 3, 4]"),
+    ] {
+        check_body("[3, 5, 3]", output, &format!("{layer};"));
+    }
+    check_body("[7, 2, 3]", "[7, 2, 3]", "LocalResponseNorm<5, alpha = 0.3>;");
+    check_body("[4, 3]", "[4, 3]", "LocalResponseNorm<2, alpha = 0.5, beta = 0.5, k = 2>;");
+}
+
+#[test]
+fn embeddings() {
+    // A `padding_idx` would have no gradient where differences find one.
+    check_gradients("pub N { input text: ids<[5], 6>; target t: [5, 4]; Embedding<4>; Tanh; loss: Mse(_, t); }", 3, 24);
+}
+
+#[test]
+fn affine_samples() {
+    for (image, size, output) in [("[1, 5, 4]", "", "[1, 5, 4]"), ("[2, 4, 3]", "<size = [3, 6]>", "[2, 3, 6]")] {
+        let text = format!(
+            "pub N {{ input image: {image}; target t: {output};
+            param theta: [2, 3] = Zeros; param shift: {image} = Zeros; Add(image, shift) as shifted;
+            look: {{ Flatten; Linear<6>; }}(image); Reshape<[2, 3]>; Add(_, theta) as map;
+            AffineSample{size}(shifted, map); loss: Mse(_, t); }}"
+        );
+        check_gradients(&text, 3, 12);
+    }
+}
+
+#[test]
 fn normalisation_and_dropout() {
     check_body("[4]", "[4]", "BatchNorm;");
     check_body("[4, 3, 2]", "[4, 3, 2]", "BatchNorm; Relu;");

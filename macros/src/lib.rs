@@ -58,6 +58,7 @@
 //! | form | meaning |
 //! |---|---|
 //! | `input NAME: [d, …];` | fed from outside; `[n]`, `[c, l]` or `[c, h, w]` per sample, the batch is not written |
+//! | `input NAME: ids<[l], V>;` | integers below `V`, for `Embedding` |
 //! | `target NAME: class<N>;` · `target NAME: [d, …];` | what a loss compares with: a class, or dense values |
 //! | `Layer<args>;` · `name: Layer<args>;` | a layer; with a name, its value and its parameters bear it |
 //! | `Layer<args> as name;` | names the value only: parameter names do not change |
@@ -81,7 +82,7 @@
 //! # Arguments
 //!
 //! Literals and names stand bare, expressions in braces: `Linear<{4 * H}>`; they know `+ - * / %`, `min` and `max`.
-//! By place are only what nobody mistakes (channels and kernel of a convolution, size of `Linear`, kernel of a pool, a
+//! By place are only what nobody mistakes (channels and kernel of a convolution, size of `Linear` and `Embedding`, kernel of a pool, a
 //! rate, a slope), all else is named: `Conv2d<64, 3, stride = 2, groups = 4, bias = false>`. Height and width apart are
 //! `[1, 7]`. `_` is the input's channel count: `Conv2d<_, 3, groups = _>`. A macro cannot see Rust constants: declare
 //! `<H = 64>` with the network.
@@ -92,10 +93,17 @@
 //! |---|---|---|
 //! | `Linear<120>` | `bias = true` | `[n]` → `[120]`, `[l, n]` → `[l, 120]` |
 //! | `Conv2d<64, 3>` | `stride = 1, padding = 0, dilation = 1, groups = 1, bias = true` | images |
+//! | `Conv1d<64, 3>` | as `Conv2d` | sequences |
+//! | `ConvTranspose2d<64, 3>` | `stride = 1, padding = 0, output_padding = 0, groups = 1, bias = true, dilation = 1` | images |
 //! | `MaxPool2d<2>` | `stride = kernel, padding = 0, dilation = 1, ceil_mode = false` | images |
-//! | `AvgPool2d<2>` | `stride = kernel, padding = 0, ceil_mode = false, count_include_pad = true` | images |
+//! | `AvgPool2d<2>` | `stride = kernel, padding = 0, ceil_mode = false, count_include_pad = true`, `divisor_override` | images |
+//! | `MaxPool1d<2>`, `AvgPool1d<2>` | as for images, without `divisor_override` | sequences |
 //! | `AdaptiveAvgPool2d<[7, 7]>` | | `[c, h, w]` → `[c, 7, 7]` |
-//! | `GlobalAvgPool` | | `[c, h, w]` → `[c]` |
+//! | `GlobalAvgPool`, `GlobalMaxPool` | | `[c, h, w]` or `[c, l]` → `[c]` |
+//! | `Upsample2d<scale_factor = 2>`, `Upsample2d<size = [56, 56]>` | `mode = nearest` or `bilinear`, `align_corners = false` | `[c, h, w]` → `[c, 2h, 2w]`, `[c, 56, 56]` |
+//! | `LocalResponseNorm<5>` | `alpha = 1e-4, beta = 0.75, k = 1` | the same shape |
+//! | `Embedding<64>` | `padding_idx` | `ids<[l], V>` → `[l, 64]` |
+//! | `AffineSample(image, theta)` | `size = [h, w]` | `[c, h, w]` and `[2, 3]` → the image seen through theta: `affine_grid` and `grid_sample` with bilinear interpolation, zeros outside and `align_corners = false` |
 //! | `BatchNorm` | `eps = 1e-5, momentum = 0.1` (or `none`: the mean over all batches), `affine = true, track_running_stats = true` | the same shape |
 //! | `LayerNorm`, `LayerNorm<64>`, `LayerNorm<[8, 64]>` | `eps = 1e-5, elementwise_affine = true, bias = true`; over all axes, or over the last ones, which are given | the same shape |
 //! | `GroupNorm<4>` | `eps = 1e-5, affine = true` | the same shape |

@@ -61,7 +61,7 @@ pub use summary::Summary;
 
 /// All that a program with a network usually needs.
 pub mod prelude {
-    pub use crate::data::{Classes, Dataset, Images, Rows, Sequences};
+    pub use crate::data::{Classes, Dataset, Ids, Images, Rows, Sequences};
     pub use crate::optim::schedule::{self, CosineAnnealing, MultiStep, OneCycle, ReduceOnPlateau, Schedule};
     pub use crate::optim::{Adagrad, Adam, AdamW, Bound, Groups, NAdam, Optimizer, RmsProp, Sgd};
     pub use crate::train::{EpochRecord, Evaluation, Flow, Report, Trainer};
@@ -72,7 +72,7 @@ pub mod prelude {
 /// For emitted code.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::data::{Classes, Feed, Images, Receive, Rows, Sequences};
+    pub use crate::data::{Classes, Feed, Ids, Images, Receive, Rows, Sequences};
     pub use crate::device::cpu::{self, Ctx, Entry, Portable, Simd};
     #[cfg(target_arch = "x86_64")]
     pub use crate::device::cpu::{Avx2, Avx512};

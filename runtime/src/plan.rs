@@ -60,6 +60,11 @@ pub enum Init {
     Dirac {
         groups: usize,
     },
+    /// N(0, 1), but 0 from element `first` on for `count`.
+    NormalBut {
+        first: usize,
+        count: usize,
+    },
     KaimingUniform {
         gain: f64,
         fan_out: bool,

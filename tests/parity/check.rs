@@ -5,7 +5,7 @@
 use crate::skip::skip;
 use kiln::__private::cuda::{Nvrtc, TEMPLATES, Unit, store_functor};
 use kiln::__private::plan::Plan;
-use kiln::data::{Classes, Dataset, Feed, Images, Receive, Rows, Sequences};
+use kiln::data::{Classes, Dataset, Feed, Ids, Images, Receive, Rows, Sequences};
 use kiln::{Device, Level, Model, Network};
 use kiln_codegen::graph::op::{Leaf, Op};
 use kiln_codegen::graph::{Module, PortKind, Shape, Value};
@@ -91,6 +91,16 @@ impl<const N: usize> Host for Classes<N> {
     fn fill(samples: usize, seed: u32) -> Self {
         let classes = (0..samples).map(|i| ((number(seed, i) + 1.0) / 2.0 * N as f32) as usize % N);
         Classes::from_vec(classes.collect::<Vec<usize>>()).unwrap()
+    }
+    fn values(&self) -> Vec<f64> {
+        self.view().iter().map(|x| f64::from(*x)).collect()
+    }
+}
+
+impl<const L: usize, const V: usize> Host for Ids<L, V> {
+    fn fill(samples: usize, seed: u32) -> Self {
+        let ids = (0..samples * L).map(|i| ((number(seed, i) + 1.0) / 2.0 * V as f32) as usize % V);
+        Ids::from_vec(ids.collect::<Vec<usize>>()).unwrap()
     }
     fn values(&self) -> Vec<f64> {
         self.view().iter().map(|x| f64::from(*x)).collect()

@@ -8,3 +8,4 @@ mod losses;
 mod optimizers;
 mod runs;
 mod schedules;
+mod train;

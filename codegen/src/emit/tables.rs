@@ -136,6 +136,7 @@ fn init(start: Init) -> TokenStream {
             quote!(Init::Identity { shape: ::core::option::Option::Some([#rows, #columns]) })
         }
         Init::Dirac { groups } => quote!(Init::Dirac { groups: #groups }),
+        Init::NormalBut { first, count } => quote!(Init::NormalBut { first: #first, count: #count }),
         Init::KaimingUniform { gain, fan_out } => quote!(Init::KaimingUniform { gain: #gain, fan_out: #fan_out }),
         Init::KaimingNormal { gain, fan_out } => quote!(Init::KaimingNormal { gain: #gain, fan_out: #fan_out }),
         Init::XavierUniform { gain } => quote!(Init::XavierUniform { gain: #gain }),

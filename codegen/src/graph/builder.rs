@@ -299,8 +299,8 @@ pub fn infer(op: &Op, inputs: &[&Type]) -> Result<Type, String> {
             want(2)?;
             let (data, index) = (&inputs[0].shape, &inputs[1].shape);
             axis_ok(0, data.rank())?;
-            if inputs[1].dtype != DType::I32 || (data.batch && !index.batch) {
-                return Err("needs i32 indices, per sample where the data is".into());
+            if !is_index(inputs[1]) || (data.batch && !index.batch) {
+                return Err("needs indices, per sample where the data is".into());
             }
             let dims = index.dims.iter().chain(&data.dims[1..]).copied().collect();
             float(Shape { batch: index.batch, dims })
@@ -308,7 +308,7 @@ pub fn infer(op: &Op, inputs: &[&Type]) -> Result<Type, String> {
         Op::ScatterAdd { extent, batch } => {
             want(2)?;
             let (values, index) = (&inputs[0].shape, &inputs[1].shape);
-            if inputs[1].dtype != DType::I32
+            if !is_index(inputs[1])
                 || values.batch != index.batch
                 || !values.dims.starts_with(&index.dims)
                 || (*batch && !values.batch)
@@ -323,6 +323,11 @@ pub fn infer(op: &Op, inputs: &[&Type]) -> Result<Type, String> {
             Ok(inputs[0].clone())
         }
     }
+}
+
+/// Integers, or whole numbers that a map has computed.
+fn is_index(ty: &Type) -> bool {
+    matches!(ty.dtype, DType::I32 | DType::F32)
 }
 
 /// The common shape of element-wise operands.

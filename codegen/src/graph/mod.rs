@@ -184,6 +184,11 @@ pub enum Init {
         mean: f64,
         std: f64,
     },
+    /// N(0, 1), but 0 from element `first` on for `count`: PyTorch's embedding with a `padding_idx`.
+    NormalBut {
+        first: usize,
+        count: usize,
+    },
     /// U(±gain · sqrt(3 / fan)): PyTorch's `kaiming_uniform_` with an explicit gain
     KaimingUniform {
         gain: f64,

@@ -154,9 +154,10 @@ pub enum Op {
         rows: Vec<TableRow>,
     },
     Move(MoveOp),
-    /// (data [V, rest…], index i32 [at…]) → [at…, rest…]. With a batch on data, per sample.
+    /// (data [V, rest…], index [at…]) → [at…, rest…]. With a batch on data, per sample. An index is an i32, or a whole number
+    /// below 2²⁴ that a map has computed, and below V.
     Gather,
-    /// (values [at…, rest…], index i32 [at…]) → [V, rest…], equal indices added in index order. Without `batch`, summed over the batch too.
+    /// (values [at…, rest…], index [at…]) → [V, rest…], equal indices added in index order. Without `batch`, summed over the batch too.
     ScatterAdd {
         extent: usize,
         batch: bool,

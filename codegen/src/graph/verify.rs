@@ -102,7 +102,8 @@ fn check_dtypes(op: &Op, types: &[&Type]) -> Result<(), String> {
             WindowOp::Route | WindowOp::Pick => vec![Some(DType::F32), Some(DType::I32)],
         },
         Op::Table { .. } | Op::Assign { .. } => vec![Some(DType::F32)],
-        Op::Gather | Op::ScatterAdd { .. } => vec![Some(DType::F32), Some(DType::I32)],
+        // `infer` has seen the index.
+        Op::Gather | Op::ScatterAdd { .. } => vec![Some(DType::F32), None],
     };
     for (i, (ty, expected)) in types.iter().zip(expected).enumerate() {
         if let Some(expected) = expected

@@ -251,17 +251,15 @@ impl<'a> Args<'a> {
         match &argument.value {
             ArgumentValue::List(items) => match items.as_slice() {
                 [a, b] => Ok([self.whole(name, a, least)?, self.whole(name, b, least)?]),
-                _ => {
-                    let message = format!(
-                        "`{name}` of `{}` is one number or `[height, width]`, found {} numbers",
-                        self.layer,
-                        items.len()
-                    );
-                    Err(Diagnostic::new(argument.source, message))
-                }
+                _ => Err(self.no_pair(name, argument, items.len())),
             },
             _ => self.whole(name, argument, least).map(|n| [n, n]),
         }
+    }
+
+    fn no_pair(&self, name: &str, argument: &Argument, count: usize) -> Diagnostic {
+        let message = format!("`{name}` of `{}` is one number or `[height, width]`, found {count} numbers", self.layer);
+        Diagnostic::new(argument.source, message)
     }
 
     /// A list of sizes that must be there: `[16, 7, 7]`.
@@ -317,6 +315,18 @@ impl<'a> Args<'a> {
                 Err(Diagnostic::new(argument.source, message).help("write `none`"))
             }
             _ => self.real(name, argument).map(Some),
+        }
+    }
+
+    /// A number for each of height and width, if it is there: `2.5` or `[2, 3]`.
+    pub fn float_pair(&self, name: &str) -> Result<Option<[f64; 2]>> {
+        let Some(argument) = self.find(name) else { return Ok(None) };
+        match &argument.value {
+            ArgumentValue::List(items) => match items.as_slice() {
+                [a, b] => Ok(Some([self.real(name, a)?, self.real(name, b)?])),
+                _ => Err(self.no_pair(name, argument, items.len())),
+            },
+            _ => self.real(name, argument).map(|x| Some([x, x])),
         }
     }
 

@@ -1,6 +1,6 @@
-//! `AvgPool2d<2, stride = 2, padding = 0, ceil_mode = false, count_include_pad = true>`: the mean of each window.
+//! `AvgPool2d<2, stride = 2, padding = 0, ceil_mode = false, count_include_pad = true, divisor_override = …>`: the mean of
+//! each window, or its sum divided by another number.
 
-use super::max_pool2d::pool_axes;
 use super::prelude::*;
 
 pub const LAYER: Layer = Layer {
@@ -14,29 +14,35 @@ pub const LAYER: Layer = Layer {
         named("padding"),
         named("ceil_mode"),
         named("count_include_pad"),
+        named("divisor_override"),
     ],
     surplus: Surplus::Named(&["stride", "padding"]),
-    lower,
+    lower: |site| means(site, Space::Image),
 };
 
-fn lower(site: &mut Site) -> Result<Value> {
-    let kernel = site.args.pair("kernel")?;
-    let stride = site.args.pair_or("stride", kernel)?;
-    let padding = site.args.padding("padding")?;
+pub(super) fn means(site: &mut Site, space: Space) -> Result<Value> {
+    let windows = Windows::of_pool(site, space)?;
     let ceil = site.args.bool_or("ceil_mode", false)?;
     let include = site.args.bool_or("count_include_pad", true)?;
-    let axes = pool_axes(site, kernel, stride, padding, [1, 1], ceil)?;
-    let x = site.inputs[0];
+    let fixed = if site.args.has("divisor_override") { Some(site.args.size("divisor_override")?) } else { None };
+    let (x, extents) = space.operand(site)?;
+    let axes = windows.axes(site, extents, ceil)?;
     let sum = site.b.window(WindowOp::Sum, &axes, &[x]);
-    Ok(site.b.map1(sum, |p, sum| {
-        let rows = divisor(p, 1, &axes[1], include);
-        let columns = divisor(p, 2, &axes[2], include);
-        let count = p.mul(rows, columns);
+    let y = site.b.map1(sum, |p, sum| {
+        let count = match fixed {
+            Some(count) => p.constant(count as f64),
+            None => {
+                let rows = divisor(p, 1, &axes[1], include);
+                let columns = divisor(p, 2, &axes[2], include);
+                p.mul(rows, columns)
+            }
+        };
         match p.value(count) {
             Some(count) => p.scale(1.0 / count, sum),
             None => p.div(sum, count),
         }
-    }))
+    });
+    Ok(space.result(site, y))
 }
 
 /// How many positions of a window along `axis` count: those inside the input, and with `include` those in the padding.

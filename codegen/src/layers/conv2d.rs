@@ -17,49 +17,37 @@ pub const LAYER: Layer = Layer {
         named("bias"),
     ],
     surplus: Surplus::First,
-    lower,
+    lower: |site| convolution(site, Space::Image),
 };
 
-fn lower(site: &mut Site) -> Result<Value> {
+/// A convolution over an image, or over a sequence, whose kernels are one row high.
+pub(super) fn convolution(site: &mut Site, space: Space) -> Result<Value> {
     let outputs = site.args.size("channels")?;
-    let kernel = site.args.pair("kernel")?;
-    let stride = site.args.pair_or("stride", [1, 1])?;
-    let padding = site.args.padding("padding")?;
-    let dilation = site.args.pair_or("dilation", [1, 1])?;
+    let windows = Windows::of_convolution(site, space)?;
     let groups = site.args.size_or("groups", 1)?;
     let bias = site.args.bool_or("bias", true)?;
-    let [channels, height, width] = site.image()?;
-    for (what, count) in [("input", channels), ("output", outputs)] {
-        if !count.is_multiple_of(groups) {
-            let message = format!("`groups` = {groups} does not divide the {count} {what} channels");
-            let diagnostic = Diagnostic::new(site.args.source("groups"), message);
-            return Err(diagnostic.help(divisors(channels, outputs)).trail(site.trail.clone()));
-        }
-    }
-    check_padding(site, kernel, padding, dilation)?;
-    let mut output = [0; 2];
-    for (i, extent) in [height, width].into_iter().enumerate() {
-        output[i] = Span { extent, kernel: kernel[i], stride: stride[i], padding: padding[i], dilation: dilation[i] }
-            .output(false)
-            .ok_or_else(|| too_large(site, kernel, padding, dilation, [height, width]))?;
-    }
+    let (x, [channels, height, width]) = space.operand(site)?;
+    check_groups(site, groups, channels, outputs)?;
+    windows.check_padding(site)?;
+    let output = windows.outputs(site, [height, width], false)?;
+    let Windows { kernel, stride, padding, dilation, .. } = windows;
     let geometry =
         ConvGeometry { channels, outputs, input: [height, width], output, kernel, stride, padding, dilation, groups };
     let taps = kernel[0] * kernel[1];
     let (fan_in, fan_out) = ((channels / groups).saturating_mul(taps), outputs.saturating_mul(taps));
     let dims = [outputs, channels / groups, kernel[0], kernel[1]];
-    let weight = site.param("weight", &dims, kaiming(), fan_in, fan_out)?;
-    let y = site.b.conv(ConvRole::Forward, geometry, site.inputs[0], weight);
-    if !bias {
-        return Ok(y);
+    let weight = match space {
+        Space::Image => site.param("weight", &dims, kaiming(), fan_in, fan_out)?,
+        Space::Sequence => {
+            let weight = site.param("weight", &[dims[0], dims[1], kernel[1]], kaiming(), fan_in, fan_out)?;
+            site.b.reshape(weight, &dims)
+        }
+    };
+    let mut y = site.b.conv(ConvRole::Forward, geometry, x, weight);
+    if bias {
+        let bias = site.param("bias", &[outputs], inverse_root(fan_in), fan_in, fan_out)?;
+        let bias = site.b.reshape(bias, &[outputs, 1, 1]);
+        y = site.b.add(y, bias);
     }
-    let bias = site.param("bias", &[outputs], inverse_root(fan_in), fan_in, fan_out)?;
-    let bias = site.b.reshape(bias, &[outputs, 1, 1]);
-    Ok(site.b.add(y, bias))
-}
-
-fn divisors(a: usize, b: usize) -> String {
-    let common: Vec<String> =
-        (1..=a.min(b)).filter(|g| a.is_multiple_of(*g) && b.is_multiple_of(*g)).map(|g| g.to_string()).collect();
-    format!("`groups` may be {}", common.join(", "))
+    Ok(space.result(site, y))
 }

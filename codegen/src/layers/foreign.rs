@@ -5,19 +5,7 @@ use super::{ALL, LOSSES, find, find_loss};
 use crate::diagnostics::{Diagnostic, Source};
 
 /// Layers and losses of the language that this version does not have.
-pub const LATER: &[&str] = &[
-    "Embedding",
-    "Conv1d",
-    "ConvTranspose2d",
-    "MaxPool1d",
-    "AvgPool1d",
-    "GlobalMaxPool",
-    "Upsample2d",
-    "LocalResponseNorm",
-    "AffineSample",
-    "Mean",
-    "Mlp",
-];
+pub const LATER: &[&str] = &["Mean", "Mlp"];
 
 /// A name of the language that is not there yet.
 pub fn later(name: &str, what: &str, source: Source) -> Option<Diagnostic> {
@@ -42,6 +30,20 @@ const FOREIGN: &[(&str, &str)] = &[
     ("globalmaxpooling2d", "GlobalMaxPool"),
     ("leakyrectifier", "LeakyRelu"),
     ("conv2dtranspose", "ConvTranspose2d"),
+    ("convtranspose", "ConvTranspose2d"),
+    ("maxpooling1d", "MaxPool1d"),
+    ("averagepooling1d", "AvgPool1d"),
+    ("averagepool1d", "AvgPool1d"),
+    ("adaptivemaxpool2d", "GlobalMaxPool"),
+    ("upsample", "Upsample2d"),
+    ("upsampling2d", "Upsample2d"),
+    ("upsamplingnearest2d", "Upsample2d"),
+    ("upsamplingbilinear2d", "Upsample2d"),
+    ("interpolate", "Upsample2d"),
+    ("lrn", "LocalResponseNorm"),
+    ("gridsample", "AffineSample"),
+    ("affinegrid", "AffineSample"),
+    ("spatialtransformer", "AffineSample"),
     ("swish", "Silu"),
     ("crossentropyloss", "CrossEntropy"),
     ("nllloss", "Nll"),

@@ -9,44 +9,14 @@ pub const LAYER: Layer = Layer {
     operands: Operands::One,
     arguments: &[positional("kernel"), named("stride"), named("padding"), named("dilation"), named("ceil_mode")],
     surplus: Surplus::Named(&["stride", "padding", "dilation"]),
-    lower,
+    lower: |site| maxima(site, Space::Image),
 };
 
-fn lower(site: &mut Site) -> Result<Value> {
-    let kernel = site.args.pair("kernel")?;
-    let stride = site.args.pair_or("stride", kernel)?;
-    let padding = site.args.padding("padding")?;
-    let dilation = site.args.pair_or("dilation", [1, 1])?;
+pub(super) fn maxima(site: &mut Site, space: Space) -> Result<Value> {
+    let windows = Windows::of_pool(site, space)?;
     let ceil = site.args.bool_or("ceil_mode", false)?;
-    let axes = pool_axes(site, kernel, stride, padding, dilation, ceil)?;
-    let x = site.inputs[0];
-    Ok(site.b.window(WindowOp::Max, &axes, &[x]))
-}
-
-/// The window over an image, channels apart.
-pub(super) fn pool_axes(
-    site: &Site,
-    kernel: [usize; 2],
-    stride: [usize; 2],
-    padding: [usize; 2],
-    dilation: [usize; 2],
-    ceil: bool,
-) -> Result<[WindowAxis; 3]> {
-    let [channels, height, width] = site.image()?;
-    check_pool_padding(site, kernel, padding, dilation)?;
-    let mut axes = [WindowAxis::trivial(channels); 3];
-    for (i, extent) in [height, width].into_iter().enumerate() {
-        let output = Span { extent, kernel: kernel[i], stride: stride[i], padding: padding[i], dilation: dilation[i] }
-            .output(ceil)
-            .ok_or_else(|| too_large(site, kernel, padding, dilation, [height, width]))?;
-        axes[i + 1] = WindowAxis {
-            input: extent,
-            output,
-            kernel: kernel[i],
-            stride: stride[i],
-            dilation: dilation[i],
-            padding: padding[i],
-        };
-    }
-    Ok(axes)
+    let (x, extents) = space.operand(site)?;
+    let axes = windows.axes(site, extents, ceil)?;
+    let y = site.b.window(WindowOp::Max, &axes, &[x]);
+    Ok(space.result(site, y))
 }

@@ -14,22 +14,28 @@ mod spatial;
 
 mod adaptive_avg_pool2d;
 mod add;
+mod affine_sample;
 mod average;
+mod avg_pool1d;
 mod avg_pool2d;
 mod batch_norm;
 mod bce;
 mod bce_with_logits;
 mod concat;
+mod conv1d;
 mod conv2d;
+mod conv_transpose2d;
 mod cross_entropy;
 mod dot;
 mod dropout;
 mod dropout2d;
 mod elu;
+mod embedding;
 mod flatten;
 mod gaussian_noise;
 mod gelu;
 mod global_avg_pool;
+mod global_max_pool;
 mod group_norm;
 mod half_square;
 mod huber;
@@ -37,8 +43,10 @@ mod l1;
 mod layer_norm;
 mod leaky_relu;
 mod linear;
+mod local_response_norm;
 mod log_softmax;
 mod max;
+mod max_pool1d;
 mod max_pool2d;
 mod mean;
 mod mish;
@@ -58,6 +66,7 @@ mod standardize;
 mod step;
 mod sum;
 mod tanh;
+mod upsample2d;
 mod zero_pad1d;
 mod zero_pad2d;
 
@@ -70,7 +79,7 @@ use site::Site;
 mod prelude {
     pub use super::args::{Result, Surplus, named, positional};
     pub use super::site::Site;
-    pub use super::spatial::{Span, check_padding, check_pool_padding, too_large};
+    pub use super::spatial::{Space, Windows, check_groups};
     pub use super::{Layer, Loss, Operands, inverse_root, kaiming, mean_of_elements, mean_over_batch, sum_of_elements};
     pub use crate::diagnostics::Diagnostic;
     pub use crate::graph::expr::{Binary, Id, Pool, Unary, Uniform};
@@ -84,6 +93,8 @@ pub enum Operands {
     One,
     Two,
     AtLeastTwo,
+    /// One input of ids.
+    Ids,
 }
 
 /// A layer's record in [`ALL`].
@@ -121,10 +132,19 @@ pub struct Loss {
 pub const ALL: &[Layer] = &[
     linear::LAYER,
     conv2d::LAYER,
+    conv1d::LAYER,
+    conv_transpose2d::LAYER,
     max_pool2d::LAYER,
+    max_pool1d::LAYER,
     avg_pool2d::LAYER,
+    avg_pool1d::LAYER,
     global_avg_pool::LAYER,
+    global_max_pool::LAYER,
     adaptive_avg_pool2d::LAYER,
+    upsample2d::LAYER,
+    local_response_norm::LAYER,
+    embedding::LAYER,
+    affine_sample::LAYER,
     flatten::LAYER,
     reshape::LAYER,
     permute::LAYER,

@@ -133,6 +133,8 @@ pub struct Site<'a> {
     pub used: &'a mut Vec<usize>,
     /// `image [1, 28, 28] → features.0 [6, 28, 28] → here`
     pub trail: String,
+    /// The number that the operand's ids stay below, for a layer that takes ids.
+    pub ids: Option<usize>,
 }
 
 impl Site<'_> {

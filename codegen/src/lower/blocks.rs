@@ -43,6 +43,9 @@ impl Lowering<'_> {
                 return None;
             }
         };
+        if self.refuses_ids(&inputs, &name, source) {
+            return None;
+        }
         let declared: Vec<_> = function.constants.iter().map(|c| (c, None)).collect();
         let channels = self.channels();
         let constants = bind_constants(call, &declared, &self.constants, channels, self.errors)?;
@@ -68,6 +71,7 @@ impl Lowering<'_> {
             wishes: &self.wishes,
             used: &mut self.used_wishes,
             trail,
+            ids: None,
         };
         if let Err(diagnostic) = layers::check_broadcast(&site) {
             self.errors.push(diagnostic);

@@ -143,7 +143,8 @@ impl<'a> Lowering<'a> {
             return None;
         }
         // The channels for `_` come from the first operand; without one, arguments are still checked.
-        let inputs = self.operands(call, layer.name, layer.operands);
+        let inputs = self.operands(call, layer.name, layer.operands).filter(|inputs| self.takes(layer, inputs, call));
+        let ids = inputs.as_ref().and_then(|inputs| self.ids(inputs[0]));
         let channels = inputs.as_ref().and_then(|v| self.graph.shape(*v.first()?).dims.first().copied());
         let args =
             Args::read(call, layer.arguments, layer.surplus, layer.usage, &self.constants, channels, self.errors);
@@ -173,6 +174,7 @@ impl<'a> Lowering<'a> {
             wishes: &self.wishes,
             used: &mut self.used_wishes,
             trail,
+            ids,
         };
         match (layer.lower)(&mut site) {
             Ok(value) => {
@@ -192,10 +194,25 @@ impl<'a> Lowering<'a> {
         }
     }
 
+    /// Whether a layer that takes ids gets them, and no other does.
+    fn takes(&mut self, layer: &Layer, inputs: &[Value], call: &Call) -> bool {
+        let source = Source::at(call.name.span());
+        if layer.operands != Operands::Ids {
+            return !self.refuses_ids(inputs, layer.name, source);
+        }
+        if self.ids(inputs[0]).is_none() {
+            let shape = dims_text(&self.graph.shape(inputs[0]).dims);
+            let message = format!("`{}` takes ids, but its input are numbers of shape {shape}", layer.name);
+            self.complain(source, message, "integers come in through an input of ids: `input text: ids<[32], 5000>;`");
+            return false;
+        }
+        true
+    }
+
     /// The operands of a call, `[current]` if it lists none.
     fn operands(&mut self, call: &Call, name: &str, takes: Operands) -> Option<Vec<Value>> {
         let source = Source::at(call.name.span());
-        let one = takes == Operands::One;
+        let one = matches!(takes, Operands::One | Operands::Ids);
         let many = if takes == Operands::Two { "2 values" } else { "at least 2 values" };
         let Some(operands) = &call.operands else {
             if !one {
@@ -206,7 +223,7 @@ impl<'a> Lowering<'a> {
             return self.need_current(name, source).map(|value| vec![value]);
         };
         let fits = match takes {
-            Operands::One => operands.len() == 1,
+            Operands::One | Operands::Ids => operands.len() == 1,
             Operands::Two => operands.len() == 2,
             Operands::AtLeastTwo => operands.len() >= 2,
         };

@@ -116,6 +116,9 @@ impl Lowering<'_> {
         let mut class_truth = None;
         if let Some(truth) = truth {
             let ((truth, class), operand) = truth?;
+            if self.refuses_ids(&[prediction, truth], loss.name, name_source) {
+                return None;
+            }
             if !self.graph.shape(prediction).batch {
                 let message = "the prediction does not depend on any input";
                 self.errors.push(Diagnostic::new(prediction_operand.source(), message));
@@ -138,6 +141,7 @@ impl Lowering<'_> {
             wishes: &wishes,
             used: &mut self.used_wishes,
             trail,
+            ids: None,
         };
         let value = match (loss.lower)(&mut site) {
             Ok(value) => value,

@@ -45,6 +45,8 @@ pub(super) enum FactKind {
     /// A class target, with the number of classes.
     Class(usize),
     Target,
+    /// An input of integers below this number.
+    Ids(usize),
 }
 
 impl Lowering<'_> {
@@ -118,6 +120,23 @@ impl Lowering<'_> {
             None if known.is_empty() => diagnostic.help(format!("name a line: `{name}: Layer;` or `Layer as {name};`")),
             None => diagnostic.help(format!("known here: {}", super::listed(known.into_iter()))),
         }
+    }
+
+    /// The number that ids stay below, if this value is an input of ids.
+    pub fn ids(&self, value: Value) -> Option<usize> {
+        match self.facts.get(&value)?.kind {
+            FactKind::Ids(below) => Some(below),
+            FactKind::Value | FactKind::Class(_) | FactKind::Target => None,
+        }
+    }
+
+    /// Whether one of these values are ids, which `what` cannot take; complained about.
+    pub fn refuses_ids(&mut self, values: &[Value], what: &str, source: Source) -> bool {
+        let Some(value) = values.iter().find(|v| self.ids(**v).is_some()) else { return false };
+        let name = self.facts.get(value).map(|fact| fact.path.clone()).unwrap_or_default();
+        let message = format!("`{what}` takes numbers, but `{name}` are ids");
+        self.complain(source, message, format!("`Embedding<64>(_)` makes a vector of each of `{name}`"));
+        true
     }
 
     /// The path to a name inside some group.

@@ -8,7 +8,7 @@ use crate::graph::op::{Leaf, MoveOp, Op};
 use crate::graph::{DType, PortKind, Shape, Type, dims_text};
 use crate::layers::args::Args;
 use crate::layers::site::Site;
-use crate::syntax::{Kind, Line, Operand, Path, PortSyntax, Shortcut};
+use crate::syntax::{ArgumentValue, Call, Kind, Line, Operand, Path, PortSyntax, Shortcut};
 
 impl Lowering<'_> {
     fn at_top(&mut self, word: &str, ident: &Ident) -> bool {
@@ -61,15 +61,10 @@ impl Lowering<'_> {
                     None
                 }
             },
-            PortSyntax::Call(call) if call.name == "ids" && word == "input" => {
-                let message = "`ids` is not there yet";
-                self.errors
-                    .push(Diagnostic::new(call.source, message).help("an input is `[n]`, `[c, l]` or `[c, h, w]`"));
-                None
-            }
+            PortSyntax::Call(call) if call.name == "ids" && word == "input" => self.ids_port(name, call),
             PortSyntax::Call(call) => {
                 let help = if word == "input" {
-                    "an input is `[n]`, `[c, l]` or `[c, h, w]`"
+                    "an input is `[n]`, `[c, l]`, `[c, h, w]` or `ids<[n], below>`"
                 } else {
                     "a target is `class<10>`, `[n]`, `[c, l]` or `[c, h, w]`"
                 };
@@ -80,20 +75,42 @@ impl Lowering<'_> {
         }
     }
 
+    /// `ids<[32], 5000>`
+    fn ids_port(&mut self, name: &Ident, call: &Call) -> Option<PortKind> {
+        let [Argument { value: ArgumentValue::List(extents), source, .. }, below] = call.arguments.as_slice() else {
+            let message = "`ids` takes the length and the number that all ids stay below";
+            self.errors.push(Diagnostic::new(call.source, message).help("`ids<[32], 5000>`"));
+            return None;
+        };
+        let dims = self.extents(extents, &format!("`{name}`"))?;
+        let below = self.extents(std::slice::from_ref(below), &format!("`{name}`"))?[0];
+        if dims.len() != 1 {
+            let message = format!("`{name}` has {}, but ids are a list [length]", counted(dims.len(), "axis"));
+            self.errors.push(Diagnostic::new(*source, message).help("the batch axis is not written"));
+            return None;
+        }
+        Some(PortKind::Ids(dims, below))
+    }
+
     pub fn input(&mut self, name: &Ident, port: &PortSyntax) {
         if !self.at_top("input", name) {
             return;
         }
         let source = Source::at(name.span());
-        let Some(PortKind::Dense(dims)) = self.port(name, port, "input") else {
+        let Some(kind @ (PortKind::Dense(_) | PortKind::Ids(..))) = self.port(name, port, "input") else {
             self.bind(name, None, Vec::new());
             self.current = Current::Poisoned;
             return;
         };
-        let ty = Type { dtype: DType::F32, shape: Shape::sample(dims.clone()) };
+        let (dtype, dims, fact) = match &kind {
+            PortKind::Dense(dims) => (DType::F32, dims.clone(), FactKind::Value),
+            PortKind::Ids(dims, below) => (DType::I32, dims.clone(), FactKind::Ids(*below)),
+            PortKind::Class(_) => unreachable!("is no input"),
+        };
+        let ty = Type { dtype, shape: Shape::sample(dims) };
         let value = self.graph.push_leaf(Leaf::Input(self.inputs.len()), ty, source, &name.to_string());
-        self.inputs.push(Port { name: name.to_string(), kind: PortKind::Dense(dims), source });
-        self.fact(value, name.to_string(), None, "input", FactKind::Value);
+        self.inputs.push(Port { name: name.to_string(), kind, source });
+        self.fact(value, name.to_string(), None, "input", fact);
         if self.not_too_large(value, source).is_none() {
             self.bind(name, None, Vec::new());
             self.current = Current::Poisoned;
@@ -187,6 +204,7 @@ impl Lowering<'_> {
             wishes: &self.wishes,
             used: &mut self.used_wishes,
             trail: String::new(),
+            ids: None,
         };
         let made = site.param(&name.to_string(), &dims, init, fan_in, fan_out);
         self.wishes.frozen = frozen;
@@ -247,6 +265,9 @@ impl Lowering<'_> {
         }
         let names = self.names.pop().unwrap_or_default();
         let (Some(y), Some(x)) = (main, skip) else { return (None, names) };
+        if self.refuses_ids(&[y, x], "Residual", line.source) {
+            return (None, names);
+        }
         if !self.graph.shape(y).batch {
             let message = "the body of `Residual` does not depend on any input";
             self.errors.push(Diagnostic::new(line.source, message));
@@ -322,6 +343,10 @@ impl Lowering<'_> {
         if let Some((_, branch)) = lacking {
             let message = "this branch does not depend on any input";
             self.errors.push(Diagnostic::new(branch.source, message));
+            return (None, names);
+        }
+        let all: Vec<Value> = values.iter().map(|(value, _)| *value).collect();
+        if self.refuses_ids(&all, "Concat", line.source) {
             return (None, names);
         }
         let first = self.graph.shape(values[0].0).dims.clone();

@@ -1,7 +1,7 @@
 //! The plan as a tree of stable text: kernels in order, what each computes, reads and stores.
 
 use super::winograd::Choice;
-use super::{Chain, Form, Iter, Schedule, Storage};
+use super::{Chain, Form, Iter, Rows, Schedule, Storage};
 use crate::graph::Value;
 use crate::graph::dims_text;
 use std::fmt::Write;
@@ -95,6 +95,12 @@ fn describe(form: &Form) -> String {
         Form::Block(stages) | Form::Lanes(Chain { stages, .. }) => {
             stages.iter().map(|stage| stage.form.name()).collect::<Vec<_>>().join(", ")
         }
+        Form::Rows(rows) => match rows {
+            Rows::Gather { data, index, .. } | Rows::ScatterAdd { data, index, .. } => {
+                format!("{} of {} rows of {}", index.rows.extent, data.rows.extent, data.length)
+            }
+            Rows::Table { outer, inner } => format!("{outer} × {inner}"),
+        },
         Form::Scalar => String::new(),
     };
     format!("{} {detail}", form.name()).trim_end().to_string()

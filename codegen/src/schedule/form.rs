@@ -1,5 +1,6 @@
 //! Which template computes a node: decided from the node, its operands' extents and layouts, never from layer names.
 
+use super::Rows;
 use super::layout::{Axis, LANES, Layout, Order, blocks, is_blocked};
 use crate::graph::op::{ConvGeometry, ConvRole, Op, ReduceOp, WindowAxis, WindowOp};
 use crate::graph::{Graph, Shape, Value};
@@ -153,6 +154,8 @@ pub enum Form {
         axes: [WindowAxis; 2],
         iter: Iter,
     },
+    /// Gathers, their adjoints, tables: rows of memory by number.
+    Rows(super::Rows),
     /// Any primitive over any layout, one element at a time.
     Scalar,
     /// Sum and squared distances from the mean of `x`, over batch and pixels; `tiled`: merged from what the tiles of the
@@ -187,6 +190,7 @@ impl Form {
             | Form::Moments { .. }
             | Form::Block(_)
             | Form::Lanes(_)
+            | Form::Rows(_)
             | Form::Scalar => None,
         }
     }
@@ -216,6 +220,11 @@ impl Form {
             Form::Window { op: WindowOp::Spread, .. } => "window.spread",
             Form::Window { op: WindowOp::Route, .. } => "window.route",
             Form::Window { op: WindowOp::Pick, .. } => "window.pick",
+            Form::Rows(rows) => match rows {
+                Rows::Gather { .. } => "gather",
+                Rows::ScatterAdd { .. } => "scatter_add",
+                Rows::Table { .. } => "table",
+            },
             Form::Scalar => "scalar",
             Form::Moments { .. } => "moments",
             Form::Block(_) => "block",

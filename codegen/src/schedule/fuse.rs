@@ -11,6 +11,7 @@
 use super::derived;
 use super::form::{self, Access, Form, Iter, Reduced};
 use super::params::behind_reshapes;
+use super::rows;
 use super::{Kernel, Layout, Schedule, Storage, Target};
 use crate::graph::op::{ConvRole, MoveOp, Op, WindowOp};
 use crate::graph::{DType, Graph, Value};
@@ -163,11 +164,19 @@ impl Fuser<'_> {
             Op::Contract { .. } | Op::Conv { .. } => self.contraction(value).unwrap_or_else(|| self.fallback(value)),
             Op::Window { .. } if !self.target.gathers => form::window(graph, value).unwrap_or(Form::Scalar),
             Op::Move(MoveOp::Reshape(_)) if !self.target.gathers => self.weight_copy(value).unwrap_or(Form::Scalar),
-            Op::Window { .. } | Op::Table { .. } | Op::Move(_) | Op::Gather | Op::ScatterAdd { .. } => {
-                self.fallback(value)
-            }
+            // On CUDA a gather is an element-wise read; only sums of rows have a template.
+            Op::ScatterAdd { .. } => self.rows(value),
+            Op::Table { .. } | Op::Gather if !self.target.gathers => self.rows(value),
+            Op::Window { .. } | Op::Table { .. } | Op::Move(_) | Op::Gather => self.fallback(value),
             Op::Leaf(_) => unreachable!("leaves have no kernel"),
         }
+    }
+
+    /// Rows by number, where the layouts allow it; what is recomputed lies nowhere.
+    fn rows(&self, value: Value) -> Form {
+        let stored = |v: &Value| !self.inline[self.s.base(*v).index()];
+        let form = rows::rows(self.s, value).filter(|_| self.graph().node(value).inputs.iter().all(stored));
+        form.map_or_else(|| self.fallback(value), Form::Rows)
     }
 
     /// What computes any primitive, one element at a time.
@@ -369,6 +378,7 @@ impl Fuser<'_> {
             | Form::ConvWeight { .. }
             | Form::ConvFlipped { .. }
             | Form::WinogradWeights { .. }
+            | Form::Rows(_)
             | Form::Scalar
             | Form::Moments { .. }
             | Form::Block(_)

@@ -124,6 +124,7 @@ fn fits(s: &Schedule, kernel: &Kernel) -> bool {
         | Form::ConvFlipped { .. }
         | Form::Winograd { .. }
         | Form::WinogradWeights { .. }
+        | Form::Rows(_)
         | Form::Scalar
         | Form::Moments { .. }
         | Form::Block(_)

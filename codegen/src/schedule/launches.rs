@@ -191,6 +191,7 @@ pub fn work(kernel: &Kernel) -> usize {
         | Form::Winograd { .. }
         | Form::WinogradWeights { .. }
         | Form::Window { .. }
+        | Form::Rows(_)
         | Form::Scalar => usize::MAX,
     }
 }

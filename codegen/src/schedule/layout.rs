@@ -166,22 +166,38 @@ impl Layout {
 
     /// The shortest description of the same map.
     fn normal(&self) -> Vec<Axis> {
-        let mut out: Vec<Axis> = Vec::new();
-        for axis in self.axes.iter().filter(|a| a.extent != 1).map(|a| a.simplified()) {
-            match out.last_mut() {
-                Some(last) if last.block == 1 && axis.block == 1 && last.outer == axis.extent * axis.outer => {
-                    *last = Axis::plain(last.extent * axis.extent, axis.outer);
-                }
-                _ => out.push(axis),
-            }
+        normal(&self.axes)
+    }
+
+    /// The shortest descriptions of the map's first `rows` canonical places and of those within each of them. `None` where
+    /// an axis has some of both.
+    pub fn split(&self, rows: usize) -> Option<(Vec<Axis>, Vec<Axis>)> {
+        let mut extent = 1;
+        let mut count = 0;
+        while extent < rows {
+            extent *= self.axes.get(count)?.extent;
+            count += 1;
         }
-        out
+        (extent == rows).then(|| (normal(&self.axes[..count]), normal(&self.axes[count..])))
     }
 
     /// Whether every canonical index lies at the same offset.
     pub fn same_map(&self, other: &Layout) -> bool {
         self.normal() == other.normal()
     }
+}
+
+fn normal(axes: &[Axis]) -> Vec<Axis> {
+    let mut out: Vec<Axis> = Vec::new();
+    for axis in axes.iter().filter(|a| a.extent != 1).map(|a| a.simplified()) {
+        match out.last_mut() {
+            Some(last) if last.block == 1 && axis.block == 1 && last.outer == axis.extent * axis.outer => {
+                *last = Axis::plain(last.extent * axis.extent, axis.outer);
+            }
+            _ => out.push(axis),
+        }
+    }
+    out
 }
 
 /// Whether values of these extents are stored in channel blocks.

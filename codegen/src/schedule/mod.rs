@@ -21,6 +21,7 @@ pub mod pooled;
 pub mod prepare;
 pub mod program;
 pub mod readers;
+pub mod rows;
 pub mod target;
 pub mod tile;
 pub mod verify;
@@ -36,6 +37,7 @@ pub use launches::{Launch, Launches, Part};
 pub use layout::{Layout, Order};
 pub use params::ParamPlan;
 pub use program::{Program, ProgramKind, Roots};
+pub use rows::{Rows, Strides};
 use std::collections::BTreeMap;
 pub use target::Target;
 

@@ -1,7 +1,9 @@
 //! Where each parameter and running statistic lies in its arena, and in which order of elements: one decision for all
 //! programs of a network, made from its forward graph.
 
-use super::layout::{LANES, Layout, Order, is_blocked};
+use super::form::weight_layout;
+use super::layout::{LANES, Layout, Order};
+use super::rows::row_layout;
 use crate::graph::op::{ConvRole, Leaf, MoveOp, Op};
 use crate::graph::{Graph, Module, Value};
 
@@ -78,10 +80,12 @@ fn aligned(floats: usize) -> usize {
 fn wanted(graph: &Graph, value: Value, order: Order) -> Option<(usize, Layout)> {
     let node = graph.node(value);
     match &node.op {
-        Op::Conv { role: ConvRole::Forward, geometry } if geometry.groups == 1 => {
-            let param = behind_reshapes(graph, node.inputs[1])?;
-            let planar = !is_blocked(&graph.shape(node.inputs[0]).dims);
-            Some((param, Layout::conv_weight(order, &graph.shape(node.inputs[1]).dims, planar)))
+        // A transposed convolution's weight lies as that of the convolution it is the adjoint of.
+        Op::Conv { role: ConvRole::Forward | ConvRole::Input, .. } => {
+            Some((behind_reshapes(graph, node.inputs[1])?, weight_layout(order, graph, value)?))
+        }
+        Op::Gather => {
+            Some((behind_reshapes(graph, node.inputs[0])?, row_layout(order, &graph.shape(node.inputs[0]).dims)))
         }
         Op::Contract { lhs, rhs, out } => {
             let ([0, a], [o, k], [0, r]) = (lhs.as_slice(), rhs.as_slice(), out.as_slice()) else { return None };

@@ -4,6 +4,7 @@ use super::form::{dense, derived_layout, transformed_layout, weight_layout};
 use super::layout::Layout;
 use super::params::ParamPlan;
 use super::program::Program;
+use super::rows::row_layout;
 use super::target::Target;
 use super::winograd;
 use super::{Schedule, Storage};
@@ -72,6 +73,8 @@ fn decide(s: &Schedule, value: Value, module: &Module, params: &ParamPlan) -> (L
         Op::Conv { .. } | Op::Contract { .. } if writes_weight(graph, value) => {
             (weight_layout(params.order, graph, value).expect("a weight template"), value, None)
         }
+        // The gradient of what rows are gathered from.
+        Op::ScatterAdd { batch: false, .. } => (row_layout(params.order, dims), value, None),
         Op::Map(_)
         | Op::Reduce { .. }
         | Op::Contract { .. }
@@ -80,7 +83,7 @@ fn decide(s: &Schedule, value: Value, module: &Module, params: &ParamPlan) -> (L
         | Op::Table { .. }
         | Op::Move(_)
         | Op::Gather
-        | Op::ScatterAdd { .. }
+        | Op::ScatterAdd { batch: true, .. }
         | Op::Random { .. } => (Layout::standard(params.order, dims), value, None),
     }
 }

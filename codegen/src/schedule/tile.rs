@@ -98,6 +98,7 @@ pub fn of(form: &Form, whole_rows: bool) -> Option<Tile> {
         | Form::Winograd { .. }
         | Form::WinogradWeights { .. }
         | Form::Window { .. }
+        | Form::Rows(_)
         | Form::Scalar
         | Form::Moments { .. }
         | Form::Block(_)

@@ -5,6 +5,7 @@
 //! | `[n]` | [`Rows<n>`](Rows) |
 //! | `[c, l]` | [`Sequences<c, l>`](Sequences) |
 //! | `[c, h, w]` | [`Images<c, h, w>`](Images) |
+//! | `ids<[l], v>` | [`Ids<l, v>`](Ids) |
 //! | `class<n>` | [`Classes<n>`](Classes) |
 //!
 //! All of them are batch first, contiguous and in canonical (row-major) order: packing for a device is the engine's
@@ -15,6 +16,7 @@ mod confusion;
 mod dataset;
 mod dense;
 mod feed;
+mod ids;
 pub mod idx;
 #[cfg(feature = "mnist")]
 pub mod mnist;
@@ -26,6 +28,7 @@ pub use confusion::Confusion;
 pub use dataset::Dataset;
 pub use dense::{Dense, Images, Rows, Sequences};
 pub use feed::{Feed, Receive};
+pub use ids::Ids;
 pub(crate) use shuffle::{permutation, shuffle};
 pub use standardize::Standardizer;
 pub(crate) use standardize::fit_moments;

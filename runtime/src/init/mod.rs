@@ -50,6 +50,13 @@ fn fill(tensor: &Tensor, seed: u64, first: usize, out: &mut [f32]) {
         Init::Dirac { groups } => {
             out.iter_mut().enumerate().for_each(|(i, value)| *value = f32::from(dirac(tensor.dims, groups, first + i)));
         }
+        Init::NormalBut { first: start, count } => {
+            normal(tensor.name, seed, 0.0, 1.0, first, out);
+            let zeros = start.max(first)..(start + count).min(first + out.len());
+            if zeros.start < zeros.end {
+                out[zeros.start - first..zeros.end - first].fill(0.0);
+            }
+        }
         Init::KaimingUniform { gain, fan_out } => {
             let bound = gain * (3.0 / fan(fan_out)).sqrt();
             uniform(tensor.name, seed, -bound, bound, first, out);
@@ -247,5 +254,17 @@ mod tests {
         assert_ne!(sample(init, "a", 1), sample(init, "a", 2));
         assert_ne!(sample(init, "a", 1), sample(init, "a", 1 << 32 | 1));
         assert_eq!(sample(Init::Constant(0.25), "a", 1)[40_000], 0.25);
+    }
+
+    #[test]
+    fn a_row_of_zeros_among_normal_numbers() {
+        let normal = sample(Init::Normal { mean: 0.0, std: 1.0 }, "a", 1);
+        // Across the edge of a piece.
+        let (first, count) = (PIECE - 5, 11);
+        let found = sample(Init::NormalBut { first, count }, "a", 1);
+        for (i, (found, normal)) in found.into_iter().zip(normal).enumerate() {
+            let expected = if (first..first + count).contains(&i) { 0.0 } else { normal };
+            assert_eq!(found, expected, "element {i}");
+        }
     }
 }

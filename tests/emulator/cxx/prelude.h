@@ -79,6 +79,13 @@ template <class T> KILN_DEV T kiln_shuffle_xor(T value, u32 mask, KILN_PLACE) {
   return kiln_shuffle(value, kiln_thread() ^ mask, file, line);
 }
 
+KILN_DEV u32 kiln_ballot(bool value, KILN_PLACE) {
+  u32 bits = (value ? 1u : 0u) << kiln_thread() % 32;
+  for (u32 mask = 16; mask > 0; mask /= 2) bits |= kiln_shuffle_xor(bits, mask, file, line);
+  return bits;
+}
+KILN_DEV u32 kiln_lowest(u32 bits) { return static_cast<u32>(__builtin_ctz(bits)); }
+
 template <class T> KILN_DEV T kiln_read_only(const T* p) {
   static_assert(sizeof(T) == 4 || sizeof(T) == 16, "float, u32, i32 or float4");
 #ifdef KILN_EMULATOR_CHECKED

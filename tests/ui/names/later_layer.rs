@@ -6,7 +6,7 @@ network! {
         target digit: class<10>;
 
         Conv2d<6, 5>;
-        AffineSample;
+        Mlp;
         Flatten;
         Linear<10>;
 

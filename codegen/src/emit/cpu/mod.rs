@@ -9,6 +9,7 @@ mod lanes;
 mod loops;
 mod moments;
 mod pixels;
+mod rows;
 mod scalar;
 mod templates;
 mod winograd;
@@ -101,6 +102,7 @@ impl Writer<'_> {
             Form::Winograd { role, geometry } => winograd::winograd(self, *role, geometry),
             Form::WinogradWeights { role, geometry } => winograd::weights(self, *role, geometry),
             Form::Window { op, axes, iter } => templates::window(self, *op, axes, *iter),
+            Form::Rows(form) => rows::rows(self, *form),
             Form::Scalar => scalar::scalar(self),
             Form::Lanes(chain) => lanes::lanes(self, chain),
             Form::Moments { iter, x, .. } => moments::moments(self, *iter, *x),

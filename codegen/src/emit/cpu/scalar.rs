@@ -4,6 +4,7 @@
 //! and comes here only in rare layouts (grouped convolutions, channel counts below a block in odd company, tables).
 
 use super::body::{Arg, Args, name};
+use super::rows::table_rows;
 use super::{Launch, Writer, expr};
 use crate::graph::expr::{Expr, Id, Pool, Scalar};
 use crate::graph::op::{ConvGeometry, ConvRole, MoveOp, Op, ReduceOp, TableRow, WindowAxis, WindowOp};
@@ -106,7 +107,7 @@ impl Elements<'_, '_> {
             Op::Table { axis, rows } => self.table(node.inputs[0], *axis, rows, at),
             Op::Move(op) => self.movement(value, &node.inputs, op, at),
             Op::Gather => self.gather(&node.inputs, at),
-            Op::ScatterAdd { batch, .. } => self.scatter_add(&node.inputs, *batch, at),
+            Op::ScatterAdd { batch, .. } => self.scatter_add(value, &node.inputs, *batch, at),
             Op::Leaf(_) => self.read(value, at),
         }
     }
@@ -370,16 +371,10 @@ impl Elements<'_, '_> {
         let mut inner = at.to_vec();
         inner[axis] = quote!(source);
         let element = self.read(x, &inner);
-        let rows = rows.iter().map(|row| {
-            let entries = row.iter().map(|(source, weight)| {
-                let weight = f64::from_bits(*weight) as f32;
-                quote!((#source, #weight))
-            });
-            quote!(&[#(#entries),*])
-        });
+        let rows = table_rows(rows);
         let i = &at[axis];
         quote!({
-            static ROWS: &[&[(usize, f32)]] = &[#(#rows),*];
+            static ROWS: &[TableRow] = &[#(#rows),*];
             let mut acc = 0.0f32;
             for &(source, weight) in ROWS[#i] { acc += weight * #element; }
             acc
@@ -439,10 +434,12 @@ impl Elements<'_, '_> {
         let mut source = vec![quote!(chosen)];
         source.extend_from_slice(&at[rank..]);
         let element = self.read(inputs[0], &source);
-        quote!({ let chosen = (#index) as usize; #element })
+        // As in the template: no index reaches beyond the last row.
+        let last = self.dims(inputs[0])[0] - 1;
+        quote!({ let chosen = ((#index) as usize).min(#last); #element })
     }
 
-    fn scatter_add(&mut self, inputs: &[Value], batch: bool, at: Index) -> TokenStream {
+    fn scatter_add(&mut self, value: Value, inputs: &[Value], batch: bool, at: Index) -> TokenStream {
         let dims = self.dims(inputs[1]);
         let variables: Vec<Ident> = dims.iter().map(|_| self.fresh()).collect();
         let place: Vec<TokenStream> = variables.iter().map(|v| quote!(#v)).collect();
@@ -451,7 +448,8 @@ impl Elements<'_, '_> {
         source.extend_from_slice(&at[1..]);
         let element = self.read(inputs[0], &source);
         let chosen = &at[0];
-        let mut body = quote!(if (#index) as usize == #chosen { acc += #element; });
+        let last = self.dims(value)[0] - 1;
+        let mut body = quote!(if ((#index) as usize).min(#last) == #chosen { acc += #element; });
         for (variable, extent) in variables.iter().zip(&dims).rev() {
             body = quote!(for #variable in 0..#extent { #body });
         }

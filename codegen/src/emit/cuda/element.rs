@@ -196,7 +196,7 @@ impl<'w, 'a> Site<'w, 'a> {
     }
 
     /// Where element `at` lies behind the value's pointer, samples being `stride` apart.
-    fn offset(&self, value: Value, at: &[String], home: bool, stride: usize) -> String {
+    pub(super) fn offset(&self, value: Value, at: &[String], home: bool, stride: usize) -> String {
         let (s, dims) = (self.w.s, self.w.dims(value));
         let layout = s.layout(value);
         let standard = Layout::standard(s.order, &dims);

@@ -289,9 +289,11 @@ impl Site<'_, '_> {
         let mut inside = self.inside();
         let id = inside.at(inputs[0], &source, false);
         let (body, x) = inside.single(id);
+        // No index reaches beyond the last row, whatever was computed.
+        let last = self.w.dims(inputs[0])[0] - 1;
         self.before += &format!(
-            "float {result};\nu32 {chosen};\n{{\n{statements}{chosen} = static_cast<u32>({number});\n}}\n\
-             {{\n{body}{result} = {x};\n}}\n"
+            "float {result};\nu32 {chosen};\n{{\n{statements}{chosen} = static_cast<u32>({number});\n\
+             if ({chosen} > {last}u) {chosen} = {last}u;\n}}\n{{\n{body}{result} = {x};\n}}\n"
         );
         result
     }

@@ -12,13 +12,14 @@ mod gather;
 mod index;
 mod loops;
 mod moments;
+mod rows;
 mod writer;
 
 use super::tables::{self, Space};
 use crate::declaration::Precision;
 use crate::graph::Module;
 use crate::memory::{Planned, Tenant, partials};
-use crate::schedule::{Form, Launch, ParamPlan, ProgramKind, Storage, Target};
+use crate::schedule::{Form, Launch, ParamPlan, ProgramKind, Rows, Storage, Target};
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use std::cell::RefCell;
@@ -226,11 +227,13 @@ fn write(w: &Writer, phase: usize) -> Phase {
         Form::Dense(_) | Form::Conv { .. } | Form::ConvWeight { .. } => contraction::contraction(w, phase),
         Form::Moments { iter, tiled, .. } => moments::moments(w, *iter, *tiled, phase),
         Form::Block(stages) => block::block(w, stages),
+        Form::Rows(Rows::ScatterAdd { .. }) => rows::scatter_add(w),
         Form::DenseBackward(_)
         | Form::ConvFlipped { .. }
         | Form::Winograd { .. }
         | Form::WinogradWeights { .. }
         | Form::Window { .. }
+        | Form::Rows(_)
         | Form::Scalar
         | Form::Lanes(_) => {
             unreachable!("{} is the CPU's", w.kernel.form.name())

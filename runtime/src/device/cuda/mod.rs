@@ -24,6 +24,7 @@ pub const TEMPLATES: &str = concat!(
     include_str!("templates/random.cuh"),
     include_str!("templates/reduce.cuh"),
     include_str!("templates/moments.cuh"),
+    include_str!("templates/rows.cuh"),
     include_str!("templates/gemm.cuh"),
     include_str!("templates/conv.cuh"),
 );

@@ -60,6 +60,12 @@ KILN_DEV float kiln_shuffle(float v, u32 lane) { return __shfl_sync(0xffffffffu,
 KILN_DEV u32 kiln_shuffle(u32 v, u32 lane) { return __shfl_sync(0xffffffffu, v, static_cast<int>(lane)); }
 KILN_DEV i32 kiln_shuffle(i32 v, u32 lane) { return __shfl_sync(0xffffffffu, v, static_cast<int>(lane)); }
 
+/// The lanes whose value is true, a bit each; all lanes of the warp take part.
+KILN_DEV u32 kiln_ballot(bool v) { return __ballot_sync(0xffffffffu, v); }
+
+/// The number of the lowest bit that is set; there is one.
+KILN_DEV u32 kiln_lowest(u32 bits) { return static_cast<u32>(__ffs(static_cast<int>(bits)) - 1); }
+
 /// The value of the lane whose number differs in the bits of `mask`.
 KILN_DEV float kiln_shuffle_xor(float v, u32 mask) { return __shfl_xor_sync(0xffffffffu, v, static_cast<int>(mask)); }
 KILN_DEV u32 kiln_shuffle_xor(u32 v, u32 mask) { return __shfl_xor_sync(0xffffffffu, v, static_cast<int>(mask)); }
