@@ -249,6 +249,7 @@ impl Init {
             | Init::Constant(_)
             | Init::Uniform { .. }
             | Init::Normal { .. }
+            | Init::NormalBut { .. }
             | Init::TruncatedNormal { .. }
             | Init::Orthogonal { .. }
             | Init::Identity { .. }
