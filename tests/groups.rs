@@ -25,7 +25,7 @@ fn data() -> Dataset<Images<3, 11, 9>, Classes<5>> {
 
 fn model(threads: usize, level: Option<Level>) -> Option<Model<Net>> {
     let device = Device::cpu().threads(threads);
-    let mut model = Net::new(&level.map_or(device.clone(), |level| device.simd(level)), 5).ok()?;
+    let mut model = Net::new(&level.map_or(device, |level| device.simd(level)), 5).ok()?;
     model.poison_scratch(true);
     Some(model)
 }

@@ -159,6 +159,7 @@ fn expand(rule: &Rule, pool: Pool, results: &[Id]) -> TokenStream {
     let Rule { docs, vis, name, hypers, .. } = rule;
     let states: Vec<String> = rule.states.iter().map(Ident::to_string).collect();
     let own: Vec<&Ident> = hypers.iter().filter(|h| *h == "lr" || *h == "weight_decay").collect();
+    let rest = (own.len() < hypers.len()).then(|| quote!(..self));
     let (host, host_results) = host(&pool, &uniform, hypers);
     let inputs = 2 + rule.states.len();
     let (statements, values) = cpu::expr::print(&body, &roots, &mut |node| match node {
@@ -192,7 +193,7 @@ fn expand(rule: &Rule, pool: Pool, results: &[Id]) -> TokenStream {
                 lr: ::core::option::Option<f64>,
                 weight_decay: ::core::option::Option<f64>,
             ) -> Self {
-                Self { #(#own: #own.unwrap_or(self.#own),)* ..self }
+                Self { #(#own: #own.unwrap_or(self.#own),)* #rest }
             }
 
             fn uniforms(&self, step: u64) -> [f32; #count] {

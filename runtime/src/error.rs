@@ -17,20 +17,8 @@ pub enum Error {
     File { path: PathBuf, problem: String },
 
     /// A file, or another model, whose parameters are not the network's.
-    #[error("{}", mismatch_text(origin, place, network, missing, surplus, misshapen))]
-    Mismatch {
-        /// The file's path, or whose model it is.
-        origin: String,
-        /// `the file` or `the other model`.
-        place: &'static str,
-        network: &'static str,
-        /// In the network, not in the file.
-        missing: Vec<String>,
-        /// In the file, not in the network.
-        surplus: Vec<String>,
-        /// In both, but different: a line each, `fc.weight: the network has [10, 84], the file [10, 100]`.
-        misshapen: Vec<String>,
-    },
+    #[error(transparent)]
+    Mismatch(Box<Mismatch>),
 
     #[error("{network} has no parameter `{name}`{}", suggestion(similar))]
     UnknownParameter { network: &'static str, name: String, similar: Option<&'static str> },
@@ -85,6 +73,41 @@ pub enum Error {
     Plot(String),
 }
 
+/// How a file's, or another model's, parameters differ from a network's: everything at once.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", self.text())]
+pub struct Mismatch {
+    /// The file's path, or whose model it is.
+    pub origin: String,
+    /// `the file` or `the other model`.
+    pub place: &'static str,
+    pub network: &'static str,
+    /// In the network, not in the file.
+    pub missing: Vec<String>,
+    /// In the file, not in the network.
+    pub surplus: Vec<String>,
+    /// In both, but different: a line each, `fc.weight: the network has [10, 84], the file [10, 100]`.
+    pub misshapen: Vec<String>,
+}
+
+impl Mismatch {
+    fn text(&self) -> String {
+        let Self { origin, place, network, missing, surplus, misshapen } = self;
+        let mut text = format!("{origin}: these are not the parameters of {network}");
+        let words = [format!("missing in {place}"), format!("surplus in {place}"), "misshapen".to_owned()];
+        for (word, list) in words.iter().zip([missing, surplus, misshapen]) {
+            if list.is_empty() {
+                continue;
+            }
+            text += &format!("\n  {word} ({}):", list.len());
+            for line in list {
+                text += &format!("\n    {line}");
+            }
+        }
+        text
+    }
+}
+
 impl Error {
     #[cold]
     pub(crate) fn io(path: impl AsRef<Path>, source: std::io::Error) -> Self {
@@ -114,28 +137,6 @@ impl Error {
 
 fn suggestion(similar: &Option<&'static str>) -> String {
     similar.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default()
-}
-
-fn mismatch_text(
-    origin: &str,
-    place: &str,
-    network: &str,
-    missing: &[String],
-    surplus: &[String],
-    misshapen: &[String],
-) -> String {
-    let mut text = format!("{origin}: these are not the parameters of {network}");
-    let words = [format!("missing in {place}"), format!("surplus in {place}"), "misshapen".to_owned()];
-    for (word, list) in words.iter().zip([missing, surplus, misshapen]) {
-        if list.is_empty() {
-            continue;
-        }
-        text += &format!("\n  {word} ({}):", list.len());
-        for line in list {
-            text += &format!("\n    {line}");
-        }
-    }
-    text
 }
 
 /// The known name nearest to `name`, if it is near enough to be meant.

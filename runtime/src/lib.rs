@@ -50,7 +50,7 @@ extern crate self as kiln;
 
 pub use device::Device;
 pub use diagram::Diagram;
-pub use error::{Error, Result};
+pub use error::{Error, Mismatch, Result};
 pub use kiln_macros::network;
 #[doc(hidden)]
 pub use model::LaunchTime;

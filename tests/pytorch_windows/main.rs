@@ -4,6 +4,7 @@
 #[path = "../pytorch/check.rs"]
 #[allow(dead_code, reason = "losses are checked in `tests/pytorch`")]
 mod check;
+#[allow(dead_code, reason = "schedules are checked in `tests/pytorch`")]
 #[path = "../pytorch/fixture.rs"]
 mod fixture;
 #[cfg(feature = "mnist")]

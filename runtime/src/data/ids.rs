@@ -25,7 +25,7 @@ impl<const L: usize, const V: usize> Ids<L, V> {
     /// # Errors
     /// Where the length is no multiple of `L`, or an id is not in `0..V`.
     pub fn from_vec<I: TryInto<i32> + Copy + Display>(ids: Vec<I>) -> Result<Self, Error> {
-        if ids.len() % Self::LENGTH != 0 {
+        if !ids.len().is_multiple_of(Self::LENGTH) {
             return Err(Error::data(format!("Ids<{L}, {V}>"), format!("a multiple of {L} ids"), ids.len()));
         }
         let checked = |(place, id): (usize, &I)| match (*id).try_into() {

@@ -62,6 +62,8 @@ enum Backend {
 }
 
 /// What a run leaves behind; until it is dropped, nobody else runs programs of this model.
+// One a run, on the stack: a box would be an allocation a step.
+#[allow(clippy::large_enum_variant)]
 pub(crate) enum Finished<'a> {
     Cpu(cpu::Finished<'a>),
     Accelerated(accelerated::Finished<'a>),

@@ -4,7 +4,7 @@
 //! fits, and one error lists all that does not.
 
 use super::Model;
-use crate::error::{Error, Result};
+use crate::error::{Error, Mismatch, Result};
 use crate::network::Network;
 use crate::optim::matches;
 use crate::plan::Tensor;
@@ -201,7 +201,8 @@ impl<N: Network> Model<N> {
         let (left, surplus): (Vec<String>, Vec<String>) = unused.partition(|name| load.leaves(name));
         result.left = left;
         if !missing.is_empty() || !misshapen.is_empty() || !surplus.is_empty() {
-            return Err(Error::Mismatch { origin: origin.to_owned(), place, network, missing, surplus, misshapen });
+            let origin = origin.to_owned();
+            return Err(Error::Mismatch(Box::new(Mismatch { origin, place, network, missing, surplus, misshapen })));
         }
         for (tensor, state, read) in found {
             self.engine.write(tensor, state, &mut read()?.into_iter())?;

@@ -34,7 +34,7 @@ pub(crate) fn segments(spans: impl Iterator<Item = Span>) -> Vec<Segment> {
         (0..span.floats).step_by(TASK).map(move |at| Segment {
             start: span.offset + at,
             len: TASK.min(span.floats - at),
-            decay: span.row % 2 == 0,
+            decay: span.row.is_multiple_of(2),
         })
     };
     spans.flat_map(cut).collect()
