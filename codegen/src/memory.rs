@@ -94,12 +94,19 @@ fn tenants(s: &Schedule, launches: &Launches, chunks: usize) -> Vec<Place> {
             let last = readers.map(|(_, level)| level.1).fold(done, usize::max);
             let kept = storage == Storage::Derived;
             let alive = (if kept { 0 } else { first }, if root || kept { end } else { last });
+            // Parts live as long as the whole.
+            let whole = s.whole(value).whole;
+            let tenant = Tenant::Value(whole);
+            if let Some(place) = out.iter_mut().find(|p: &&mut Place| whole != value && p.tenant == tenant) {
+                place.alive = (place.alive.0.min(alive.0), place.alive.1.max(alive.1));
+                continue;
+            }
             // Whole cache lines, whatever batch an offset is multiplied by. CUDA's padded batches of at least 16 align it
             // already.
-            let size = s.layout(value).size;
+            let size = s.layout(whole).size;
             let aligned = storage == Storage::Batch && s.order == Order::ChannelsLast;
             let size = if aligned { size } else { size.div_ceil(16) * 16 };
-            out.push(Place { tenant: Tenant::Value(value), storage, offset: 0, size, alive });
+            out.push(Place { tenant, storage, offset: 0, size, alive });
         }
         if let Some((storage, size)) = partials(s, kernel, chunks) {
             // Tiles leave theirs when the values are made.

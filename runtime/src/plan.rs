@@ -6,7 +6,7 @@
 use crate::device::cpu::Ctx;
 
 /// Changes whenever emitted code and this file must change together.
-pub const VERSION: u32 = 5;
+pub const VERSION: u32 = 6;
 
 /// One canonical axis of a [`Layout`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,6 +154,8 @@ pub enum Space {
 pub struct Arg {
     pub space: Space,
     pub offset: usize,
+    /// Floats behind that, whatever the batch: of what is a part of another value's samples.
+    pub at: usize,
 }
 
 /// Runs task `task` of a launch on worker `worker`.

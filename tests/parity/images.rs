@@ -88,3 +88,36 @@ parity! { normalised_pools NormalisedPools NormalisedPoolsUnfused {
     Flatten; Dropout<0.25>; fc: Linear<4>;
     loss: CrossEntropy(_, label);
 } }
+
+// What is joined or sliced by whole blocks lies where the whole lies: nested, with a last operand that fills no block, read twice,
+// and by a normalisation. An operand that is joined twice is copied once.
+parity! { joined_blocks JoinedBlocks JoinedBlocksUnfused {
+    input image: [3, 7, 5]; target label: class<3>;
+    stem: Conv2d<32, 3, padding = 1>; Relu as low;
+    Concat {
+        one: Conv2d<16, 1>;
+        two: { Conv2d<32, 3, padding = 1>; BatchNorm; Relu; }
+        pair: { Concat { left: { Conv2d<16, 1>; Relu; } right: { Conv2d<48, 1>; MaxPool2d<3, stride = 1, padding = 1>; } } }
+        last: { MaxPool2d<3, stride = 1, padding = 1>; Conv2d<7, 1>; Tanh; }
+    }
+    n: BatchNorm; Relu as joined;
+    Slice<axis = 0, start = 16, end = 48>; middle: Conv2d<16, 1>;
+    Concat(_, low) as again; Concat(low, again); again_conv: Conv2d<20, 3, stride = 2>; Relu;
+    GlobalAvgPool as pooled;
+    Concat(pooled, pooled);
+    fc: Linear<3>;
+    loss: CrossEntropy(_, label) + 0.1 * Mean(joined);
+} }
+
+// Feature vectors, joined and taken apart.
+parity! { joined_vectors JoinedVectors JoinedVectorsUnfused {
+    input x: [9]; target t: [20];
+    a: Linear<32>; Relu as a_out;
+    b: Linear<20>(x); Sigmoid as b_out;
+    Concat(a_out, b_out) as joined;
+    c: Linear<48>; Relu as c_out;
+    Slice<axis = 0, start = 32, end = 48>; d: Linear<20> as d_out;
+    e: Linear<20>(joined);
+    Add(_, d_out);
+    loss: Mse(_, t);
+} }

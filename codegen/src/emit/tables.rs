@@ -87,7 +87,7 @@ pub fn place(s: &Schedule, memory: &Memory, params: &ParamPlan, value: Value) ->
         Storage::Param(p) => (Space::Params, params.params[p].offset),
         Storage::State(i) => (Space::State, params.states[i].offset),
         Storage::Grad(p) => (Space::Grads, params.params[p].offset),
-        Storage::Batch => (Space::Batch, memory.offset(Tenant::Value(base))),
+        Storage::Batch => (Space::Batch, memory.offset(Tenant::Value(s.whole(base).whole))),
         Storage::Fixed => (Space::Fixed, memory.offset(Tenant::Value(base))),
         Storage::Derived => (Space::Derived, memory.offset(Tenant::Value(base))),
     }

@@ -25,6 +25,9 @@ impl Schedule {
             let reads: Vec<String> = kernel.reads.iter().map(|v| format!("%{}", v.0)).collect();
             writeln!(text, "   reads {}", reads.join(" ")).expect(STRING);
         }
+        for (value, part) in &self.within {
+            writeln!(text, "%{} lies in %{} from {} on", value.0, part.whole.0, part.at).expect(STRING);
+        }
         text
     }
 

@@ -163,6 +163,10 @@ impl Fuser<'_> {
             }
             Op::Contract { .. } | Op::Conv { .. } => self.contraction(value).unwrap_or_else(|| self.fallback(value)),
             Op::Window { .. } if !self.target.gathers => form::window(graph, value).unwrap_or(Form::Scalar),
+            // Maps read broadcast operands as they lie; this one is read by something else.
+            Op::Move(MoveOp::Broadcast { .. }) if !self.target.gathers => {
+                self.vector_map(value).map_or(Form::Scalar, Form::Map)
+            }
             Op::Move(MoveOp::Reshape(_)) if !self.target.gathers => self.weight_copy(value).unwrap_or(Form::Scalar),
             // On CUDA a gather is an element-wise read; only sums of rows have a template.
             Op::ScatterAdd { .. } => self.rows(value),

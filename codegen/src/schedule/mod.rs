@@ -16,6 +16,7 @@ pub mod launches;
 pub mod layout;
 pub mod moments;
 pub mod params;
+pub mod parts;
 pub mod place;
 pub mod pooled;
 pub mod prepare;
@@ -36,6 +37,7 @@ pub use lanes::Chain;
 pub use launches::{Launch, Launches, Part};
 pub use layout::{Layout, Order};
 pub use params::ParamPlan;
+pub use parts::Within;
 pub use program::{Program, ProgramKind, Roots};
 pub use rows::{Rows, Strides};
 use std::collections::BTreeMap;
@@ -85,6 +87,8 @@ pub struct Schedule {
     pub kernels: Vec<Kernel>,
     /// Of convolutions that can be computed in two ways.
     pub choices: BTreeMap<Value, winograd::Choice>,
+    /// Of values that lie within another's samples.
+    pub within: BTreeMap<Value, Within>,
 }
 
 impl Kernel {
@@ -107,6 +111,7 @@ pub fn schedule(module: &Module, params: &ParamPlan, program: &Program, target: 
     lanes::lanes(&mut schedule, target);
     readers::readers(&mut schedule, target);
     dense::dense(&mut schedule, target);
+    parts::parts(&mut schedule, target);
     derived::keep(&mut schedule, target);
     fuse::assign_storage(&mut schedule);
     debug_assert_eq!(verify::verify(&schedule), Ok(()));
@@ -146,9 +151,18 @@ impl Schedule {
         !kernel.stores.is_empty() && kernel.stores.iter().all(|v| self.storage(*v) == Some(Storage::Derived))
     }
 
+    /// The value whose memory a value lies in, and the floats before it in each sample.
+    pub fn whole(&self, value: Value) -> Within {
+        let mut place = Within { whole: self.base(value), at: 0 };
+        while let Some(next) = self.within.get(&place.whole) {
+            place = Within { whole: self.base(next.whole), at: place.at + next.at };
+        }
+        place
+    }
+
     /// Floats from one sample to the next; 0 without a batch.
     pub fn sample_stride(&self, value: Value) -> usize {
-        let base = self.base(value);
-        if self.graph().shape(base).batch { self.layouts[base.index()].size } else { 0 }
+        let whole = self.whole(value).whole;
+        if self.graph().shape(whole).batch { self.layouts[whole.index()].size } else { 0 }
     }
 }

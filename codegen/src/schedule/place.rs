@@ -10,6 +10,7 @@ use super::winograd;
 use super::{Schedule, Storage};
 use crate::graph::op::{ConvRole, Leaf, MoveOp, Op};
 use crate::graph::{Graph, Module, Node, Value};
+use std::collections::BTreeMap;
 
 /// The schedule of a prepared program, without kernels.
 pub fn place(program: Program, module: &Module, params: &ParamPlan, target: &Target) -> Schedule {
@@ -24,6 +25,7 @@ pub fn place(program: Program, module: &Module, params: &ParamPlan, target: &Tar
         storage: Vec::new(),
         kernels: Vec::new(),
         choices,
+        within: BTreeMap::new(),
     };
     for value in s.program.graph.values() {
         let (layout, base, storage) = decide(&s, value, module, params);

@@ -36,6 +36,8 @@ pub struct Target {
     pub pooled_slopes: bool,
     /// Whether maps are computed by their readers where memory sees less that way, and sums where their operand is made.
     pub computing_readers: bool,
+    /// Whether what is joined or taken along the channels lies where the whole lies.
+    pub parts: bool,
     /// Whether the gradient of a dense layer's bias is made with its weight's.
     pub dense_biases: bool,
     /// From this many floats on, a dense layer's weight is read once in the backward pass, for both of its gradients.
@@ -70,6 +72,7 @@ impl Target {
             keeps_derived: true,
             pooled_slopes: true,
             computing_readers: true,
+            parts: true,
             dense_biases: true,
             // With what an optimizer remembers of it, more than a last-level cache holds.
             streamed_weight_floats: 4 << 20,
@@ -109,6 +112,7 @@ impl Target {
             keeps_derived: false,
             pooled_slopes: false,
             computing_readers: false,
+            parts: false,
             dense_biases: false,
             streamed_weight_floats: usize::MAX,
             updates: true,

@@ -408,7 +408,7 @@ impl Cpu {
         scratch.args.0.clear();
         for arg in variant.launches.iter().flat_map(|launch| launch.args) {
             // SAFETY: offsets lie within the arenas, which were sized from the same plan.
-            scratch.args.0.push(unsafe { address(&cx, arg.space, arg.offset) });
+            scratch.args.0.push(unsafe { address(&cx, arg.space, arg.offset).add(arg.at) });
         }
         let mut args = scratch.args.0.as_ptr();
         for launch in variant.launches {

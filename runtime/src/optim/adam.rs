@@ -110,7 +110,7 @@ kiln_macros::update! {
         let d = if decoupled == 1 || weight_decay == 0 { g } else { g + weight_decay * p };
         m = if beta1 > 0.5 { m + (1 - beta1) * (d - m) } else { d - (d - m) * beta1 };
         v = v * beta2 + (1 - beta2) * d * d;
-        p = p - lr / (1 - pow(beta1, step)) * m / (sqrt(v) / sqrt(1 - pow(beta2, step)) + eps);
+        p = p - lr / (1 - pow(beta1, step)) * m / (sqrt(v) * (1 / sqrt(1 - pow(beta2, step))) + eps);
     }
 }
 
@@ -122,6 +122,6 @@ kiln_macros::update! {
         m = if beta1 > 0.5 { m + (1 - beta1) * (d - m) } else { d - (d - m) * beta1 };
         v = v * beta2 + (1 - beta2) * d * d;
         largest = max(largest, v);
-        p = p - lr / (1 - pow(beta1, step)) * m / (sqrt(largest) / sqrt(1 - pow(beta2, step)) + eps);
+        p = p - lr / (1 - pow(beta1, step)) * m / (sqrt(largest) * (1 / sqrt(1 - pow(beta2, step))) + eps);
     }
 }

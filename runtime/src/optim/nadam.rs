@@ -97,8 +97,7 @@ kiln_macros::update! {
         let d = if decoupled == 1 || weight_decay == 0 { g } else { g + weight_decay * p };
         m = if beta1 > 0.5 { m + (1 - beta1) * (d - m) } else { d - (d - m) * beta1 };
         v = v * beta2 + (1 - beta2) * d * d;
-        let scale = sqrt(v / (1 - pow(beta2, step))) + eps;
-        p = p - lr * (1 - mu) / (1 - product) * d / scale;
-        p = p - lr * next / (1 - product * next) * m / scale;
+        let scale = sqrt(v * (1 / (1 - pow(beta2, step)))) + eps;
+        p = p - (lr * (1 - mu) / (1 - product) * d + lr * next / (1 - product * next) * m) / scale;
     }
 }

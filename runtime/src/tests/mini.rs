@@ -143,9 +143,9 @@ const fn launch(name: &'static str, tasks: fn(usize) -> usize, entry: Entry) -> 
         layers: "fc",
         ops: "contract",
         args: &[
-            Arg { space: Space::Batch, offset: LOGITS },
-            Arg { space: Space::Updates, offset: WEIGHT },
-            Arg { space: Space::Grads, offset: BIAS },
+            Arg { space: Space::Batch, offset: LOGITS, at: 0 },
+            Arg { space: Space::Updates, offset: WEIGHT, at: 0 },
+            Arg { space: Space::Grads, offset: BIAS, at: 0 },
         ],
         tasks,
         entry: [entry; 3],

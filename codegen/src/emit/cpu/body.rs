@@ -2,7 +2,7 @@
 
 use super::expr;
 use crate::graph::expr::{Expr, Id, Pool, Scalar};
-use crate::graph::op::{Op, WindowOp};
+use crate::graph::op::{MoveOp, Op, WindowOp};
 use crate::graph::{DType, Value};
 use crate::schedule::form::{Access, Iter, access};
 use crate::schedule::layout::{LANES, is_blocked};
@@ -162,7 +162,7 @@ impl<'a> Eval<'a> {
                     let inputs: Vec<Id> = node.inputs.iter().map(|i| self.value(*i, &dims, args)).collect();
                     self.import(e, &inputs, &dims)
                 }
-                Op::Assign { .. } => self.value(node.inputs[0], &dims, args),
+                Op::Assign { .. } | Op::Move(MoveOp::Broadcast { .. }) => self.value(node.inputs[0], &dims, args),
                 Op::Random { stream } => {
                     let tokens = self.random(*stream, base);
                     self.leaf(tokens)

@@ -25,7 +25,7 @@ use quote::{format_ident, quote};
 use std::collections::HashMap;
 
 /// The version of `kiln::plan` that this prints.
-const VERSION: u32 = 5;
+const VERSION: u32 = 6;
 
 /// One launch of a kernel, as text.
 struct Launch {
@@ -293,7 +293,11 @@ fn variant(p: &Planned, guard: usize, params: &ParamPlan, target: &Target, kerne
                     },
                     Arg::Partials => (tables::Space::Fixed, p.memory.offset(Tenant::Partials(index))),
                 };
-                quote!(Arg { space: #space, offset: #offset })
+                let at = match arg {
+                    Arg::Value(v) => s.whole(*v).at,
+                    Arg::Partials => 0,
+                };
+                quote!(Arg { space: #space, offset: #offset, at: #at })
             });
             launches.push(quote! {
                 Launch {

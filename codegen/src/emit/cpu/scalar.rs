@@ -10,6 +10,7 @@ use crate::graph::expr::{Expr, Id, Pool, Scalar};
 use crate::graph::op::{ConvGeometry, ConvRole, MoveOp, Op, ReduceOp, TableRow, WindowAxis, WindowOp};
 use crate::graph::{DType, Value};
 use crate::schedule::Layout;
+use crate::schedule::parts::{Run, runs};
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 use std::collections::HashMap;
@@ -18,6 +19,9 @@ pub fn scalar(w: &Writer) -> Vec<Launch> {
     let graph = w.s.graph();
     let own = |v: &&Value| w.kernel.stores.contains(v);
     let Some(&value) = w.kernel.nodes.iter().find(own) else { return Vec::new() };
+    if let Some(runs) = runs(w.s, value) {
+        return vec![copies(w, value, &runs)];
+    }
     let mut e = Elements { w, args: Args::default(), loops: 0 };
     let shape = graph.shape(value).clone();
     let index: Vec<Ident> = (0..shape.rank()).map(|i| format_ident!("i{i}")).collect();
@@ -46,6 +50,27 @@ pub fn scalar(w: &Writer) -> Vec<Launch> {
     let body = quote!(let s = One::new(); #bind #body);
     let label = graph.node(value).op.name().replace('.', "_");
     vec![w.launch(&label, e.args, tasks, body)]
+}
+
+/// A concatenation or slice of whole blocks, sample by sample.
+fn copies(w: &Writer, value: Value, runs: &[Run]) -> Launch {
+    let mut args = Args::default();
+    let n = name("n");
+    let (to, to_sample) = (args.pointer(Arg::Value(value)), w.s.sample_stride(value));
+    let copies: TokenStream = runs
+        .iter()
+        .map(|run| {
+            let Run { from, from_at, to_at, floats } = *run;
+            let (from, from_sample) = (args.pointer(Arg::Value(w.s.base(from))), w.s.sample_stride(from));
+            quote! {
+                ::core::ptr::copy_nonoverlapping(
+                    #from.add(#n * #from_sample + #from_at), #to.add(#n * #to_sample + #to_at), #floats,
+                );
+            }
+        })
+        .collect();
+    let label = w.s.graph().node(value).op.name().replace('.', "_");
+    w.launch(&label, args, quote!(batch), quote!(let #n = task; #copies))
 }
 
 struct Elements<'a, 'w> {

@@ -269,8 +269,24 @@ fn pair(x: [usize; 2]) -> TokenStream {
     quote!([#a, #b])
 }
 
+/// Pixels of a row, at most, that a 1 × 1 convolution is given.
+const LONG_ROW: usize = 256;
+
+/// A 1 × 1 convolution sees no neighbours: its image is a list of pixels, which is cut into rows so long that the last tile of
+/// a row, which is narrower than the others, costs little.
+fn in_long_rows(g: &ConvGeometry) -> ConvGeometry {
+    let plain = g.kernel == [1, 1] && g.stride == [1, 1] && g.padding == [0, 0];
+    let pixels = g.input[0] * g.input[1];
+    let row = (g.input[1]..=LONG_ROW.min(pixels)).rev().find(|row| pixels.is_multiple_of(*row));
+    match row.filter(|_| plain) {
+        Some(row) => ConvGeometry { input: [pixels / row, row], output: [pixels / row, row], ..*g },
+        None => *g,
+    }
+}
+
 /// The descriptor of a forward convolution.
 pub(super) fn conv_text(g: &ConvGeometry, planar: bool) -> TokenStream {
+    let g = in_long_rows(g);
     let (channels, outputs) = (g.channels, g.outputs);
     let (input, output, kernel) = (pair(g.input), pair(g.output), pair(g.kernel));
     let (stride, padding, dilation) = (pair(g.stride), pair(g.padding), pair(g.dilation));
@@ -284,6 +300,7 @@ pub(super) fn conv_text(g: &ConvGeometry, planar: bool) -> TokenStream {
 
 /// The input gradient as a convolution of the output's gradient: channels exchanged, kernel flipped, stride as spread.
 pub(super) fn adjoint_text(g: &ConvGeometry, planar: bool) -> TokenStream {
+    let g = in_long_rows(g);
     let (channels, outputs) = (g.outputs, g.channels);
     let (input, output, kernel) = (pair(g.output), pair(g.input), pair(g.kernel));
     let (spread, dilation) = (pair(g.stride), pair(g.dilation));
@@ -412,4 +429,40 @@ pub fn window(w: &Writer, op: WindowOp, axes: &[WindowAxis; 2], iter: Iter) -> V
         tasks,
         quote!(#operand_item #item #template(s, &D, #operands, cx.batch, task, #value);),
     )]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_of_a_one_by_one_convolution_are_long() {
+        let plain = |image: [usize; 2]| ConvGeometry {
+            channels: 16,
+            outputs: 16,
+            input: image,
+            output: image,
+            kernel: [1, 1],
+            stride: [1, 1],
+            padding: [0, 0],
+            dilation: [1, 1],
+            groups: 1,
+        };
+        for (image, expected) in [
+            ([7, 7], [1, 49]),
+            ([14, 14], [1, 196]),
+            ([56, 56], [14, 224]),
+            // No divisor in between.
+            ([17, 19], [17, 19]),
+            ([2, 300], [2, 300]),
+            ([1, 1], [1, 1]),
+        ] {
+            let g = in_long_rows(&plain(image));
+            assert_eq!((g.input, g.output), (expected, expected));
+        }
+        let strided = ConvGeometry { stride: [2, 2], output: [4, 4], ..plain([7, 7]) };
+        assert_eq!(in_long_rows(&strided), strided);
+        let wide = ConvGeometry { kernel: [3, 3], padding: [1, 1], ..plain([7, 7]) };
+        assert_eq!(in_long_rows(&wide), wide);
+    }
 }

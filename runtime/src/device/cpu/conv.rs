@@ -37,7 +37,7 @@ const SHORT: usize = 6;
 const ENOUGH: usize = 4;
 /// … and so many make a task.
 const SAMPLES: usize = 12;
-/// Bordered copies are made in bands of rows of about so many floats, to stay in the second-level cache.
+/// Images are taken in bands of rows of about so many floats, to stay in the second-level cache.
 const BAND: usize = 1 << 16;
 /// As many tasks as are worth having.
 const TASKS: usize = 32;
@@ -192,12 +192,10 @@ impl Conv {
         left > 0 || wide > self.input[1]
     }
 
-    /// Rows of output, of each class, for which one bordered copy is made.
+    /// Rows of output, of each class, that are computed for all blocks before the next: what they read stays in the cache, and
+    /// is copied once if it has a border.
     const fn band(&self) -> usize {
         let rows = self.class_size(0);
-        if !self.bordered() {
-            return rows;
-        }
         // Every band reads all the weights: large ones deserve large bands.
         let floats = max(BAND, self.weight_block() * self.output_blocks());
         let mut most = rows;
@@ -207,7 +205,7 @@ impl Conv {
         most
     }
 
-    /// Floats of a bordered copy for so many rows of output.
+    /// Floats that so many rows of output read, with their borders.
     const fn copy(&self, rows: usize) -> usize {
         // All bands read at most as many rows as one that touches no edge.
         let [low, high] = self.span(0, 0..rows);

@@ -102,6 +102,12 @@ struct Right {
 
 /// Does something with the sums of a tile, of these rows and blocks of the product.
 trait Tiles {
+    /// They are about to be made.
+    ///
+    /// # Safety
+    /// The rows and blocks are the product's.
+    unsafe fn begun(&self, _: &Range<usize>, _: &Range<usize>) {}
+
     /// Where they are wanted: the first of them, the distance of rows, and that of blocks.
     fn place(&mut self, rows: &Range<usize>, blocks: &Range<usize>) -> (*mut f32, [usize; 2]);
 
@@ -137,6 +143,7 @@ unsafe fn product<S: Simd>(
             let (out, [out_row, out_block]) = tiles.place(&tile_rows, &columns);
             // SAFETY: the caller's promises.
             unsafe {
+                tiles.begun(&tile_rows, &columns);
                 let t = Tile {
                     a: left.at.add(tile_rows.start * left.row),
                     a_row: left.row,
@@ -421,6 +428,15 @@ impl Pieces<'_> {
 }
 
 impl Tiles for Pieces<'_> {
+    /// What the optimizer remembers of a piece comes while its sums are made.
+    #[inline(always)]
+    unsafe fn begun(&self, rows: &Range<usize>, blocks: &Range<usize>) {
+        for block in blocks.clone() {
+            // SAFETY: the caller's promise.
+            unsafe { self.to.soon(self.at(rows, block), rows.len() * BLOCK) }
+        }
+    }
+
     #[inline(always)]
     fn place(&mut self, rows: &Range<usize>, blocks: &Range<usize>) -> (*mut f32, [usize; 2]) {
         match self.to.memory() {
