@@ -6,7 +6,7 @@
 use crate::device::cpu::Ctx;
 
 /// Changes whenever emitted code and this file must change together.
-pub const VERSION: u32 = 5;
+pub const VERSION: u32 = 6;
 
 /// One canonical axis of a [`Layout`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -178,8 +178,10 @@ pub struct Launch {
     pub ops: &'static str,
     /// What `Ctx::arg` gives its kernel.
     pub args: &'static [Arg],
-    /// Number of tasks for a batch.
-    pub tasks: fn(batch: usize) -> usize,
+    /// Extents, strides and the like in which it differs from launches of the same kernel.
+    pub numbers: &'static [usize],
+    /// Number of tasks for a batch, with these numbers.
+    pub tasks: fn(batch: usize, numbers: &[usize]) -> usize,
     /// By [`Level`].
     pub entry: [Entry; 3],
     pub cost: Cost,
