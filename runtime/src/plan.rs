@@ -180,8 +180,10 @@ pub struct Launch {
     pub ops: &'static str,
     /// What `Ctx::arg` gives its kernel.
     pub args: &'static [Arg],
-    /// Number of tasks for a batch.
-    pub tasks: fn(batch: usize) -> usize,
+    /// Extents, strides and the like in which it differs from launches of the same kernel.
+    pub numbers: &'static [usize],
+    /// Number of tasks for a batch, with these numbers.
+    pub tasks: fn(batch: usize, numbers: &[usize]) -> usize,
     /// By [`Level`].
     pub entry: [Entry; 3],
     pub cost: Cost,

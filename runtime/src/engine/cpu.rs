@@ -399,6 +399,7 @@ impl Cpu {
             worker_stride,
             ports: scratch.ports.0.as_ptr(),
             args: std::ptr::null(),
+            numbers: std::ptr::null(),
             batch,
             padded,
             seed,
@@ -412,7 +413,7 @@ impl Cpu {
         }
         let mut args = scratch.args.0.as_ptr();
         for launch in variant.launches {
-            let cx = Ctx { args, ..cx };
+            let cx = Ctx { args, numbers: launch.numbers.as_ptr(), ..cx };
             // SAFETY: the table has the arguments of all launches, one after the other.
             args = unsafe { args.add(launch.args.len()) };
             if launch.derived && fresh {
@@ -425,7 +426,8 @@ impl Cpu {
             // SAFETY: the plan is the network's own, so offsets stay within the arenas that were sized from it; the level
             // was detected; tasks of one launch write disjoint places; the caller vouches for the ports.
             let start = scratch.clock.is_some().then(Instant::now);
-            let (tasks, run) = ((launch.tasks)(batch), |worker, task| unsafe { entry(&cx, worker, task) });
+            let (tasks, run) =
+                ((launch.tasks)(batch, launch.numbers), |worker, task| unsafe { entry(&cx, worker, task) });
             if is_short(&launch.cost, batch) {
                 (0..tasks).for_each(|task| run(0, task));
             } else if self.spare.is_some() {

@@ -132,12 +132,12 @@ const fn variant(launches: &'static [Launch], loss: bool) -> Variant {
     }
 }
 
-const FORWARD: Launch = launch("k0_fc", |batch| batch, forward);
-const LOSS: Launch = launch("k1_loss", |_| 1, loss);
-const BACKWARD: Launch = launch("k2_grad", |_| 3, backward);
-const RUNNING: Launch = launch("k3_running", |_| 1, running);
+const FORWARD: Launch = launch("k0_fc", |batch, _| batch, forward);
+const LOSS: Launch = launch("k1_loss", |_, _| 1, loss);
+const BACKWARD: Launch = launch("k2_grad", |_, _| 3, backward);
+const RUNNING: Launch = launch("k3_running", |_, _| 1, running);
 
-const fn launch(name: &'static str, tasks: fn(usize) -> usize, entry: Entry) -> Launch {
+const fn launch(name: &'static str, tasks: fn(usize, &[usize]) -> usize, entry: Entry) -> Launch {
     Launch {
         name,
         layers: "fc",
@@ -147,6 +147,7 @@ const fn launch(name: &'static str, tasks: fn(usize) -> usize, entry: Entry) -> 
             Arg { space: Space::Updates, offset: WEIGHT, at: 0 },
             Arg { space: Space::Grads, offset: BIAS, at: 0 },
         ],
+        numbers: &[],
         tasks,
         entry: [entry; 3],
         cost: Cost { flops_per_sample: 0, flops: 0, floats_per_sample: 0, floats: 0 },

@@ -1,7 +1,7 @@
 /// features.0, features.1, features.2, features.3, features.4, features.5: conv.forward, map, map, window.max, window.argmax, conv.forward, map, map, window.max, window.argmax
 mod k0_lanes {
     use ::kiln::__private::cpu::*;
-    pub fn tasks(#[allow(unused)] batch: usize) -> usize {
+    pub fn tasks(#[allow(unused)] batch: usize, _: &[usize]) -> usize {
         lane_groups(batch)
     }
     #[inline(always)]
@@ -22,7 +22,7 @@ mod k0_lanes {
             let v7 = scratch.add(0usize);
             let v14 = scratch.add(0usize);
             let v15 = scratch.add(25600usize);
-            for group in lane_task(cx.batch, tasks(cx.batch), task) {
+            for group in lane_task(cx.batch, tasks(cx.batch, &[]), task) {
                 let n = group * 16usize;
                 let live = (cx.batch - n).min(16usize);
                 let v8 = p0.add(n * 1176usize);
@@ -55,7 +55,7 @@ mod k0_lanes {
                     };
                     #[derive(Clone, Copy)]
                     struct Fused<'a> {
-                        cx: &'a Ctx,
+                        cx: Cx<'a>,
                         p5: *mut f32,
                         v8: *mut f32,
                         v67: *mut f32,
@@ -133,7 +133,7 @@ mod k0_lanes {
                     };
                     #[derive(Clone, Copy)]
                     struct Fused<'a> {
-                        cx: &'a Ctx,
+                        cx: Cx<'a>,
                         p7: *mut f32,
                         v15: *mut f32,
                         v59: *mut f32,
@@ -209,45 +209,78 @@ mod k0_lanes {
 /// classifier.0, classifier.1: conv.forward, map, map
 mod k1_gemm {
     use ::kiln::__private::cpu::*;
-    static D: Gemm = Gemm {
-        rows: Count::Batch(1usize),
-        blocks: 8usize,
-        a_row: 400usize,
-        b_block: 6400usize,
-        k: [
-            Digit {
-                count: Count::Fixed(1usize),
-                a: 0usize,
-                b: 0usize,
-            },
-            Digit {
-                count: Count::Fixed(1usize),
-                a: 0usize,
-                b: 0usize,
-            },
-            Digit {
-                count: Count::Fixed(400usize),
-                a: 1usize,
-                b: 16usize,
-            },
-        ],
-        tail: 0usize,
-        row_task: 96usize,
-        block_task: 2usize,
-    };
-    pub fn tasks(#[allow(unused)] batch: usize) -> usize {
-        gemm_tasks(&D, batch)
+    type Cx<'a> = Numbered<'a, 5usize>;
+    pub fn tasks(
+        #[allow(unused)]
+        batch: usize,
+        #[allow(unused)]
+        numbers: &[usize],
+    ) -> usize {
+        let d = Gemm {
+            rows: Count::Batch(1usize),
+            blocks: numbers[0],
+            a_row: numbers[1],
+            b_block: numbers[2],
+            k: [
+                Digit {
+                    count: Count::Fixed(1usize),
+                    a: 0usize,
+                    b: 0usize,
+                },
+                Digit {
+                    count: Count::Fixed(1usize),
+                    a: 0usize,
+                    b: 0usize,
+                },
+                Digit {
+                    count: Count::Fixed(numbers[3]),
+                    a: 1usize,
+                    b: 16usize,
+                },
+            ],
+            tail: 0usize,
+            row_task: 96usize,
+            block_task: 2usize,
+        };
+        gemm_tasks(&d, batch)
     }
     #[inline(always)]
     unsafe fn run<S: Simd>(s: S, cx: &Ctx, worker: usize, task: usize) {
         unsafe {
+            let cx = Cx::new(cx);
+            let d = Gemm {
+                rows: Count::Batch(1usize),
+                blocks: cx.numbers[0],
+                a_row: cx.numbers[1],
+                b_block: cx.numbers[2],
+                k: [
+                    Digit {
+                        count: Count::Fixed(1usize),
+                        a: 0usize,
+                        b: 0usize,
+                    },
+                    Digit {
+                        count: Count::Fixed(1usize),
+                        a: 0usize,
+                        b: 0usize,
+                    },
+                    Digit {
+                        count: Count::Fixed(cx.numbers[3]),
+                        a: 1usize,
+                        b: 16usize,
+                    },
+                ],
+                tail: 0usize,
+                row_task: 96usize,
+                block_task: 2usize,
+            };
             let p0 = cx.arg(0usize);
             let p1 = cx.arg(1usize);
             let p2 = cx.arg(2usize);
             let p3 = cx.arg(3usize);
             #[derive(Clone, Copy)]
             struct Fused<'a> {
-                cx: &'a Ctx,
+                cx: Cx<'a>,
                 p0: *mut f32,
                 p1: *mut f32,
             }
@@ -270,92 +303,18 @@ mod k1_gemm {
                         let e2 = s.load(p0.add(b * 16usize));
                         let e3 = s.add(e1, e2);
                         let e4 = s.max(e3, e0);
-                        s.store(p1.add(n * 128usize + b * 16usize), e4);
+                        s.store(p1.add(n * cx.numbers[4] + b * 16usize), e4);
                     }
                 }
             }
-            gemm(s, &D, p0, p1, cx.batch, task, Fused { cx, p0: p2, p1: p3 });
-        }
-    }
-    pub static ENTRY: [Entry; 3] = levels!(run);
-}
-
-/// classifier.2, classifier.3: contract, map, map
-mod k2_gemm {
-    use ::kiln::__private::cpu::*;
-    static D: Gemm = Gemm {
-        rows: Count::Batch(1usize),
-        blocks: 6usize,
-        a_row: 128usize,
-        b_block: 1920usize,
-        k: [
-            Digit {
-                count: Count::Fixed(1usize),
-                a: 0usize,
-                b: 0usize,
-            },
-            Digit {
-                count: Count::Fixed(1usize),
-                a: 0usize,
-                b: 0usize,
-            },
-            Digit {
-                count: Count::Fixed(120usize),
-                a: 1usize,
-                b: 16usize,
-            },
-        ],
-        tail: 0usize,
-        row_task: 96usize,
-        block_task: 2usize,
-    };
-    pub fn tasks(#[allow(unused)] batch: usize) -> usize {
-        gemm_tasks(&D, batch)
-    }
-    #[inline(always)]
-    unsafe fn run<S: Simd>(s: S, cx: &Ctx, worker: usize, task: usize) {
-        unsafe {
-            let p0 = cx.arg(0usize);
-            let p1 = cx.arg(1usize);
-            let p2 = cx.arg(2usize);
-            let p3 = cx.arg(3usize);
-            #[derive(Clone, Copy)]
-            struct Fused<'a> {
-                cx: &'a Ctx,
-                p0: *mut f32,
-                p1: *mut f32,
-            }
-            impl Sink for Fused<'_> {
-                #[inline(always)]
-                unsafe fn put<S: Simd>(
-                    self,
-                    s: S,
-                    acc: S::V,
-                    row: usize,
-                    block: usize,
-                    pixel: usize,
-                ) {
-                    unsafe {
-                        let Fused { cx, p0, p1 } = self;
-                        let n = row;
-                        let b = block;
-                        let e0 = s.splat(0f32);
-                        let e1 = acc;
-                        let e2 = s.load(p0.add(b * 16usize));
-                        let e3 = s.add(e1, e2);
-                        let e4 = s.max(e3, e0);
-                        s.store(p1.add(n * 96usize + b * 16usize), e4);
-                    }
-                }
-            }
-            gemm(s, &D, p0, p1, cx.batch, task, Fused { cx, p0: p2, p1: p3 });
+            gemm(s, &d, p0, p1, cx.batch, task, Fused { cx, p0: p2, p1: p3 });
         }
     }
     pub static ENTRY: [Entry; 3] = levels!(run);
 }
 
 /// classifier.4: contract, map
-mod k3_gemm {
+mod k2_gemm {
     use ::kiln::__private::cpu::*;
     static D: Gemm = Gemm {
         rows: Count::Batch(1usize),
@@ -383,7 +342,7 @@ mod k3_gemm {
         row_task: 24usize,
         block_task: 1usize,
     };
-    pub fn tasks(#[allow(unused)] batch: usize) -> usize {
+    pub fn tasks(#[allow(unused)] batch: usize, _: &[usize]) -> usize {
         gemm_tasks(&D, batch)
     }
     #[inline(always)]
@@ -395,7 +354,7 @@ mod k3_gemm {
             let p3 = cx.arg(3usize);
             #[derive(Clone, Copy)]
             struct Fused<'a> {
-                cx: &'a Ctx,
+                cx: Cx<'a>,
                 p0: *mut f32,
                 p1: *mut f32,
             }
@@ -426,9 +385,9 @@ mod k3_gemm {
 }
 
 /// loss, correct, classifier.4: reduce.max, map, reduce.sum, map, reduce.sum, reduce.argmax, map
-mod k4_row {
+mod k3_row {
     use ::kiln::__private::cpu::*;
-    pub fn tasks(#[allow(unused)] batch: usize) -> usize {
+    pub fn tasks(#[allow(unused)] batch: usize, _: &[usize]) -> usize {
         batch.div_ceil(16usize)
     }
     #[inline(always)]
@@ -520,9 +479,9 @@ mod k4_row {
 }
 
 /// loss, correct: map, reduce.sum, map, map, reduce.sum
-mod k5_column_partials {
+mod k4_column_partials {
     use ::kiln::__private::cpu::*;
-    pub fn tasks(#[allow(unused)] batch: usize) -> usize {
+    pub fn tasks(#[allow(unused)] batch: usize, _: &[usize]) -> usize {
         16usize * 1usize
     }
     #[inline(always)]
@@ -570,9 +529,9 @@ mod k5_column_partials {
 }
 
 /// loss, correct: map, reduce.sum, map, map, reduce.sum
-mod k6_column_results {
+mod k5_column_results {
     use ::kiln::__private::cpu::*;
-    pub fn tasks(#[allow(unused)] batch: usize) -> usize {
+    pub fn tasks(#[allow(unused)] batch: usize, _: &[usize]) -> usize {
         1usize
     }
     #[inline(always)]
@@ -621,27 +580,40 @@ mod k6_column_results {
 }
 
 /// classifier.4, classifier.2: contract, map
-mod k7_dense_input {
+mod k6_dense_input {
     use ::kiln::__private::cpu::*;
-    static D: Dense = Dense {
-        outputs: 10usize,
-        channels: 84usize,
-        pixels: 1usize,
-        planar: true,
-    };
-    pub fn tasks(#[allow(unused)] batch: usize) -> usize {
-        dense_input_tasks(&D, batch)
+    type Cx<'a> = Numbered<'a, 4usize>;
+    pub fn tasks(
+        #[allow(unused)]
+        batch: usize,
+        #[allow(unused)]
+        numbers: &[usize],
+    ) -> usize {
+        let d = Dense {
+            outputs: numbers[0],
+            channels: numbers[1],
+            pixels: 1usize,
+            planar: true,
+        };
+        dense_input_tasks(&d, batch)
     }
     #[inline(always)]
     unsafe fn run<S: Simd>(s: S, cx: &Ctx, worker: usize, task: usize) {
         unsafe {
+            let cx = Cx::new(cx);
+            let d = Dense {
+                outputs: cx.numbers[0],
+                channels: cx.numbers[1],
+                pixels: 1usize,
+                planar: true,
+            };
             let p0 = cx.arg(0usize);
             let p1 = cx.arg(1usize);
             let p2 = cx.arg(2usize);
             let p3 = cx.arg(3usize);
             #[derive(Clone, Copy)]
             struct Fused<'a> {
-                cx: &'a Ctx,
+                cx: Cx<'a>,
                 p0: *mut f32,
                 p1: *mut f32,
             }
@@ -661,18 +633,18 @@ mod k7_dense_input {
                         let b = block;
                         let e0 = s.splat(0f32);
                         let e1 = acc;
-                        let e2 = s.load(p0.add(n * 96usize + b * 16usize));
+                        let e2 = s.load(p0.add(n * cx.numbers[2] + b * 16usize));
                         let e3 = s.gt(e2, e0);
                         let e4 = s.select(e3, e1, e0);
-                        s.store(p1.add(n * 96usize + b * 16usize), e4);
+                        s.store(p1.add(n * cx.numbers[2] + b * 16usize), e4);
                     }
                 }
             }
             dense_input(
                 s,
-                &D,
+                &d,
                 p0,
-                16usize,
+                cx.numbers[3],
                 p1,
                 cx.scratch(worker),
                 cx.batch,
@@ -685,136 +657,47 @@ mod k7_dense_input {
 }
 
 /// classifier.4: contract, reduce.sum
-mod k8_dense_weight {
+mod k7_dense_weight {
     use ::kiln::__private::cpu::*;
-    static D: Dense = Dense {
-        outputs: 10usize,
-        channels: 84usize,
-        pixels: 1usize,
-        planar: true,
-    };
-    pub fn tasks(#[allow(unused)] batch: usize) -> usize {
-        dense_weight_tasks(&D)
+    type Cx<'a> = Numbered<'a, 4usize>;
+    pub fn tasks(
+        #[allow(unused)]
+        batch: usize,
+        #[allow(unused)]
+        numbers: &[usize],
+    ) -> usize {
+        let d = Dense {
+            outputs: numbers[0],
+            channels: numbers[1],
+            pixels: 1usize,
+            planar: true,
+        };
+        dense_weight_tasks(&d)
     }
     #[inline(always)]
     unsafe fn run<S: Simd>(s: S, cx: &Ctx, worker: usize, task: usize) {
         unsafe {
+            let cx = Cx::new(cx);
+            let d = Dense {
+                outputs: cx.numbers[0],
+                channels: cx.numbers[1],
+                pixels: 1usize,
+                planar: true,
+            };
             let p0 = cx.arg(0usize);
             let p1 = cx.arg(1usize);
             let p2 = cx.arg(2usize);
             let p3 = cx.arg(3usize);
             dense_weight(
                 s,
-                &D,
+                &d,
                 DenseWeight {
                     x: p0,
-                    x_sample: 96usize,
+                    x_sample: cx.numbers[2],
                     dy: p1,
-                    dy_sample: 16usize,
-                    weight: Gradient::new(cx, p2, true),
-                    bias: ::core::option::Option::Some(Gradient::new(cx, p3, true)),
-                    batch: cx.batch,
-                },
-                task,
-            );
-        }
-    }
-    pub static ENTRY: [Entry; 3] = levels!(run);
-}
-
-/// classifier.2, classifier.0: contract, map
-mod k9_dense_input {
-    use ::kiln::__private::cpu::*;
-    static D: Dense = Dense {
-        outputs: 84usize,
-        channels: 120usize,
-        pixels: 1usize,
-        planar: true,
-    };
-    pub fn tasks(#[allow(unused)] batch: usize) -> usize {
-        dense_input_tasks(&D, batch)
-    }
-    #[inline(always)]
-    unsafe fn run<S: Simd>(s: S, cx: &Ctx, worker: usize, task: usize) {
-        unsafe {
-            let p0 = cx.arg(0usize);
-            let p1 = cx.arg(1usize);
-            let p2 = cx.arg(2usize);
-            let p3 = cx.arg(3usize);
-            #[derive(Clone, Copy)]
-            struct Fused<'a> {
-                cx: &'a Ctx,
-                p0: *mut f32,
-                p1: *mut f32,
-            }
-            impl Sink for Fused<'_> {
-                #[inline(always)]
-                unsafe fn put<S: Simd>(
-                    self,
-                    s: S,
-                    acc: S::V,
-                    row: usize,
-                    block: usize,
-                    pixel: usize,
-                ) {
-                    unsafe {
-                        let Fused { cx, p0, p1 } = self;
-                        let n = row;
-                        let b = block;
-                        let e0 = s.splat(0f32);
-                        let e1 = acc;
-                        let e2 = s.load(p0.add(n * 128usize + b * 16usize));
-                        let e3 = s.gt(e2, e0);
-                        let e4 = s.select(e3, e1, e0);
-                        s.store(p1.add(n * 128usize + b * 16usize), e4);
-                    }
-                }
-            }
-            dense_input(
-                s,
-                &D,
-                p0,
-                96usize,
-                p1,
-                cx.scratch(worker),
-                cx.batch,
-                task,
-                Fused { cx, p0: p2, p1: p3 },
-            );
-        }
-    }
-    pub static ENTRY: [Entry; 3] = levels!(run);
-}
-
-/// classifier.2: contract, reduce.sum
-mod k10_dense_weight {
-    use ::kiln::__private::cpu::*;
-    static D: Dense = Dense {
-        outputs: 84usize,
-        channels: 120usize,
-        pixels: 1usize,
-        planar: true,
-    };
-    pub fn tasks(#[allow(unused)] batch: usize) -> usize {
-        dense_weight_tasks(&D)
-    }
-    #[inline(always)]
-    unsafe fn run<S: Simd>(s: S, cx: &Ctx, worker: usize, task: usize) {
-        unsafe {
-            let p0 = cx.arg(0usize);
-            let p1 = cx.arg(1usize);
-            let p2 = cx.arg(2usize);
-            let p3 = cx.arg(3usize);
-            dense_weight(
-                s,
-                &D,
-                DenseWeight {
-                    x: p0,
-                    x_sample: 128usize,
-                    dy: p1,
-                    dy_sample: 96usize,
-                    weight: Gradient::new(cx, p2, true),
-                    bias: ::core::option::Option::Some(Gradient::new(cx, p3, true)),
+                    dy_sample: cx.numbers[3],
+                    weight: Gradient::new(&cx, p2, true),
+                    bias: ::core::option::Option::Some(Gradient::new(&cx, p3, true)),
                     batch: cx.batch,
                 },
                 task,
@@ -825,7 +708,7 @@ mod k10_dense_weight {
 }
 
 /// classifier.0, features.3: conv.input, map
-mod k11_dense_input {
+mod k8_dense_input {
     use ::kiln::__private::cpu::*;
     static D: Dense = Dense {
         outputs: 120usize,
@@ -833,7 +716,7 @@ mod k11_dense_input {
         pixels: 25usize,
         planar: false,
     };
-    pub fn tasks(#[allow(unused)] batch: usize) -> usize {
+    pub fn tasks(#[allow(unused)] batch: usize, _: &[usize]) -> usize {
         dense_input_tasks(&D, batch)
     }
     #[inline(always)]
@@ -845,7 +728,7 @@ mod k11_dense_input {
             let p3 = cx.arg(3usize);
             #[derive(Clone, Copy)]
             struct Fused<'a> {
-                cx: &'a Ctx,
+                cx: Cx<'a>,
                 p0: *mut f32,
                 p1: *mut f32,
             }
@@ -889,7 +772,7 @@ mod k11_dense_input {
 }
 
 /// classifier.0: conv.weight, reduce.sum
-mod k12_dense_weight {
+mod k9_dense_weight {
     use ::kiln::__private::cpu::*;
     static D: Dense = Dense {
         outputs: 120usize,
@@ -897,7 +780,7 @@ mod k12_dense_weight {
         pixels: 25usize,
         planar: false,
     };
-    pub fn tasks(#[allow(unused)] batch: usize) -> usize {
+    pub fn tasks(#[allow(unused)] batch: usize, _: &[usize]) -> usize {
         dense_weight_tasks(&D)
     }
     #[inline(always)]
@@ -915,8 +798,8 @@ mod k12_dense_weight {
                     x_sample: 400usize,
                     dy: p1,
                     dy_sample: 128usize,
-                    weight: Gradient::new(cx, p2, true),
-                    bias: ::core::option::Option::Some(Gradient::new(cx, p3, true)),
+                    weight: Gradient::new(&cx, p2, true),
+                    bias: ::core::option::Option::Some(Gradient::new(&cx, p3, true)),
                     batch: cx.batch,
                 },
                 task,
@@ -927,9 +810,9 @@ mod k12_dense_weight {
 }
 
 /// features.3, features.0: window.route, reduce.sum, reshape, conv.input, map, conv.weight, window.route, reduce.sum, conv.weight
-mod k13_lanes {
+mod k10_lanes {
     use ::kiln::__private::cpu::*;
-    pub fn tasks(#[allow(unused)] batch: usize) -> usize {
+    pub fn tasks(#[allow(unused)] batch: usize, _: &[usize]) -> usize {
         lane_chunks(batch, 16usize)
     }
     #[inline(always)]
@@ -951,7 +834,7 @@ mod k13_lanes {
             let v69 = scratch.add(0usize);
             let sums = p3.add(task * 6832usize);
             sums.write_bytes(0, 6832usize);
-            for group in lane_task(cx.batch, tasks(cx.batch), task) {
+            for group in lane_task(cx.batch, tasks(cx.batch, &[]), task) {
                 let n = group * 16usize;
                 let live = (cx.batch - n).min(16usize);
                 let v8 = p0.add(n * 1176usize);
@@ -989,7 +872,7 @@ mod k13_lanes {
                     };
                     #[derive(Clone, Copy)]
                     struct Fused<'a> {
-                        cx: &'a Ctx,
+                        cx: Cx<'a>,
                         v61: *mut f32,
                     }
                     impl Sink for Fused<'_> {
@@ -1039,7 +922,7 @@ mod k13_lanes {
                     };
                     #[derive(Clone, Copy)]
                     struct Fused<'a> {
-                        cx: &'a Ctx,
+                        cx: Cx<'a>,
                         v8: *mut f32,
                         v68: *mut f32,
                     }
@@ -1110,7 +993,7 @@ mod k13_lanes {
                     };
                     #[derive(Clone, Copy)]
                     struct Fused<'a> {
-                        cx: &'a Ctx,
+                        cx: Cx<'a>,
                         v69: *mut f32,
                     }
                     impl Sink for Fused<'_> {
@@ -1175,9 +1058,9 @@ mod k13_lanes {
 }
 
 /// features.3, features.0: window.route, reduce.sum, reshape, conv.input, map, conv.weight, window.route, reduce.sum, conv.weight
-mod k14_lanes_combine {
+mod k11_lanes_combine {
     use ::kiln::__private::cpu::*;
-    pub fn tasks(#[allow(unused)] batch: usize) -> usize {
+    pub fn tasks(#[allow(unused)] batch: usize, _: &[usize]) -> usize {
         4usize
     }
     #[inline(always)]

@@ -63,7 +63,7 @@ pub fn lanes(w: &Writer, chain: &Chain) -> Vec<Launch> {
         let border = scratch.add(#scratch_floats);
         #outside
         #clear
-        for group in lane_task(cx.batch, tasks(cx.batch), task) {
+        for group in lane_task(cx.batch, tasks(cx.batch, &[]), task) {
             let n = group * #LANES;
             let live = (cx.batch - n).min(#LANES);
             #inside
@@ -372,7 +372,7 @@ impl Text<'_> {
         };
         let item = quote! {
             #[derive(Clone, Copy)]
-            struct Fused<'a> { cx: &'a Ctx, #(#fields: *mut f32,)* }
+            struct Fused<'a> { cx: Cx<'a>, #(#fields: *mut f32,)* }
             impl #kind for Fused<'_> {
                 #[inline(always)]
                 unsafe fn put<S: Simd>(self, s: S, #given, c: usize, _: usize, p: usize) {
@@ -409,7 +409,7 @@ impl Text<'_> {
         }
         let item = quote! {
             #[derive(Clone, Copy)]
-            struct Fused<'a> { cx: &'a Ctx, #(#fields: *mut f32,)* }
+            struct Fused<'a> { cx: Cx<'a>, #(#fields: *mut f32,)* }
             impl LanePool for Fused<'_> {
                 #[inline(always)]
                 unsafe fn each<S: Simd>(self, s: S, acc: S::V, c: usize, p: usize) -> S::V {

@@ -1,7 +1,7 @@
 //! Plans as Rust: one module per distinct kernel, and the tables of `kiln::plan` that name them.
 //!
-//! A kernel's text knows no addresses: its pointers come from the launch's argument table. Kernels with equal text are
-//! therefore one, across programs, layers and variants.
+//! A kernel's text knows no addresses: its pointers come from the launch's argument table, and so do the numbers in which
+//! otherwise equal kernels differ. Across programs, layers and variants these are one.
 
 mod body;
 pub mod expr;
@@ -11,6 +11,7 @@ mod moments;
 mod pixels;
 mod rows;
 mod scalar;
+mod sharing;
 mod templates;
 mod winograd;
 
@@ -20,14 +21,16 @@ use crate::memory::{Planned, Tenant, partials};
 use crate::schedule::lanes::SMALL_BATCH;
 use crate::schedule::{Cost, Form, Kernel, ParamPlan, ProgramKind, Schedule, Storage, Target};
 use body::{Arg, Args};
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Literal, TokenStream};
 use quote::{format_ident, quote};
-use std::collections::HashMap;
+use sharing::{Chosen, Kernels, Printed};
+use std::collections::HashSet;
 
 /// The version of `kiln::plan` that this prints.
 const VERSION: u32 = 6;
 
 /// One launch of a kernel, as text.
+#[derive(Clone)]
 struct Launch {
     name: String,
     args: Vec<Arg>,
@@ -66,7 +69,7 @@ impl Writer<'_> {
         match self.updates(value) {
             Some(param) => {
                 let decay = self.decays[param];
-                quote!(Gradient::new(cx, #to, #decay))
+                quote!(Gradient::new(&cx, #to, #decay))
             }
             None => quote!(Gradient::stored(#to)),
         }
@@ -111,51 +114,6 @@ impl Writer<'_> {
     }
 }
 
-/// Distinct kernels, in order of first use.
-#[derive(Default)]
-struct Kernels {
-    items: Vec<TokenStream>,
-    seen: HashMap<String, Ident>,
-}
-
-impl Kernels {
-    /// The module of this kernel, written now if it is new.
-    fn module(&mut self, launch: &Launch, doc: &str) -> Ident {
-        let Launch { tasks, descriptor, body, .. } = launch;
-        let statics = descriptor.as_ref().map(|d| {
-            let d: TokenStream = d.clone();
-            let mut parts = d.into_iter();
-            let ty = parts.next().expect("a type");
-            let rest: TokenStream = parts.collect();
-            quote!(static D: #ty #rest;)
-        });
-        let bindings = Args { list: launch.args.clone() }.bindings();
-        let text = quote! {
-            #statics
-            pub fn tasks(#[allow(unused)] batch: usize) -> usize { #tasks }
-            #[inline(always)]
-            unsafe fn run<S: Simd>(s: S, cx: &Ctx, worker: usize, task: usize) {
-                unsafe { #bindings #body }
-            }
-            pub static ENTRY: [Entry; 3] = levels!(run);
-        };
-        let key = text.to_string();
-        if let Some(name) = self.seen.get(&key) {
-            return name.clone();
-        }
-        let name = format_ident!("k{}_{}", self.items.len(), launch.name);
-        self.items.push(quote! {
-            #[doc = #doc]
-            mod #name {
-                use ::kiln::__private::cpu::*;
-                #text
-            }
-        });
-        self.seen.insert(key, name.clone());
-        name
-    }
-}
-
 /// An expression of type `&'static Plan`; `small` are programs for small batches, `cuda` is its other half.
 pub fn expand(
     module: &Module,
@@ -165,13 +123,17 @@ pub fn expand(
     cuda: &TokenStream,
 ) -> TokenStream {
     let mut kernels = Kernels::default();
+    let all = small.iter().chain(programs);
+    let written: Vec<Vec<Written>> = all.map(|p| write(p, params, target, &mut kernels)).collect();
+    let printed = kernels.print();
+    let print = |guard: usize, index: usize, p: &Planned| variant(p, guard, params, &written[index], &printed);
     let mut fields = Vec::new();
     for kind in ProgramKind::ALL {
         let name = format_ident!("{}", kind.name());
-        let small = small.iter().find(|p| p.kind == kind).map(|p| (SMALL_BATCH, p));
-        let large = programs.iter().find(|p| p.kind == kind).map(|p| (usize::MAX, p));
-        let variants: Vec<_> =
-            small.into_iter().chain(large).map(|(guard, p)| variant(p, guard, params, target, &mut kernels)).collect();
+        let of_kind = |list: &[Planned]| list.iter().position(|p| p.kind == kind);
+        let short = of_kind(small).map(|i| print(SMALL_BATCH, i, &small[i]));
+        let large = of_kind(programs).map(|i| print(usize::MAX, small.len() + i, &programs[i]));
+        let variants: Vec<_> = short.into_iter().chain(large).collect();
         let program = (!variants.is_empty()).then(|| quote!(Program { variants: &[#(#variants),*] }));
         fields.push(match (kind, program) {
             (ProgramKind::Infer, program) => quote!(#name: #program),
@@ -196,7 +158,7 @@ pub fn expand(
         }
     });
     let returns = &module.returns;
-    let items = &kernels.items;
+    let items = &printed.modules;
     quote! {{
         #(#items)*
         use ::kiln::__private::plan::*;
@@ -234,9 +196,9 @@ fn rest(module: &Module, params: &ParamPlan, programs: &[Planned]) -> Vec<TokenS
 pub fn text(planned: &Planned, params: &ParamPlan) -> String {
     let mut kernels = Kernels::default();
     let target = Target::cpu(crate::declaration::Fusion::On);
-    variant(planned, usize::MAX, params, &target, &mut kernels);
+    write(planned, params, &target, &mut kernels);
     let mut text = String::new();
-    for item in &kernels.items {
+    for item in &kernels.print().modules {
         text += &match syn::parse2::<syn::File>(item.clone()) {
             Ok(file) => prettyplease::unparse(&file),
             Err(_) => item.to_string(),
@@ -268,49 +230,75 @@ fn costs(s: &Schedule, kernel: &Kernel, chunks: usize, launches: usize) -> Vec<T
     list.into_iter().map(print).collect()
 }
 
-/// One way to run a program, for batches up to `guard`.
-fn variant(p: &Planned, guard: usize, params: &ParamPlan, target: &Target, kernels: &mut Kernels) -> TokenStream {
+/// A launch whose kernel is known.
+struct Written {
+    launch: Launch,
+    kernel: usize,
+    chosen: Chosen,
+    cost: TokenStream,
+    layers: String,
+    ops: String,
+}
+
+/// The launches of a program, in order.
+fn write(p: &Planned, params: &ParamPlan, target: &Target, kernels: &mut Kernels) -> Vec<Written> {
     let s = &p.schedule;
-    let mut launches = Vec::new();
-    let mut scratch = Vec::new();
+    let mut list = Vec::new();
     for (index, kernel) in s.kernels.iter().enumerate() {
-        let (updated, decays) = (&p.launches.updated[..], &params.decays[..]);
-        let writer = Writer { s, kernel, chunks: target.chunks, updated, decays };
-        let own = writer.write();
-        let derived = s.is_derived(kernel);
+        let own = writer(p, index, params, target.chunks).write();
+        let layers = s.layers(&kernel.nodes);
+        let ops: Vec<&str> = kernel.nodes.iter().map(|v| s.graph().node(*v).op.name()).collect();
+        let ops = ops.join(", ");
         let costs = costs(s, kernel, target.chunks, own.len());
         for (launch, cost) in own.into_iter().zip(costs) {
-            let layers = s.layers(&kernel.nodes);
-            let ops: Vec<&str> = kernel.nodes.iter().map(|v| s.graph().node(*v).op.name()).collect();
-            let ops = ops.join(", ");
-            let module = kernels.module(&launch, &format!(" {layers}: {ops}"));
-            let name = format!("k{index}_{}", launch.name);
-            let args = launch.args.iter().map(|arg| {
-                let (space, offset) = match arg {
-                    Arg::Value(v) => match tables::place(s, &p.memory, params, *v) {
-                        (_, offset) if writer.updates(*v).is_some() => (tables::Space::Updates, offset),
-                        place => place,
-                    },
-                    Arg::Partials => (tables::Space::Fixed, p.memory.offset(Tenant::Partials(index))),
-                };
-                let at = match arg {
-                    Arg::Value(v) => s.whole(*v).at,
-                    Arg::Partials => 0,
-                };
-                quote!(Arg { space: #space, offset: #offset, at: #at })
-            });
-            launches.push(quote! {
-                Launch {
-                    name: #name, layers: #layers, ops: #ops, args: &[#(#args),*],
-                    tasks: #module::tasks, entry: #module::ENTRY, cost: #cost,
-                    derived: #derived,
-                }
-            });
-            if let Some(floats) = &launch.scratch
-                && !scratch.iter().any(|s: &TokenStream| s.to_string() == floats.to_string())
-            {
-                scratch.push(floats.clone());
+            let chosen = kernels.choose(&launch, &format!(" {layers}: {ops}"));
+            list.push(Written { launch, kernel: index, chosen, cost, layers: layers.clone(), ops: ops.clone() });
+        }
+    }
+    list
+}
+
+fn writer<'a>(p: &'a Planned, kernel: usize, params: &'a ParamPlan, chunks: usize) -> Writer<'a> {
+    let (updated, decays) = (&p.launches.updated[..], &params.decays[..]);
+    Writer { s: &p.schedule, kernel: &p.schedule.kernels[kernel], chunks, updated, decays }
+}
+
+/// One way to run a program, for batches up to `guard`.
+fn variant(p: &Planned, guard: usize, params: &ParamPlan, written: &[Written], printed: &Printed) -> TokenStream {
+    let s = &p.schedule;
+    let mut launches = Vec::new();
+    let (mut scratch, mut needs) = (Vec::new(), HashSet::new());
+    for Written { launch, kernel: index, chosen, cost, layers, ops } in written {
+        let writer = writer(p, *index, params, 0);
+        let derived = s.is_derived(writer.kernel);
+        let (module, numbers) = printed.module(*chosen);
+        let numbers = numbers.iter().map(|n| Literal::usize_unsuffixed(*n));
+        let name = format!("k{index}_{}", launch.name);
+        let args = launch.args.iter().map(|arg| {
+            let (space, offset) = match arg {
+                Arg::Value(v) => match tables::place(s, &p.memory, params, *v) {
+                    (_, offset) if writer.updates(*v).is_some() => (tables::Space::Updates, offset),
+                    place => place,
+                },
+                Arg::Partials => (tables::Space::Fixed, p.memory.offset(Tenant::Partials(*index))),
+            };
+            let at = match arg {
+                Arg::Value(v) => s.whole(*v).at,
+                Arg::Partials => 0,
+            };
+            quote!(Arg { space: #space, offset: #offset, at: #at })
+        });
+        launches.push(quote! {
+            Launch {
+                name: #name, layers: #layers, ops: #ops, args: &[#(#args),*], numbers: &[#(#numbers),*],
+                tasks: #module::tasks, entry: #module::ENTRY, cost: #cost,
+                derived: #derived,
             }
+        });
+        if let Some(floats) = &launch.scratch
+            && needs.insert(floats.to_string())
+        {
+            scratch.push(floats);
         }
     }
     let results = tables::results(s, &p.memory, params);

@@ -39,7 +39,7 @@ pub(super) fn sink(w: &Writer, at: At, results: &[(Value, Ident)], place: TokenS
     let name = if results.len() == 2 { quote!(Sink2) } else { quote!(Sink) };
     let item = quote! {
         #[derive(Clone, Copy)]
-        struct Fused<'a> { cx: &'a Ctx, #(#fields: *mut f32,)* }
+        struct Fused<'a> { cx: Cx<'a>, #(#fields: *mut f32,)* }
         impl #name for Fused<'_> {
             #[inline(always)]
             unsafe fn #method<S: Simd>(self, s: S, #(#parameters,)* row: usize, block: usize, pixel: usize) {
@@ -74,7 +74,7 @@ pub(super) fn source(w: &Writer, iter: Iter, value: Value, args: &mut Args) -> (
     let result = &results[0];
     let item = quote! {
         #[derive(Clone, Copy)]
-        struct Operand<'a> { cx: &'a Ctx, #(#fields: *mut f32,)* }
+        struct Operand<'a> { cx: Cx<'a>, #(#fields: *mut f32,)* }
         impl Source for Operand<'_> {
             #[inline(always)]
             unsafe fn at<S: Simd>(self, s: S, row: usize, block: usize, pixel: usize) -> S::V {

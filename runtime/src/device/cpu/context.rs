@@ -1,5 +1,7 @@
 //! What a running kernel sees.
 
+use core::ops::Deref;
+
 use super::{BLOCK, Update};
 
 /// The arenas and the batch of one run. Offsets count floats.
@@ -19,6 +21,8 @@ pub struct Ctx {
     pub ports: *const *const u8,
     /// Where the running launch's arguments lie, in the order of its table.
     pub args: *const *mut f32,
+    /// Numbers of the running launch, in the order of its table.
+    pub numbers: *const usize,
     pub batch: usize,
     /// The batch as [`Ctx::pad`] rounds it up.
     pub padded: usize,
@@ -118,5 +122,34 @@ impl Ctx {
     pub unsafe fn port_i32(&self, index: usize) -> *const i32 {
         // SAFETY: the caller's promise.
         unsafe { (*self.ports.add(index)).cast() }
+    }
+}
+
+/// What a kernel whose numbers are all literals hands to its sinks and operands.
+pub type Cx<'a> = &'a Ctx;
+
+/// The same for a kernel that has `N` numbers from its launch: they are copied once, lest every store make the compiler doubt them.
+#[derive(Clone, Copy)]
+pub struct Numbered<'a, const N: usize> {
+    cx: &'a Ctx,
+    pub numbers: [usize; N],
+}
+
+impl<'a, const N: usize> Numbered<'a, N> {
+    /// # Safety
+    /// The running launch has `N` numbers.
+    #[inline(always)]
+    pub unsafe fn new(cx: &'a Ctx) -> Self {
+        // SAFETY: the caller's promise.
+        Numbered { cx, numbers: unsafe { *cx.numbers.cast() } }
+    }
+}
+
+impl<const N: usize> Deref for Numbered<'_, N> {
+    type Target = Ctx;
+
+    #[inline(always)]
+    fn deref(&self) -> &Ctx {
+        self.cx
     }
 }

@@ -10,6 +10,8 @@ use core::ops::Range;
 
 use super::{
     BLOCK, Simd, Sink,
+    finished::{AnySink, Finished},
+    simd::levels::compiled_here,
     tile::{Buffer, Tile, Tiling, Walk, part, tile},
 };
 
@@ -284,7 +286,7 @@ pub const fn conv_scratch(d: &Conv) -> usize {
 #[allow(clippy::too_many_arguments)]
 pub unsafe fn conv<S: Simd, K: Sink>(
     s: S,
-    d: &'static Conv,
+    d: &Conv,
     x: *const f32,
     x_sample: usize,
     w: *const f32,
@@ -292,6 +294,42 @@ pub unsafe fn conv<S: Simd, K: Sink>(
     batch: usize,
     task: usize,
     sink: K,
+) {
+    // SAFETY: the caller's promises.
+    unsafe { all_tiles(s, d, x, x_sample, w, scratch, batch, task, AnySink::new(s, &sink)) }
+}
+
+compiled_here! {
+    /// As [`conv`].
+    ///
+    /// # Safety
+    /// As [`conv`].
+    unsafe fn all_tiles(
+        d: &Conv,
+        x: *const f32,
+        x_sample: usize,
+        w: *const f32,
+        scratch: *mut f32,
+        batch: usize,
+        task: usize,
+        sink: AnySink<'_>,
+    ) = run
+}
+
+/// # Safety
+/// As [`conv`].
+#[inline(always)]
+#[allow(clippy::too_many_arguments)]
+unsafe fn run<S: Simd>(
+    s: S,
+    d: &Conv,
+    x: *const f32,
+    x_sample: usize,
+    w: *const f32,
+    scratch: *mut f32,
+    batch: usize,
+    task: usize,
+    sink: AnySink<'_>,
 ) {
     let [sample_groups, block_groups, row_groups] = d.groups(batch);
     let samples = part(batch, sample_groups, task / (block_groups * row_groups));
@@ -309,8 +347,8 @@ pub unsafe fn conv<S: Simd, K: Sink>(
 }
 
 /// A task of [`conv`].
-struct Job {
-    d: &'static Conv,
+struct Job<'a> {
+    d: &'a Conv,
     x: *const f32,
     x_sample: usize,
     w: *const f32,
@@ -328,19 +366,19 @@ struct Image {
     left: usize,
 }
 
-impl Job {
+impl Job<'_> {
     /// Rows of one sample; rows of a tile are pixels.
     ///
     /// # Safety
     /// As [`conv`].
     #[inline(always)]
-    unsafe fn along_pixels<S: Simd, K: Sink>(
+    unsafe fn along_pixels<S: Simd>(
         &self,
         s: S,
         sample: usize,
         rows: Range<usize>,
         scratch: *mut f32,
-        sink: K,
+        sink: AnySink<'_>,
     ) {
         let d = self.d;
         let (band, lanes) = (d.band(), d.lanes());
@@ -370,14 +408,14 @@ impl Job {
     /// # Safety
     /// As [`conv`]; `image` has the rows that these outputs read, with their borders.
     #[inline(always)]
-    unsafe fn class<S: Simd, K: Sink>(
+    unsafe fn class<S: Simd>(
         &self,
         s: S,
         sample: usize,
         rows: Range<usize>,
         class: &[Phase; 2],
         image: &Image,
-        sink: K,
+        sink: AnySink<'_>,
     ) {
         let d = self.d;
         let [y, x] = class;
@@ -415,12 +453,17 @@ impl Job {
                         };
                         tile(s, pixels.len(), tile_blocks.len(), &t);
                         let pixel = (y.first + qy * y.step) * out_w + x.first + pixels.start * x.step;
-                        for i in 0..pixels.len() {
-                            for j in 0..tile_blocks.len() {
-                                let acc = s.load(t.out.add((i * tile_blocks.len() + j) * BLOCK));
-                                sink.put(s, acc, sample, block + j, pixel + i * x.step);
-                            }
-                        }
+                        sink.put(&Finished {
+                            at: t.out,
+                            count: [pixels.len(), tile_blocks.len()],
+                            distance: [t.out_row, t.out_block],
+                            row: sample,
+                            block,
+                            pixel,
+                            row_step: 0,
+                            block_step: 1,
+                            pixel_step: [x.step, 0],
+                        });
                     }
                 }
             }
@@ -432,7 +475,7 @@ impl Job {
     /// # Safety
     /// As [`conv`].
     #[inline(always)]
-    unsafe fn along_samples<S: Simd, K: Sink>(&self, s: S, samples: Range<usize>, sink: K) {
+    unsafe fn along_samples<S: Simd>(&self, s: S, samples: Range<usize>, sink: AnySink<'_>) {
         let d = self.d;
         let [out_h, out_w] = d.output;
         let tiling = Tiling::new(S::LEVEL, samples.len(), self.blocks.len());
@@ -474,12 +517,17 @@ impl Job {
                                 add: false,
                             };
                             tile(s, tile_rows.len(), tile_blocks.len(), &t);
-                            for i in 0..tile_rows.len() {
-                                for j in 0..tile_blocks.len() {
-                                    let acc = s.load(t.out.add((i * tile_blocks.len() + j) * BLOCK));
-                                    sink.put(s, acc, sample + i, block + j, oy * out_w + ox);
-                                }
-                            }
+                            sink.put(&Finished {
+                                at: t.out,
+                                count: [tile_rows.len(), tile_blocks.len()],
+                                distance: [t.out_row, t.out_block],
+                                row: sample,
+                                block,
+                                pixel: oy * out_w + ox,
+                                row_step: 1,
+                                block_step: 1,
+                                pixel_step: [0, 0],
+                            });
                         }
                     }
                 }

@@ -187,7 +187,7 @@ impl Tiles for Kept {
 #[allow(clippy::too_many_arguments)]
 pub unsafe fn dense_input<S: Simd, K: Sink>(
     s: S,
-    d: &'static Dense,
+    d: &Dense,
     dy: *const f32,
     dy_sample: usize,
     weight: *const f32,
@@ -334,13 +334,13 @@ compiled_here! {
     ///
     /// # Safety
     /// `x` and `dy` are readable at these distances of samples, and `task` is below [`dense_weight_tasks`].
-    pub unsafe fn dense_weight(d: &'static Dense, w: DenseWeight, task: usize) = run_weight
+    pub unsafe fn dense_weight(d: &Dense, w: DenseWeight, task: usize) = run_weight
 }
 
 /// # Safety
 /// As [`dense_weight`].
 #[inline(always)]
-unsafe fn run_weight<S: Simd>(s: S, d: &'static Dense, w: DenseWeight, task: usize) {
+unsafe fn run_weight<S: Simd>(s: S, d: &Dense, w: DenseWeight, task: usize) {
     let row_tasks = d.rows().div_ceil(Dense::ROWS);
     let (row, block) = (task % row_tasks * Dense::ROWS, task / row_tasks * d.weight_task());
     let rows = row..(row + Dense::ROWS).min(d.rows());
@@ -475,7 +475,7 @@ pub const fn dense_backward_tasks(d: &Dense) -> usize {
 #[inline(always)]
 pub unsafe fn dense_backward<S: Simd, K: Sink>(
     s: S,
-    d: &'static Dense,
+    d: &Dense,
     w: DenseWeight,
     weight: *const f32,
     scratch: *mut f32,

@@ -4,6 +4,8 @@
 
 use super::{
     BLOCK, Simd, Sink,
+    finished::{AnySink, Finished},
+    simd::levels::compiled_here,
     tile::{Buffer, Tile, Tiling, Walk, part, tile_of_rows},
 };
 
@@ -87,15 +89,30 @@ impl Gemm {
 /// # Safety
 /// `a` and `b` are readable at every index that `d` describes for this batch, `task` is below [`gemm_tasks`], and `sink` may store what it is given.
 #[inline(always)]
-pub unsafe fn gemm<S: Simd, K: Sink>(
-    s: S,
-    d: &'static Gemm,
-    a: *const f32,
-    b: *const f32,
-    batch: usize,
-    task: usize,
-    sink: K,
-) {
+pub unsafe fn gemm<S: Simd, K: Sink>(s: S, d: &Gemm, a: *const f32, b: *const f32, batch: usize, task: usize, sink: K) {
+    // SAFETY: the caller's promises.
+    unsafe { all_tiles(s, d, a, b, batch, task, AnySink::new(s, &sink)) }
+}
+
+compiled_here! {
+    /// As [`gemm`].
+    ///
+    /// # Safety
+    /// As [`gemm`].
+    unsafe fn all_tiles(
+        d: &Gemm,
+        a: *const f32,
+        b: *const f32,
+        batch: usize,
+        task: usize,
+        sink: AnySink<'_>,
+    ) = run
+}
+
+/// # Safety
+/// As [`gemm`].
+#[inline(always)]
+unsafe fn run<S: Simd>(s: S, d: &Gemm, a: *const f32, b: *const f32, batch: usize, task: usize, sink: AnySink<'_>) {
     let all_rows = d.rows.of(batch);
     let row_tasks = all_rows.div_ceil(d.row_task);
     let (row_task, block_task) = (task % row_tasks, task / row_tasks);
@@ -126,12 +143,17 @@ pub unsafe fn gemm<S: Simd, K: Sink>(
                     add: false,
                 };
                 tile_of_rows(s, tile_rows.len(), tile_blocks.len(), &t);
-                for i in 0..tile_rows.len() {
-                    for j in 0..tile_blocks.len() {
-                        let acc = s.load(out.add((i * tile_blocks.len() + j) * BLOCK));
-                        sink.put(s, acc, row + i, block + j, 0);
-                    }
-                }
+                sink.put(&Finished {
+                    at: out,
+                    count: [tile_rows.len(), tile_blocks.len()],
+                    distance: [t.out_row, t.out_block],
+                    row,
+                    block,
+                    pixel: 0,
+                    row_step: 1,
+                    block_step: 1,
+                    pixel_step: [0, 0],
+                });
             }
         }
     }

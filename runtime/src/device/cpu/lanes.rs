@@ -127,7 +127,7 @@ pub trait LanePool: Copy {
 #[inline(always)]
 pub unsafe fn lane_conv<S: Simd, K: Sink>(
     s: S,
-    d: &'static LaneConv,
+    d: &LaneConv,
     x: *const f32,
     w: *const f32,
     scratch: *mut f32,
@@ -164,7 +164,7 @@ pub unsafe fn lane_conv<S: Simd, K: Sink>(
 #[inline(always)]
 pub unsafe fn lane_conv_pool<S: Simd, K: LanePool>(
     s: S,
-    d: &'static LaneConv,
+    d: &LaneConv,
     x: *const f32,
     w: *const f32,
     scratch: *mut f32,
@@ -210,7 +210,7 @@ pub unsafe fn lane_conv_pool<S: Simd, K: LanePool>(
 #[inline(always)]
 pub unsafe fn lane_route<S: Simd, K: Sink>(
     s: S,
-    d: &'static Window,
+    d: &Window,
     channels: usize,
     dy: *const f32,
     arg: *const i32,

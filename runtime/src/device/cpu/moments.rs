@@ -70,14 +70,7 @@ impl<V: Copy> Part<V> {
 /// # Safety
 /// `x` has the pixels of `batch` samples, `to` holds two vectors per block and chunk, and `task` is below [`moments_tasks`].
 #[inline(always)]
-pub unsafe fn moments_partials<S: Simd, X: Source>(
-    s: S,
-    d: &'static Moments,
-    x: X,
-    batch: usize,
-    task: usize,
-    to: *mut f32,
-) {
+pub unsafe fn moments_partials<S: Simd, X: Source>(s: S, d: &Moments, x: X, batch: usize, task: usize, to: *mut f32) {
     let (chunk, block) = (task / d.blocks, task % d.blocks);
     let samples = part(batch, d.chunks, chunk);
     let (rows, run) = if d.pixels > GROUP { (1, GROUP) } else { (GROUP / d.pixels, d.pixels) };
@@ -107,7 +100,7 @@ pub unsafe fn moments_partials<S: Simd, X: Source>(
 #[inline(always)]
 pub unsafe fn moments_results<S: Simd>(
     s: S,
-    d: &'static Moments,
+    d: &Moments,
     batch: usize,
     block: usize,
     from: *const f32,

@@ -137,14 +137,7 @@ pub const fn window_tasks(d: &Window, batch: usize) -> usize {
 /// # Safety
 /// `x` has the pixels of `batch` samples, `task` is below [`window_tasks`], and `sink` may store what it is given.
 #[inline(always)]
-pub unsafe fn window_max<S: Simd, X: Source, K: Sink2>(
-    s: S,
-    d: &'static Window,
-    x: X,
-    batch: usize,
-    task: usize,
-    sink: K,
-) {
+pub unsafe fn window_max<S: Simd, X: Source, K: Sink2>(s: S, d: &Window, x: X, batch: usize, task: usize, sink: K) {
     for image in d.images(batch, task) {
         // SAFETY: the caller's promises.
         unsafe { image_max(s, d, x, image / d.blocks, image % d.blocks, sink) }
@@ -156,14 +149,7 @@ pub unsafe fn window_max<S: Simd, X: Source, K: Sink2>(
 /// # Safety
 /// `x` has its pixels, and `sink` may store what it is given.
 #[inline(always)]
-pub unsafe fn image_max<S: Simd, X: Source, K: Sink2>(
-    s: S,
-    d: &'static Window,
-    x: X,
-    sample: usize,
-    block: usize,
-    sink: K,
-) {
+pub unsafe fn image_max<S: Simd, X: Source, K: Sink2>(s: S, d: &Window, x: X, sample: usize, block: usize, sink: K) {
     // SAFETY: the caller's promises; a window inside the image has all its taps.
     unsafe {
         match (d.is_inside(), d.kernel()) {
@@ -243,14 +229,7 @@ unsafe fn max_of_any<S: Simd, X: Source, K: Sink2>(s: S, d: &Window, x: X, sampl
 /// # Safety
 /// As [`window_max`].
 #[inline(always)]
-pub unsafe fn window_sum<S: Simd, X: Source, K: Sink>(
-    s: S,
-    d: &'static Window,
-    x: X,
-    batch: usize,
-    task: usize,
-    sink: K,
-) {
+pub unsafe fn window_sum<S: Simd, X: Source, K: Sink>(s: S, d: &Window, x: X, batch: usize, task: usize, sink: K) {
     for image in d.images(batch, task) {
         // SAFETY: the caller's promises.
         unsafe { image_sum(s, d, x, image / d.blocks, image % d.blocks, sink) }
@@ -262,14 +241,7 @@ pub unsafe fn window_sum<S: Simd, X: Source, K: Sink>(
 /// # Safety
 /// As [`image_max`].
 #[inline(always)]
-pub unsafe fn image_sum<S: Simd, X: Source, K: Sink>(
-    s: S,
-    d: &'static Window,
-    x: X,
-    sample: usize,
-    block: usize,
-    sink: K,
-) {
+pub unsafe fn image_sum<S: Simd, X: Source, K: Sink>(s: S, d: &Window, x: X, sample: usize, block: usize, sink: K) {
     let [vertical, horizontal] = d.axes;
     for oy in 0..vertical.output {
         let rows = vertical.taps(oy);
@@ -295,14 +267,7 @@ pub unsafe fn image_sum<S: Simd, X: Source, K: Sink>(
 /// # Safety
 /// As [`window_max`], with `dy` in the outputs' extents.
 #[inline(always)]
-pub unsafe fn window_spread<S: Simd, X: Source, K: Sink>(
-    s: S,
-    d: &'static Window,
-    dy: X,
-    batch: usize,
-    task: usize,
-    sink: K,
-) {
+pub unsafe fn window_spread<S: Simd, X: Source, K: Sink>(s: S, d: &Window, dy: X, batch: usize, task: usize, sink: K) {
     for image in d.images(batch, task) {
         // SAFETY: the caller's promises.
         unsafe { image_spread(s, d, dy, image / d.blocks, image % d.blocks, sink) }
@@ -314,14 +279,7 @@ pub unsafe fn window_spread<S: Simd, X: Source, K: Sink>(
 /// # Safety
 /// As [`image_max`], with `dy` in the outputs' extents.
 #[inline(always)]
-pub unsafe fn image_spread<S: Simd, X: Source, K: Sink>(
-    s: S,
-    d: &'static Window,
-    dy: X,
-    sample: usize,
-    block: usize,
-    sink: K,
-) {
+pub unsafe fn image_spread<S: Simd, X: Source, K: Sink>(s: S, d: &Window, dy: X, sample: usize, block: usize, sink: K) {
     // SAFETY: the caller's promises.
     unsafe { send(s, d, sample, block, sink, Spread { dy }) }
 }
@@ -334,7 +292,7 @@ pub unsafe fn image_spread<S: Simd, X: Source, K: Sink>(
 #[allow(clippy::too_many_arguments)]
 pub unsafe fn window_route<S: Simd, X: Source, K: Sink>(
     s: S,
-    d: &'static Window,
+    d: &Window,
     dy: X,
     arg: *const i32,
     arg_sample: usize,
@@ -356,7 +314,7 @@ pub unsafe fn window_route<S: Simd, X: Source, K: Sink>(
 #[allow(clippy::too_many_arguments)]
 pub unsafe fn image_route<S: Simd, X: Source, K: Sink>(
     s: S,
-    d: &'static Window,
+    d: &Window,
     dy: X,
     arg: *const i32,
     arg_sample: usize,

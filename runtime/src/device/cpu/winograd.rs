@@ -11,6 +11,7 @@
 
 use super::{
     BLOCK, Conv, Simd, Sink,
+    finished::{AnySink, Finished},
     simd::levels::compiled_here,
     tile::{Tile, Tiling, Walk, part, tile},
     transpose::transpose,
@@ -122,7 +123,7 @@ pub(super) const fn pitch(tiles: usize) -> usize {
 #[allow(clippy::too_many_arguments)]
 pub unsafe fn winograd<S: Simd, K: Sink>(
     s: S,
-    d: &'static Conv,
+    d: &Conv,
     x: *const f32,
     x_sample: usize,
     u: *const f32,
@@ -130,6 +131,42 @@ pub unsafe fn winograd<S: Simd, K: Sink>(
     batch: usize,
     task: usize,
     sink: K,
+) {
+    // SAFETY: the caller's promises.
+    unsafe { all_tiles(s, d, x, x_sample, u, scratch, batch, task, AnySink::new(s, &sink)) }
+}
+
+compiled_here! {
+    /// As [`winograd`].
+    ///
+    /// # Safety
+    /// As [`winograd`].
+    unsafe fn all_tiles(
+        d: &Conv,
+        x: *const f32,
+        x_sample: usize,
+        u: *const f32,
+        scratch: *mut f32,
+        batch: usize,
+        task: usize,
+        sink: AnySink<'_>,
+    ) = run
+}
+
+/// # Safety
+/// As [`winograd`].
+#[inline(always)]
+#[allow(clippy::too_many_arguments)]
+unsafe fn run<S: Simd>(
+    s: S,
+    d: &Conv,
+    x: *const f32,
+    x_sample: usize,
+    u: *const f32,
+    scratch: *mut f32,
+    batch: usize,
+    task: usize,
+    sink: AnySink<'_>,
 ) {
     let [chunks, groups] = d.cuts(batch);
     let (high, wide) = (d.tiles(0), d.tiles(1));
@@ -149,12 +186,17 @@ pub unsafe fn winograd<S: Simd, K: Sink>(
                 for (t, id) in tiles.clone().enumerate() {
                     let (sample, ty, tx) = (id / (high * wide), id / wide % high * EDGE, id % wide * EDGE);
                     let y = m.add((j * POSITIONS * pitch + t) * BLOCK);
-                    for i in 0..EDGE.min(d.output[0] - ty) {
-                        for k in 0..EDGE.min(d.output[1] - tx) {
-                            let acc = s.load(y.add((i * EDGE + k) * pitch * BLOCK));
-                            sink.put(s, acc, sample, block + j, (ty + i) * d.output[1] + tx + k);
-                        }
-                    }
+                    sink.put(&Finished {
+                        at: y,
+                        count: [EDGE.min(d.output[0] - ty), EDGE.min(d.output[1] - tx)],
+                        distance: [EDGE * pitch * BLOCK, pitch * BLOCK],
+                        row: sample,
+                        block: block + j,
+                        pixel: ty * d.output[1] + tx,
+                        row_step: 0,
+                        block_step: 0,
+                        pixel_step: [d.output[1], 1],
+                    });
                 }
             }
         }
@@ -468,7 +510,7 @@ compiled_here! {
     /// # Safety
     /// `src` holds the master form (its padding is 0), `dst` [`winograd_size`] floats, and `task` is below [`winograd_weights_tasks`].
     pub unsafe fn winograd_weights(
-        d: &'static Conv,
+        d: &Conv,
         turned: bool,
         src: *const f32,
         dst: *mut f32,
@@ -477,7 +519,7 @@ compiled_here! {
 }
 
 #[inline(always)]
-unsafe fn weights_body<S: Simd>(s: S, d: &'static Conv, turned: bool, src: *const f32, dst: *mut f32, task: usize) {
+unsafe fn weights_body<S: Simd>(s: S, d: &Conv, turned: bool, src: *const f32, dst: *mut f32, task: usize) {
     const TAPS: usize = KERNEL * KERNEL;
     const SHEET: usize = BLOCK * BLOCK;
     let parts = d.parts();

@@ -153,6 +153,7 @@ fn context(update: Option<Update>) -> Ctx {
         worker_stride: 0,
         ports: std::ptr::null(),
         args: std::ptr::null(),
+        numbers: std::ptr::null(),
         batch: 0,
         padded: 0,
         seed: 0,

@@ -30,6 +30,7 @@ fn entry_points() {
             worker_stride: 16,
             ports: std::ptr::null(),
             args: std::ptr::null(),
+            numbers: std::ptr::null(),
             batch: 16,
             padded: Ctx::pad(16),
             seed: 0,
