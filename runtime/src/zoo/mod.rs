@@ -11,6 +11,9 @@
 //! const _: () = assert!(Kannada::PARAMETERS == 61_706);
 //! ```
 //!
+//! Networks that torchvision has bear its parameter names and start values, so that its weights load by name; `SIZE` is the side of
+//! their images in pixels, `SMALL = true` their usual form for images of 32 × 32. `examples/zoo.rs` says what each costs.
+//!
 //! No network type lies here: each would be compiled by everyone who uses this crate.
 
 mod alexnet;
