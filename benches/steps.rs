@@ -11,7 +11,7 @@ use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, criterion_group, criterion_main};
 use kiln::optim::Optimizer;
 use kiln::prelude::*;
-use large::{AlexNet, AlexNetUnfused, ResNet18, ResNet18Unfused, Vgg16, Vgg16Unfused};
+use large::{AlexNet, AlexNetUnfused, ResNet18Cifar, ResNet18CifarUnfused, Vgg16, Vgg16Unfused};
 use networks::{
     Autoencoder, AutoencoderUnfused, LeNet5, LeNet5Unfused, Mlp, MlpUnfused, MnistBnCnn, MnistBnCnnUnfused,
 };
@@ -91,8 +91,8 @@ fn steps(criterion: &mut Criterion) {
 
     let mut group = criterion.benchmark_group("resnet18");
     group.sample_size(10);
-    measure::<ResNet18, _>(&mut group, "fused", sgd(), pictures(32));
-    measure::<ResNet18Unfused, _>(&mut group, "unfused", sgd(), pictures(32));
+    measure::<ResNet18Cifar, _>(&mut group, "fused", sgd(), pictures(32));
+    measure::<ResNet18CifarUnfused, _>(&mut group, "unfused", sgd(), pictures(32));
     group.finish();
 
     let mut group = criterion.benchmark_group("alexnet");

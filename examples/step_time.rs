@@ -14,30 +14,75 @@
 //! `stream_ms`, the mean of training steps that follow each other without waiting for results (copies to the device included), and
 //! `device_ms`, the mean of the step's graph by the device's own clock, its inputs already there.
 
-#[path = "networks/large.rs"]
-mod large;
-mod networks;
 #[path = "networks/tensor_cores.rs"]
 mod tensor_cores;
+#[path = "networks/zoo.rs"]
+mod zoo;
 
 use std::error::Error;
 use std::time::{Duration, Instant};
 
+use clap::builder::PossibleValuesParser;
 use clap::{Parser, ValueEnum};
 use kiln::LaunchTime;
+use kiln::data::Feed;
 use kiln::optim::Optimizer;
 use kiln::prelude::*;
-use large::{AlexNet, AlexNetUnfused, ResNet18, ResNet18Unfused, Vgg16, Vgg16Unfused};
-use networks::{
-    Autoencoder, AutoencoderUnfused, LeNet5, LeNet5Unfused, Mlp, MlpUnfused, MnistBnCnn, MnistBnCnnUnfused,
-};
 use tensor_cores::*;
+use zoo::*;
+
+/// A network as it is measured, and what it was compiled for.
+type Form = (Precision, Fusion, fn(&Options) -> Result<(), Box<dyn Error>>);
+
+/// What `--model` knows, in its forms.
+const MODELS: &[(&str, &[Form])] = {
+    /// Each precision's network and, where there is one, its unfused twin.
+    macro_rules! models {
+        ($($name:literal $optimizer:ident: $($precision:ident $fused:ident $($unfused:ident)?),+;)*) => {
+            &[$(($name, &[$(
+                (Precision::$precision, Fusion::On, |options| measure::<$fused, _>(options, $optimizer())),
+                $((Precision::$precision, Fusion::Off, |options| measure::<$unfused, _>(options, $optimizer())),)?
+            )+])),*]
+        };
+    }
+    models! {
+        "perceptron"          sgd:  F32 Perceptron PerceptronUnfused;
+        "two_layer"           sgd:  F32 TwoLayer TwoLayerUnfused;
+        "mlp"                 sgd:  F32 Mlp MlpUnfused, Tf32 MlpTf32 MlpTf32Unfused, Bf16 MlpBf16 MlpBf16Unfused;
+        "lenet"               sgd:  F32 LeNet LeNetUnfused;
+        "lenet5"              adam: F32 LeNet5 LeNet5Unfused, Tf32 LeNet5Tf32 LeNet5Tf32Unfused,
+                                    Bf16 LeNet5Bf16 LeNet5Bf16Unfused;
+        "mnist_bn_cnn"        adam: F32 MnistBnCnn MnistBnCnnUnfused, Tf32 MnistBnCnnTf32 MnistBnCnnTf32Unfused,
+                                    Bf16 MnistBnCnnBf16 MnistBnCnnBf16Unfused;
+        "autoencoder"         adam: F32 Autoencoder AutoencoderUnfused, Tf32 AutoencoderTf32 AutoencoderTf32Unfused,
+                                    Bf16 AutoencoderBf16 AutoencoderBf16Unfused;
+        "conv_autoencoder"    adam: F32 ConvAutoencoder ConvAutoencoderUnfused;
+        "spatial_transformer" sgd:  F32 SpatialTransformerNet SpatialTransformerNetUnfused;
+        "alexnet"             sgd:  F32 AlexNet AlexNetUnfused;
+        "vgg16"               sgd:  F32 Vgg16 Vgg16Unfused;
+        "vgg19"               sgd:  F32 Vgg19;
+        "resnet18"            sgd:  F32 ResNet18Cifar ResNet18CifarUnfused;
+        "resnet18_imagenet"   sgd:  F32 ResNet18;
+        "resnet34"            sgd:  F32 ResNet34;
+        "resnet50"            sgd:  F32 ResNet50;
+        "googlenet"           sgd:  F32 GoogLeNet;
+    }
+};
+
+fn sgd() -> Sgd {
+    Sgd { lr: 0.01, momentum: 0.9, ..Sgd::default() }
+}
+
+fn adam() -> Adam {
+    Adam::default()
+}
 
 /// Measure the time of one step.
 #[derive(Parser)]
 struct Options {
-    #[arg(long)]
-    model: Name,
+    /// `resnet18` is the form for images of 32 × 32; those with 1000 classes take 224 × 224
+    #[arg(long, value_parser = PossibleValuesParser::new(MODELS.iter().map(|(name, _)| name)))]
+    model: String,
 
     #[arg(long)]
     mode: Mode,
@@ -68,19 +113,6 @@ struct Options {
     /// Also print where the time goes, launch by launch (CPU)
     #[arg(long)]
     profile: bool,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-#[value(rename_all = "snake_case")]
-enum Name {
-    Mlp,
-    Lenet5,
-    Autoencoder,
-    MnistBnCnn,
-    Resnet18,
-    #[value(name = "alexnet")]
-    AlexNet,
-    Vgg16,
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
@@ -122,70 +154,28 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     if options.device == Place::Cuda && options.threads.is_some() {
         return Err("--threads is for --device cpu".into());
     }
-    let sgd = Sgd { lr: 0.01, momentum: 0.9, ..Sgd::default() };
-    let adam = Adam::default();
-    let batch = options.batch;
-    /// A network of the chosen precision, fused or not.
-    macro_rules! measure {
-        ($optimizer:expr, $inputs:expr, $targets:expr,
-         $f32:ident $f32_unfused:ident $tf32:ident $tf32_unfused:ident $bf16:ident $bf16_unfused:ident) => {{
-            let (optimizer, inputs, targets) = ($optimizer, $inputs, $targets);
-            match (options.precision, options.fusion) {
-                (Precision::F32, Fusion::On) => measure::<$f32, _>(options, optimizer, inputs, targets),
-                (Precision::F32, Fusion::Off) => measure::<$f32_unfused, _>(options, optimizer, inputs, targets),
-                (Precision::Tf32, Fusion::On) => measure::<$tf32, _>(options, optimizer, inputs, targets),
-                (Precision::Tf32, Fusion::Off) => measure::<$tf32_unfused, _>(options, optimizer, inputs, targets),
-                (Precision::Bf16, Fusion::On) => measure::<$bf16, _>(options, optimizer, inputs, targets),
-                (Precision::Bf16, Fusion::Off) => measure::<$bf16_unfused, _>(options, optimizer, inputs, targets),
-            }
-        }};
-    }
-    /// A network that exists in single precision only, fused or not.
-    macro_rules! large {
-        ($optimizer:expr, $inputs:expr, $targets:expr, $fused:ident $unfused:ident) => {
-            match (options.precision, options.fusion) {
-                (Precision::F32, Fusion::On) => measure::<$fused, _>(options, $optimizer, $inputs, $targets),
-                (Precision::F32, Fusion::Off) => measure::<$unfused, _>(options, $optimizer, $inputs, $targets),
-                (Precision::Tf32 | Precision::Bf16, _) => Err("this model is here in --precision f32 only".into()),
-            }
-        };
-    }
-    match options.model {
-        Name::Mlp => measure!(
-            sgd, rows(batch)?, labels(batch)?,
-            Mlp MlpUnfused MlpTf32 MlpTf32Unfused MlpBf16 MlpBf16Unfused
-        ),
-        Name::Lenet5 => measure!(
-            adam, images(batch)?, labels(batch)?,
-            LeNet5 LeNet5Unfused LeNet5Tf32 LeNet5Tf32Unfused LeNet5Bf16 LeNet5Bf16Unfused
-        ),
-        Name::Autoencoder => measure!(
-            adam, rows(batch)?, (),
-            Autoencoder AutoencoderUnfused AutoencoderTf32 AutoencoderTf32Unfused AutoencoderBf16 AutoencoderBf16Unfused
-        ),
-        Name::MnistBnCnn => measure!(
-            adam, images(batch)?, labels(batch)?,
-            MnistBnCnn MnistBnCnnUnfused MnistBnCnnTf32 MnistBnCnnTf32Unfused MnistBnCnnBf16 MnistBnCnnBf16Unfused
-        ),
-        Name::Resnet18 => large!(sgd, small_pictures(batch)?, labels(batch)?, ResNet18 ResNet18Unfused),
-        Name::AlexNet => large!(sgd, pictures(batch)?, many_labels(batch)?, AlexNet AlexNetUnfused),
-        Name::Vgg16 => large!(sgd, pictures(batch)?, many_labels(batch)?, Vgg16 Vgg16Unfused),
-    }
+    let (_, forms) = MODELS.iter().find(|(name, _)| *name == options.model).expect("the parser knows the names");
+    let form = forms.iter().find(|(precision, fusion, _)| (*precision, *fusion) == (options.precision, options.fusion));
+    let Some((_, _, measure)) = form else {
+        let text =
+            |(precision, fusion, _): &Form| format!("--precision {} --fusion {}", word(*precision), word(*fusion));
+        let forms: Vec<String> = forms.iter().map(text).collect();
+        return Err(format!("{} is not in this form, but with {}", options.model, forms.join(", or ")).into());
+    };
+    measure(options)
 }
 
-fn measure<N: Network, O: Optimizer>(
-    options: &Options,
-    optimizer: O,
-    inputs: N::Inputs,
-    targets: N::Targets,
-) -> Result<(), Box<dyn Error>> {
+fn measure<N, O: Optimizer>(options: &Options, optimizer: O) -> Result<(), Box<dyn Error>>
+where
+    N: Network<Inputs: Synthetic, Targets: Synthetic>,
+{
     let device = match (options.device, options.threads) {
         (Place::Cpu, Some(threads)) => Device::cpu().threads(threads),
         (Place::Cpu, None) => Device::cpu(),
         (Place::Cuda, _) => Device::Cuda(0),
     };
     let mut model = N::new(&device, 1)?;
-    let batch = Dataset::new(inputs, targets)?;
+    let batch = Dataset::new(N::Inputs::samples(options.batch)?, N::Targets::samples(options.batch)?)?;
     let mut optimizer = optimizer.bind(&model)?;
     let mut step = || -> Result<(), kiln::Error> {
         match options.mode {
@@ -213,7 +203,7 @@ fn measure<N: Network, O: Optimizer>(
 
     print!(
         "step model={} mode={} batch={} device={} precision={} threads={} fusion={} median_ms={:.4} min_ms={:.4} max_ms={:.4}",
-        word(options.model),
+        options.model,
         word(options.mode),
         batch.len(),
         word(options.device),
@@ -295,26 +285,31 @@ fn values(count: usize) -> Vec<f32> {
     (0..count as u32).map(|i| (i.wrapping_mul(0x9e37_79b9) >> 8) as f32 / (1 << 24) as f32).collect()
 }
 
-fn rows(samples: usize) -> Result<Rows<784>, kiln::Error> {
-    Rows::from_vec(values(samples * 784))
+/// Data that mean nothing.
+trait Synthetic: Feed {
+    fn samples(count: usize) -> Result<Self, kiln::Error>;
 }
 
-fn images(samples: usize) -> Result<Images<1, 28, 28>, kiln::Error> {
-    Images::from_vec(values(samples * 784))
+impl Synthetic for () {
+    fn samples(_: usize) -> Result<Self, kiln::Error> {
+        Ok(())
+    }
 }
 
-fn small_pictures(samples: usize) -> Result<Images<3, 32, 32>, kiln::Error> {
-    Images::from_vec(values(samples * 3 * 32 * 32))
+impl<const N: usize> Synthetic for Rows<N> {
+    fn samples(count: usize) -> Result<Self, kiln::Error> {
+        Rows::from_vec(values(count * N))
+    }
 }
 
-fn pictures(samples: usize) -> Result<Images<3, 224, 224>, kiln::Error> {
-    Images::from_vec(values(samples * 3 * 224 * 224))
+impl<const C: usize, const H: usize, const W: usize> Synthetic for Images<C, H, W> {
+    fn samples(count: usize) -> Result<Self, kiln::Error> {
+        Images::from_vec(values(count * C * H * W))
+    }
 }
 
-fn many_labels(samples: usize) -> Result<Classes<1000>, kiln::Error> {
-    Classes::from_vec((0..samples).map(|sample| sample * 7 % 1000).collect())
-}
-
-fn labels(samples: usize) -> Result<Classes<10>, kiln::Error> {
-    Classes::from_vec((0..samples).map(|sample| sample * 7 % 10).collect())
+impl<const N: usize> Synthetic for Classes<N> {
+    fn samples(count: usize) -> Result<Self, kiln::Error> {
+        Classes::from_vec((0..count).map(|sample| sample * 7 % N).collect())
+    }
 }

@@ -81,6 +81,14 @@ fn the_unfused_twin_shares_types_and_numbers() -> Result<(), Error> {
 }
 
 #[test]
+fn fusion_leaves_fewer_kernels() {
+    assert_eq!(Two::unfused_kernels(), TwoUnfused::kernels());
+    let (fused, unfused) = (Two::kernels(), Two::unfused_kernels());
+    assert!(fused.step < unfused.step && fused.forward < unfused.forward, "{fused:?} {unfused:?}");
+    assert_eq!(Tail::kernels().step, 0, "it has no loss");
+}
+
+#[test]
 fn a_family_and_a_network_without_a_loss() -> Result<(), Error> {
     let x = Rows::from_vec(vec![0.25; 15])?;
     assert_eq!(Mlp::<6>::new(&Device::cpu(), 1)?.forward(&x)?.len(), 3);

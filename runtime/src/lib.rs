@@ -56,7 +56,7 @@ pub use kiln_macros::network;
 pub use model::LaunchTime;
 pub use model::{Excitation, Gradients, Load, Loaded, Model, ParameterInfo, Predictor, Probe, StepReport, Unit};
 pub use network::Network;
-pub use plan::Level;
+pub use plan::{Kernels, Level};
 pub use summary::Summary;
 
 /// All that a program with a network usually needs.

@@ -5,7 +5,7 @@ use crate::device::Device;
 use crate::diagram::Diagram;
 use crate::error::{Error, Result};
 use crate::model::Model;
-use crate::plan::{Cuda, Plan, Program, VERSION};
+use crate::plan::{Cuda, Kernels, Plan, Program, VERSION};
 use crate::summary::Summary;
 use std::path::Path;
 
@@ -46,6 +46,16 @@ pub trait Network: Sized + Send + Sync + 'static {
         Ok(model)
     }
 
+    /// How many kernels the network was fused into.
+    fn kernels() -> Kernels {
+        Self::plan().kernels
+    }
+
+    /// How many kernels it would have with one for each primitive, as `#[fusion(off)]` makes them.
+    fn unfused_kernels() -> Kernels {
+        Self::plan().unfused
+    }
+
     /// A drawing of the layers, their shapes and branches, as SVG.
     fn diagram() -> Diagram {
         Diagram::new(Self::plan(), Self::NAME)
@@ -61,6 +71,8 @@ pub trait Network: Sized + Send + Sync + 'static {
 pub static NO_PLAN: Plan = Plan {
     version: VERSION,
     name: "",
+    kernels: Kernels { step: 0, forward: 0 },
+    unfused: Kernels { step: 0, forward: 0 },
     params: &[],
     param_floats: 0,
     trainable_floats: 0,

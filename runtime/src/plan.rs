@@ -252,11 +252,23 @@ pub struct LayerRow {
     pub from: &'static [usize],
 }
 
+/// How many kernels a network has on the CPU, beside those for batches of a few samples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kernels {
+    /// Of a training step, without the optimizer's own pass; 0 where nothing can be trained.
+    pub step: usize,
+    /// Of `forward`.
+    pub forward: usize,
+}
+
 /// Everything about one network.
 #[derive(Clone, Copy)]
 pub struct Plan {
     pub version: u32,
     pub name: &'static str,
+    pub kernels: Kernels,
+    /// What `kernels` would be with one kernel for each primitive.
+    pub unfused: Kernels,
     pub params: &'static [Tensor],
     pub param_floats: usize,
     /// The trainable part: a prefix of the parameter arena, and the size of the gradient arena.

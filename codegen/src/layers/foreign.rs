@@ -1,19 +1,7 @@
-//! Names from PyTorch and Keras, and names of LANGUAGE.md that are not there yet.
+//! Names from PyTorch and Keras.
 
 use super::args::closest;
-use super::{ALL, LOSSES, find, find_loss};
-use crate::diagnostics::{Diagnostic, Source};
-
-/// Layers and losses of the language that this version does not have.
-pub const LATER: &[&str] = &["Mean", "Mlp"];
-
-/// A name of the language that is not there yet.
-pub fn later(name: &str, what: &str, source: Source) -> Option<Diagnostic> {
-    if !LATER.contains(&name) {
-        return None;
-    }
-    Some(Diagnostic::new(source, format!("the {what} `{name}` is not in this version of Kiln yet")))
-}
+use super::{ALL, LOSSES, find};
 
 /// Foreign name (lower case) and ours, for those that differ in more than case.
 const FOREIGN: &[(&str, &str)] = &[
@@ -65,16 +53,16 @@ fn known() -> impl Iterator<Item = &'static str> {
     ALL.iter().map(|l| l.name).chain(LOSSES.iter().map(|l| l.name)).chain(["Residual"])
 }
 
-/// Whether the name is a word of the language, now or later.
+/// Whether lines already mean something by this name. Losses stand in `loss:` only, so that a block may be called like one.
 pub fn is_taken(name: &str) -> bool {
-    find(name).is_some() || find_loss(name).is_some() || LATER.contains(&name) || name == "Residual"
+    find(name).is_some() || name == "Residual"
 }
 
 /// Our name for a foreign one, or for another spelling.
 pub fn ours(name: &str) -> Option<&'static str> {
     let small = name.to_lowercase().replace('_', "");
     let listed = FOREIGN.iter().find(|(foreign, _)| *foreign == small).map(|(_, ours)| *ours);
-    listed.or_else(|| known().chain(LATER.iter().copied()).find(|own| own.to_lowercase() == small))
+    listed.or_else(|| known().find(|own| own.to_lowercase() == small))
 }
 
 /// The nearest name among ours and `local` ones.

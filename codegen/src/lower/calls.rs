@@ -274,9 +274,6 @@ impl<'a> Lowering<'a> {
             let message = format!("`{name}` is a loss, not a layer");
             return Diagnostic::new(source, message).help(format!("write `loss: {name}(_, truth);`"));
         }
-        if let Some(diagnostic) = foreign::later(&name, "layer", source) {
-            return diagnostic;
-        }
         let diagnostic = Diagnostic::new(source, format!("there is no layer `{name}`"));
         if let Some(ours) = foreign::ours(&name) {
             return diagnostic.help(format!("write `{}`", replacement(ours, call)));

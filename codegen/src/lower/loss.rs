@@ -62,9 +62,6 @@ impl Lowering<'_> {
     fn unknown_loss(&self, call: &Call) -> Diagnostic {
         let name = call.name.to_string();
         let source = Source::at(call.name.span());
-        if let Some(diagnostic) = foreign::later(&name, "loss", source) {
-            return diagnostic;
-        }
         let diagnostic = if layers::find(&name).is_some() {
             Diagnostic::new(source, format!("`{name}` is a layer, not a loss"))
         } else {

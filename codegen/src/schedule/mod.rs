@@ -118,6 +118,12 @@ pub fn schedule(module: &Module, params: &ParamPlan, program: &Program, target: 
     schedule
 }
 
+/// How many kernels a program would have with one for each primitive; `None` where there is no such program.
+pub fn unfused_kernels(module: &Module, params: &ParamPlan, kind: ProgramKind, target: &Target) -> Option<usize> {
+    let program = program::program(module, kind)?;
+    Some(schedule(module, params, &program, &target.unfused()).kernels.len())
+}
+
 impl Schedule {
     pub fn graph(&self) -> &Graph {
         &self.program.graph

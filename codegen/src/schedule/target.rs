@@ -56,9 +56,9 @@ pub struct Target {
 
 impl Target {
     pub fn cpu(fusion: Fusion) -> Self {
-        Target {
+        let fused = Target {
             name: "cpu",
-            fusion: fusion != Fusion::Off,
+            fusion: true,
             order: Order::Blocked,
             chunks: 16,
             chunked_weight_floats: 1 << 17,
@@ -68,7 +68,7 @@ impl Target {
             lanes: true,
             moments: true,
             tiled_moments: false,
-            hoists: fusion != Fusion::Off,
+            hoists: true,
             keeps_derived: true,
             pooled_slopes: true,
             computing_readers: true,
@@ -76,13 +76,18 @@ impl Target {
             dense_biases: true,
             // With what an optimizer remembers of it, more than a last-level cache holds.
             streamed_weight_floats: 4 << 20,
-            // A fusion too: without it, the optimizer's pass is a kernel of its own.
-            updates: fusion != Fusion::Off,
+            updates: true,
             precision: Precision::F32,
             convolution: Convolution::Cheapest,
             winograd: Some(Rates::CPU),
             guards: vec![usize::MAX],
-        }
+        };
+        if fusion == Fusion::Off { fused.unfused() } else { fused }
+    }
+
+    /// A target on the CPU with one kernel for each primitive; the optimizer's pass is one too.
+    pub fn unfused(&self) -> Self {
+        Target { fusion: false, hoists: false, updates: false, ..self.clone() }
     }
 
     /// The CPU with the choices that a declaration makes.

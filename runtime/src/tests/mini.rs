@@ -95,6 +95,8 @@ pub const RUNNING_MEAN: Tensor = Tensor {
 static PLAN: Plan = Plan {
     version: VERSION,
     name: "Mini",
+    kernels: Kernels { step: 1, forward: 1 },
+    unfused: Kernels { step: 1, forward: 1 },
     params: &[FC_WEIGHT, FC_BIAS],
     param_floats: 80,
     trainable_floats: 80,

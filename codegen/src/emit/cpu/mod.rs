@@ -19,7 +19,7 @@ use crate::emit::tables;
 use crate::graph::{Module, Value};
 use crate::memory::{Planned, Tenant, partials};
 use crate::schedule::lanes::SMALL_BATCH;
-use crate::schedule::{Cost, Form, Kernel, ParamPlan, ProgramKind, Schedule, Storage, Target};
+use crate::schedule::{self, Cost, Form, Kernel, ParamPlan, ProgramKind, Schedule, Storage, Target};
 use body::{Arg, Args};
 use proc_macro2::{Literal, TokenStream};
 use quote::{format_ident, quote};
@@ -142,6 +142,8 @@ pub fn expand(
         });
     }
     let rest = rest(module, params, programs);
+    let fused = kernel_counts(|kind| programs.iter().find(|p| p.kind == kind).map(|p| p.schedule.kernels.len()));
+    let unfused = kernel_counts(|kind| schedule::unfused_kernels(module, params, kind, target));
     let name = &module.name;
     let weights = tables::weights(module, params);
     let inputs = module.inputs.iter().map(tables::port);
@@ -166,6 +168,8 @@ pub fn expand(
         static PLAN: Plan = Plan {
             version: #VERSION,
             name: #name,
+            kernels: #fused,
+            unfused: #unfused,
             #weights
             inputs: &[#(#inputs),*],
             targets: &[#(#targets),*],
@@ -178,6 +182,12 @@ pub fn expand(
         };
         &PLAN
     }}
+}
+
+/// `kiln::plan::Kernels`.
+fn kernel_counts(of: impl Fn(ProgramKind) -> Option<usize>) -> TokenStream {
+    let [step, forward] = [ProgramKind::Step, ProgramKind::Infer].map(|kind| of(kind).unwrap_or(0));
+    quote!(Kernels { step: #step, forward: #forward })
 }
 
 /// Trainable ranges that no kernel of the training step updates.
