@@ -7,101 +7,28 @@
 
 #[path = "../examples/networks/mod.rs"]
 mod networks;
+#[path = "common/recorder.rs"]
+mod recorder;
 #[path = "common/skip.rs"]
 mod skip;
 #[path = "../examples/networks/tensor_cores.rs"]
 mod tensor_cores;
 
-use kiln::__private::cuda::{Accelerator, Address, Cache, GraphId, KernelId, Node, Nvrtc, Resources, Unit};
-use kiln::optim::Optimizer;
+use kiln::__private::cuda::{Cache, Nvrtc, Resources, Unit};
 use kiln::prelude::*;
 use networks::*;
+use recorder::{in_parallel, units_of};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock};
+use std::sync::OnceLock;
 use tensor_cores::*;
 
 const ARCHITECTURES: [&str; 3] = ["sm_80", "sm_90", "sm_90a"];
 
 /// Of an A100 and of an H100: what one block may have, dynamic and static together.
 const MOST_SHARED: [usize; 3] = [163 << 10, 227 << 10, 227 << 10];
-
-/// A device that computes nothing and keeps what it is asked to load.
-#[derive(Debug, Default)]
-struct Recorder {
-    units: Mutex<Vec<Unit>>,
-}
-
-impl Accelerator for Recorder {
-    fn name(&self) -> String {
-        "recorder".to_owned()
-    }
-
-    fn allocate(&self, bytes: usize) -> kiln::Result<Address> {
-        // Addresses are only handed on. Each is its own and far from 0.
-        static NEXT: Mutex<Address> = Mutex::new(1 << 32);
-        let mut next = NEXT.lock().unwrap();
-        *next += (bytes as Address).next_multiple_of(256) + 256;
-        Ok(*next)
-    }
-
-    unsafe fn free(&self, _: Address, _: usize) {}
-
-    unsafe fn upload(&self, _: Address, _: &[u8]) -> kiln::Result<()> {
-        Ok(())
-    }
-
-    unsafe fn download(&self, _: Address, bytes: &mut [u8]) -> kiln::Result<()> {
-        bytes.fill(0);
-        Ok(())
-    }
-
-    unsafe fn fill(&self, _: Address, _: usize, _: u32) -> kiln::Result<()> {
-        Ok(())
-    }
-
-    fn load(&self, units: &[Unit]) -> kiln::Result<Vec<KernelId>> {
-        let mut known = self.units.lock().unwrap();
-        let mut id = |unit: &Unit| {
-            let place = known.iter().position(|other| other == unit);
-            KernelId(place.unwrap_or_else(|| {
-                known.push(unit.clone());
-                known.len() - 1
-            }))
-        };
-        Ok(units.iter().map(&mut id).collect())
-    }
-
-    fn record(&self, nodes: &[Node]) -> kiln::Result<GraphId> {
-        assert!(!nodes.is_empty());
-        Ok(GraphId(0))
-    }
-
-    unsafe fn launch(&self, _: GraphId) -> kiln::Result<()> {
-        Ok(())
-    }
-
-    fn forget(&self, _: GraphId) {}
-}
-
-/// All that a network's programs load, with the optimizer that examples and benches train it with.
-fn units_of<N: Network, O: Optimizer>(optimizer: O, batch: &Dataset<N::Inputs, N::Targets>) -> Vec<Unit> {
-    let recorder: &'static Recorder = Box::leak(Box::default());
-    let mut model = N::new(&Device::Other(recorder), 1).unwrap();
-    model.forward(batch.inputs()).unwrap();
-    model.evaluate(batch).unwrap();
-    model.gradients(batch).unwrap();
-    let mut optimizer = optimizer.bind(&model).unwrap();
-    model.train_step(batch, &mut optimizer).unwrap();
-    model.accumulate(batch).unwrap();
-    model.apply(&mut optimizer).unwrap();
-    drop(optimizer);
-    drop(model);
-    std::mem::take(&mut *recorder.units.lock().unwrap())
-}
 
 fn rows() -> Dataset<Rows<784>, Classes<10>> {
     Dataset::new(Rows::from_vec(vec![0.5; 3 * 784]).unwrap(), Classes::from_vec(vec![1, 2, 3]).unwrap()).unwrap()
@@ -322,26 +249,6 @@ fn disassembled(nvdisasm: &Path, cubin: &[u8]) -> String {
     let output = Command::new(nvdisasm).arg("-c").arg(file.path()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-/// Results of many independent pieces of work, by all cores, in order.
-fn in_parallel<T: Send>(count: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
-    let (next, done) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
-    std::thread::scope(|scope| {
-        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
-            scope.spawn(|| {
-                loop {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    if index >= count {
-                        break;
-                    }
-                    let result = work(index);
-                    done.lock().unwrap().insert(index, result);
-                }
-            });
-        }
-    });
-    done.into_inner().unwrap().into_values().collect()
 }
 
 #[test]

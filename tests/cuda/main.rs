@@ -9,9 +9,13 @@ mod declared;
 mod harness;
 #[path = "../../examples/networks/mod.rs"]
 mod networks;
+mod pieces;
 mod primitives;
 #[path = "../common/skip.rs"]
 mod skip;
 mod steps;
 #[path = "../../examples/networks/tensor_cores.rs"]
 mod tensor_cores;
+#[allow(dead_code, reason = "whole networks are looked at in `tests/nvrtc_zoo.rs`")]
+#[path = "../common/zoo.rs"]
+mod zoo;

@@ -27,8 +27,12 @@ pub struct Stored {
 impl Fixture {
     pub fn read(name: &str) -> Self {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
-        let bytes = std::fs::read(folder.join(format!("{name}.safetensors"))).expect("a committed fixture");
-        Self { name: name.to_owned(), bytes }
+        Self::at(&folder.join(format!("{name}.safetensors")))
+    }
+
+    pub fn at(path: &Path) -> Self {
+        let bytes = std::fs::read(path).unwrap_or_else(|why| panic!("{}: {why}", path.display()));
+        Self { name: path.display().to_string(), bytes }
     }
 
     fn file(&self) -> SafeTensors<'_> {
