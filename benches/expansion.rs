@@ -1,12 +1,17 @@
-//! How long `network!` takes: the shared networks, each fused and unfused, from tokens to tokens.
+//! How long `network!` takes, from tokens to tokens: the shared networks, each fused and unfused; ResNet-50 and VGG-19.
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use proc_macro2::{TokenStream, TokenTree};
 
 /// The networks' names and bodies, as the macro sees them.
 fn networks() -> Vec<(String, TokenStream)> {
-    let file: TokenStream = include_str!("../examples/networks/mod.rs").parse().expect("a Rust file");
-    let trees: Vec<TokenTree> = file.into_iter().collect();
+    let files = [
+        include_str!("../examples/networks/mod.rs"),
+        include_str!("build_times/resnet50.rs"),
+        include_str!("build_times/vgg19.rs"),
+    ];
+    let streams = files.map(|file| file.parse::<TokenStream>().expect("a Rust file"));
+    let trees: Vec<TokenTree> = streams.into_iter().flatten().collect();
     let bodies = trees.windows(3).filter_map(|window| match window {
         [TokenTree::Ident(name), TokenTree::Punct(_), TokenTree::Group(group)] if name == "network" => {
             Some(group.stream())
