@@ -126,8 +126,10 @@ pub fn plan(module: &Module, target: &Target) -> Plans {
 impl Plans {
     /// An expression of type `&'static kiln::plan::Plan`; `self` is for the CPU, `cuda` its other half.
     pub fn expand(&self, module: &Module, cuda: &Plans) -> TokenStream {
-        let half = emit::cuda::expand(module, &cuda.params, &cuda.programs, &cuda.target);
-        emit::cpu::expand(module, &self.params, [&self.programs, &self.small], &self.target, &half)
+        emit::apart::apart(|| {
+            let half = emit::cuda::expand(module, &cuda.params, &cuda.programs, &cuda.target);
+            emit::cpu::expand(module, &self.params, [&self.programs, &self.small], &self.target, &half)
+        })
     }
 
     /// The chosen stages of every program as text: `cuda` of a plan for CUDA, everything else of one for the CPU.
