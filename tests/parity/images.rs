@@ -100,13 +100,13 @@ parity! { joined_blocks JoinedBlocks JoinedBlocksUnfused {
         pair: { Concat { left: { Conv2d<16, 1>; Relu; } right: { Conv2d<48, 1>; MaxPool2d<3, stride = 1, padding = 1>; } } }
         last: { MaxPool2d<3, stride = 1, padding = 1>; Conv2d<7, 1>; Tanh; }
     }
-    n: BatchNorm; Relu as joined;
+    n: BatchNorm; Relu;
     Slice<axis = 0, start = 16, end = 48>; middle: Conv2d<16, 1>;
     Concat(_, low) as again; Concat(low, again); again_conv: Conv2d<20, 3, stride = 2>; Relu;
     GlobalAvgPool as pooled;
     Concat(pooled, pooled);
     fc: Linear<3>;
-    loss: CrossEntropy(_, label) + 0.1 * Mean(joined);
+    loss: CrossEntropy(_, label);
 } }
 
 // Feature vectors, joined and taken apart.
