@@ -83,7 +83,7 @@ fn planned(file: &str, declared: &str, update: &str) -> Planned {
             match program.kind {
                 ProgramKind::Step => found.launches[0][form] = launches,
                 ProgramKind::Infer => found.launches[1][form] = launches,
-                _ => (),
+                ProgramKind::Evaluate | ProgramKind::Gradients => (),
             }
         }
         for kernel in &kernels.list {
