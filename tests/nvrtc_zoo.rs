@@ -9,6 +9,8 @@
 //! sixteenth of them is compiled here. All of them, for all that a release is tested on, by
 //!
 //!     KILN_ZOO_KERNELS=all KILN_ZOO_ARCHITECTURES=sm_80,sm_90,sm_90a cargo test --test nvrtc_zoo -- --nocapture
+//!
+//! A network's name instead of `all` compiles all kernels of that one.
 
 #[path = "common/recorder.rs"]
 mod recorder;
@@ -81,7 +83,7 @@ fn planned(file: &str, declared: &str, update: &str) -> Planned {
             match program.kind {
                 ProgramKind::Step => found.launches[0][form] = launches,
                 ProgramKind::Infer => found.launches[1][form] = launches,
-                _ => (),
+                ProgramKind::Evaluate | ProgramKind::Gradients => (),
             }
         }
         for kernel in &kernels.list {
@@ -150,13 +152,17 @@ fn kernels_compile() {
         Ok(nvrtc) => nvrtc,
         Err(why) => return skip::skip(&why),
     };
+    let mut networks = zoo_on_cuda();
     let every = match std::env::var("KILN_ZOO_KERNELS").as_deref() {
         Err(_) => SAMPLE,
         Ok("all") => 1,
-        Ok(other) => panic!("KILN_ZOO_KERNELS is `all`, or not set; it is {other:?}"),
+        Ok(name) => {
+            networks.retain(|network| network.name == name);
+            assert_eq!(networks.len(), 1, "KILN_ZOO_KERNELS is `all` or a network of the zoo; it is {name:?}");
+            1
+        }
     };
     let architectures = std::env::var("KILN_ZOO_ARCHITECTURES").unwrap_or_else(|_| "sm_90a".to_owned());
-    let networks = zoo_on_cuda();
     // Equal kernels of several networks once.
     let mut places: HashMap<(&str, &str), usize> = HashMap::new();
     let mut units: Vec<&Unit> = Vec::new();
@@ -168,32 +174,35 @@ fn kernels_compile() {
     }
     let chosen: Vec<&Unit> = units.iter().copied().step_by(every).collect();
     println!("{} of {} kernels, by {nvrtc:?}", chosen.len(), units.len());
-    let mut wrong = String::new();
+    let mut failed = false;
     for architecture in architectures.split(',') {
         let start = Instant::now();
         let compiled = in_parallel(chosen.len(), |index| nvrtc.report(chosen[index], architecture));
         for (unit, result) in chosen.iter().zip(&compiled) {
-            match result {
-                Err(why) => writeln!(wrong, "{} for {architecture}: {why}", unit.name).unwrap(),
-                Ok((cubin, resources)) => {
-                    assert!(cubin.starts_with(b"\x7fELF"), "{}", unit.name);
+            let wrong = match result {
+                Err(why) => why.to_string(),
+                Ok((_, resources)) => {
                     let shared = resources.shared + unit.shared;
                     // A multiprocessor has 65536 registers.
-                    if shared > MOST_SHARED || resources.registers * unit.threads > 65536 {
-                        writeln!(wrong, "{} for {architecture} does not fit: {resources:?}", unit.name).unwrap();
-                    }
-                    if contracts(unit) && spilled(resources) > 0 {
-                        writeln!(wrong, "{} for {architecture} spills: {resources:?}", unit.name).unwrap();
+                    let fits = shared <= MOST_SHARED && resources.registers * unit.threads <= 65536;
+                    match spilled(resources) {
+                        _ if !fits => format!("does not fit: {resources:?}"),
+                        0 => continue,
+                        _ if contracts(unit) => format!("spills: {resources:?}"),
+                        // What has no sums to keep may have an array in local memory.
+                        _ => continue,
                     }
                 }
-            }
+            };
+            eprintln!("{} for {architecture}: {wrong}", unit.name);
+            failed = true;
         }
         println!("{architecture}: {} kernels in {:.0} s", chosen.len(), start.elapsed().as_secs_f64());
         if every == 1 {
             networks.iter().for_each(|network| tell(network, &places, &compiled));
         }
     }
-    assert!(wrong.is_empty(), "{wrong}");
+    assert!(!failed, "kernels that are told above");
 }
 
 /// What the compiler made of a network's kernels, fused and unfused: kernels, bytes of machine code, most registers, how many

@@ -16,8 +16,9 @@ pub const CLASSES: usize = 1000;
 
 /// The largest accepted differences of a parameter's gradient, relative: of its norm, and of the elements that the fixture has of
 /// it. Where what goes into a ReLU is as near to zero as rounding, two correct programs take its two sides, and a few of many
-/// thousand elements get another gradient.
-const NORM: f64 = 2e-3;
+/// thousand elements get another gradient. Four times what PyTorch's single precision differs by from its double is accepted,
+/// too: little at the fixture's weights, which were chosen for that.
+const NORM: f64 = 1e-2;
 const GRADIENT: f64 = 5e-2;
 
 /// Elements that the fixture has of each gradient and of each running statistic.
@@ -26,6 +27,7 @@ const STATISTICS: usize = 4;
 
 /// What torchvision's state dict holds after `initialise` of `tests/fixtures/zoo.py`; `ends` is how the last BatchNorm of a
 /// residual's body is called.
+#[allow(dead_code, reason = "`benches/torchvision.rs` has no fixture")]
 fn initialise<N: Network>(model: &mut Model<N>, ends: Option<&str>) {
     let parameters: Vec<ParameterInfo> = model.parameters().collect();
     for parameter in &parameters {
@@ -66,8 +68,8 @@ fn batch<I: Dense + Feed>() -> Dataset<I, Classes<CLASSES>> {
     Dataset::new(I::from_values(pixels).unwrap(), Classes::from_vec(labels).unwrap()).unwrap()
 }
 
-/// Answers in evaluation mode; loss, gradients of all parameters and running statistics of a pass in training mode. At the weights
-/// of the fixture, and where `KILN_TORCHVISION` names a Python with torchvision, at weights that it makes and saves, too.
+/// Against the fixture; and where `KILN_TORCHVISION` names a Python with torchvision, at weights that this makes, too.
+#[allow(dead_code, reason = "`benches/torchvision.rs` has no fixture")]
 pub fn check<N>(name: &str, ends: Option<&str>)
 where
     N: Network<Inputs: Dense + Feed, Targets = Classes<CLASSES>, Outputs = Rows<CLASSES>>,
@@ -76,8 +78,15 @@ where
     model.poison_scratch(true);
     initialise(&mut model, ends);
     compare(&mut model, name, &Fixture::read("zoo"), &format!("{name}/"));
+    torchvision(&mut model, name, None);
+}
 
-    // The same with weights that torchvision itself wrote to a file.
+/// Loads a state dict that torchvision wrote, and compares with what it computes: with its random start, or with the weights of
+/// a file that Python reads. Says so where there is no torchvision.
+pub fn torchvision<N>(model: &mut Model<N>, name: &str, load: Option<&Path>)
+where
+    N: Network<Inputs: Dense + Feed, Targets = Classes<CLASSES>, Outputs = Rows<CLASSES>>,
+{
     let Some(python) = std::env::var_os("KILN_TORCHVISION") else {
         println!("{name}: no state dict was loaded, KILN_TORCHVISION names no Python with torchvision");
         return;
@@ -85,14 +94,18 @@ where
     let folder = tempfile::tempdir().unwrap();
     let [weights, answers] = ["weights", "answers"].map(|file| folder.path().join(format!("{file}.safetensors")));
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/zoo.py");
-    let size = N::Inputs::SHAPE[1].to_string();
     let mut command = Command::new(python);
-    let status = command.arg(script).arg(name).args([&weights, &answers]).args(["--size", &size]).status();
+    command.arg(script).arg(name).args([&weights, &answers]).args(["--size", &N::Inputs::SHAPE[1].to_string()]);
+    if let Some(file) = load {
+        command.arg("--load").arg(file);
+    }
+    let status = command.status();
     assert!(status.as_ref().is_ok_and(ExitStatus::success), "{command:?}: {status:?}");
     model.load(&weights).unwrap();
-    compare(&mut model, &format!("{name} from a file"), &Fixture::at(&answers), "");
+    compare(model, &format!("{name} from a file"), &Fixture::at(&answers), "");
 }
 
+/// Answers in evaluation mode; loss, gradients of all parameters and running statistics of a pass in training mode.
 fn compare<N>(model: &mut Model<N>, name: &str, fixture: &Fixture, prefix: &str)
 where
     N: Network<Inputs: Dense + Feed, Targets = Classes<CLASSES>, Outputs = Rows<CLASSES>>,
@@ -106,6 +119,8 @@ where
     let mut found: Vec<(&str, &ArrayD<f32>)> = gradients.iter().collect();
     found.sort_by_key(|(name, _)| *name);
     let (elements, norms) = (get("gradients"), get("norms"));
+    let bounds: Vec<f64> =
+        [NORM, GRADIENT].iter().zip(get("rounding")).map(|(bound, error)| bound.max(4.0 * f64::from(error))).collect();
     assert_eq!(found.len(), norms.len(), "{name}: number of gradients");
     let largest = norms.iter().copied().fold(0.0, f32::max);
     let (mut wrong, mut worst) = (Vec::new(), [0.0f64; 2]);
@@ -127,11 +142,15 @@ where
         ];
         worst = [worst[0].max(errors[0]), worst[1].max(errors[1])];
         // A NaN is not near.
-        if !(errors[0] <= NORM && errors[1] <= GRADIENT) {
+        if !(errors[0] <= bounds[0] && errors[1] <= bounds[1]) {
             wrong.push(format!("{parameter}: {errors:?}; elements {few:?} instead of {elements:?}"));
         }
     }
-    println!("{name}: norms of gradients differ by at most {:.1e}, elements by {:.1e}", worst[0], worst[1]);
+    let [norm, element] = worst;
+    let (most, most_of_elements) = (bounds[0], bounds[1]);
+    println!(
+        "{name}: norms of gradients differ by {norm:.1e} of {most:.1e}, elements by {element:.1e} of {most_of_elements:.1e}"
+    );
     assert!(wrong.is_empty(), "{name}: gradients differ from torchvision's\n{}", wrong.join("\n"));
     drop(gradients);
 
