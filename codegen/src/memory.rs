@@ -195,3 +195,32 @@ impl Memory {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::declaration::Fusion;
+    use crate::schedule::{ParamPlan, Target, launches, program, schedule};
+
+    #[test]
+    fn a_joined_value_is_one_tenant_from_its_first_part_on() {
+        let text = "pub Net { input x: [20, 6, 5]; target c: class<3>; Conv2d<16, 1>; Relu;
+            Concat { a: { Conv2d<16, 3, padding = 1>; Relu; } b: { Conv2d<32, 1>; Relu; } }
+            Conv2d<8, 3>; GlobalAvgPool; Linear<3>; loss: CrossEntropy(_, c); }";
+        let (declarations, _, errors) = crate::lower::frontend(text.parse().unwrap());
+        assert!(errors.is_empty());
+        let module = &declarations[0].members[0].module;
+        let program = program::program(module, ProgramKind::Step).unwrap();
+        let target = Target { lanes: false, ..Target::cpu(Fusion::On) };
+        let s = schedule(module, &ParamPlan::new(module, target.order), &program, &target);
+        let memory = plan(&s, &launches::launches(&s, &target), target.chunks);
+        assert_eq!(memory.verify(), Ok(()));
+        // The forward pass comes first.
+        let whole = s.within.values().map(|place| place.whole).min().unwrap();
+        let place = memory.places.iter().find(|p| p.tenant == Tenant::Value(whole)).unwrap();
+        assert_eq!(place.size, 48 * 30);
+        let makers = s.kernels.iter().enumerate().filter(|(_, k)| k.stores.iter().any(|v| s.whole(*v).whole == whole));
+        let makers: Vec<usize> = makers.map(|(k, _)| k).collect();
+        assert_eq!((makers.len(), place.alive.0), (2, makers[0]));
+    }
+}

@@ -173,7 +173,7 @@ fn sources(s: &Schedule, value: Value) -> Vec<Value> {
 mod tests {
     use super::*;
     use crate::declaration::Fusion;
-    use crate::schedule::{ParamPlan, ProgramKind, Schedule, launches, program, schedule};
+    use crate::schedule::{ParamPlan, ProgramKind, Schedule, program, schedule};
 
     fn step(text: &str, target: &Target) -> Schedule {
         let (declarations, _, errors) = crate::lower::frontend(text.parse().unwrap());
@@ -215,16 +215,6 @@ mod tests {
         assert_eq!(joined.len(), 6);
         let part = s.within.keys().next().unwrap();
         assert_eq!(s.sample_stride(*part), 64 * pixels);
-        // The whole is one tenant, alive from its first part on.
-        let launches = launches::launches(&s, &target);
-        let memory = crate::memory::plan(&s, &launches, target.chunks);
-        assert_eq!(memory.verify(), Ok(()));
-        let whole = s.within.values().map(|place| place.whole).min().unwrap();
-        let place = memory.places.iter().find(|p| p.tenant == crate::memory::Tenant::Value(whole)).unwrap();
-        assert_eq!(place.size, 64 * pixels);
-        let makers = s.kernels.iter().enumerate().filter(|(_, k)| k.stores.iter().any(|v| s.whole(*v).whole == whole));
-        let makers: Vec<usize> = makers.map(|(k, _)| k).collect();
-        assert_eq!((makers.len(), place.alive.0), (3, makers[0]));
     }
 
     #[test]
