@@ -212,7 +212,6 @@ fn layers() {
         &["Wavelet: there is no layer `Wavelet`\n\
            help: if it is yours, declare it before: `block Wavelet { … }` or `fn Wavelet(x) { … }`"],
     );
-    check_lines("Mlp; Flatten; Linear<10>;", &["Mlp: the layer `Mlp` is not in this version of Kiln yet"]);
     check_lines(
         "CrossEntropy(_, y); Flatten; Linear<10>;",
         &["CrossEntropy: `CrossEntropy` is a loss, not a layer\nhelp: write `loss: CrossEntropy(_, truth);`"],
