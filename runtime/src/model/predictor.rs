@@ -13,7 +13,7 @@ use std::sync::Arc;
 ///
 /// ```no_run
 /// # use kiln::prelude::*;
-/// # fn f<N: Network>(file: &str, requests: Vec<N::Inputs>) -> Result<(), Error> {
+/// # fn f<N: Network<Outputs: Send>>(file: &str, requests: Vec<N::Inputs>) -> Result<(), Error> {
 /// let predictor = N::open(file, &Device::best())?.into_predictor();
 /// std::thread::scope(|scope| {
 ///     for request in requests {
