@@ -7,12 +7,33 @@
 //! | FLOPs | of one forward pass of one sample; a multiply-add counts as two |
 //! | bytes | that a training step needs for each sample of its batch, beside the sample itself |
 //! | kernels | on the CPU, of a training step and of `forward`; unfused is one for each primitive |
+//! | torchvision | the largest difference from the logits that it computes at the same weights (`tests/fixtures/README.md`), in parts of the largest of them |
 
+#[allow(dead_code, reason = "read by tests")]
+#[path = "../tests/pytorch/fixture.rs"]
+mod fixture;
+#[path = "../tests/zoo/weights.rs"]
+mod weights;
 #[path = "networks/zoo.rs"]
 mod zoo;
 
+use std::error::Error;
+
+use fixture::{Fixture, uniform};
+use kiln::data::{Dense, Feed};
 use kiln::prelude::*;
 use zoo::*;
+
+/// Networks that torchvision has too, by its names, and how the last BatchNorm of a residual's body is called.
+const TORCHVISION: &[(&str, &str, Option<&str>)] = &[
+    ("AlexNet", "alexnet", None),
+    ("Vgg16", "vgg16", None),
+    ("Vgg19", "vgg19", None),
+    ("ResNet18", "resnet18", Some("bn2")),
+    ("ResNet34", "resnet34", Some("bn2")),
+    ("ResNet50", "resnet50", Some("bn3")),
+    ("GoogLeNet", "googlenet", None),
+];
 
 /// A line of the table.
 struct Row {
@@ -22,24 +43,43 @@ struct Row {
     bytes: usize,
     fused: kiln::Kernels,
     unfused: kiln::Kernels,
+    difference: Option<f32>,
 }
 
 impl Row {
-    fn of<N: Network>(bytes: usize) -> Self {
-        Row {
+    fn of<N: Network<Inputs: Dense + Feed>>(bytes: usize, fixture: &Fixture) -> Result<Self, kiln::Error> {
+        Ok(Row {
             name: N::NAME,
             parameters: N::PARAMETERS,
             flops: N::FORWARD_FLOPS,
             bytes,
             fused: N::kernels(),
             unfused: N::unfused_kernels(),
-        }
+            difference: match TORCHVISION.iter().find(|(name, _, _)| *name == N::NAME) {
+                Some((_, torchvision, ends)) => Some(difference::<N>(&fixture.get(torchvision).values, *ends)?),
+                None => None,
+            },
+        })
     }
 }
 
-fn rows() -> Vec<Row> {
+/// From these logits of the fixture's images, relative to the largest of them.
+fn difference<N: Network<Inputs: Dense + Feed>>(expected: &[f32], ends: Option<&str>) -> Result<f32, kiln::Error> {
+    let mut model = N::new(&Device::cpu(), 1)?;
+    weights::initialise(&mut model, ends);
+    let samples = expected.len() / 1000;
+    let pixels = samples * N::Inputs::SHAPE.iter().product::<usize>();
+    let images = N::Inputs::from_values(uniform("zoo.image").take(pixels).collect())?;
+    let outputs = model.forward(&images)?;
+    let largest = |values: &mut dyn Iterator<Item = f32>| values.map(f32::abs).fold(0.0, f32::max);
+    let apart = largest(&mut outputs.values().iter().zip(expected).map(|(a, b)| a - b));
+    Ok(apart / largest(&mut expected.iter().copied()))
+}
+
+fn rows() -> Result<Vec<Row>, kiln::Error> {
+    let fixture = Fixture::read("zoo_224");
     macro_rules! rows {
-        ($($network:ident)*) => { vec![$(Row::of::<$network>($network::TRAINING_BYTES_PER_SAMPLE)),*] };
+        ($($network:ident)*) => { Ok(vec![$(Row::of::<$network>($network::TRAINING_BYTES_PER_SAMPLE, &fixture)?),*]) };
     }
     rows! {
         Perceptron TwoLayer Mlp LeNet LeNet5 MnistBnCnn Autoencoder ConvAutoencoder SpatialTransformerNet
@@ -47,15 +87,18 @@ fn rows() -> Vec<Row> {
     }
 }
 
-fn main() {
-    println!("{:22}{:>14}{:>16}{:>14}{:>18}{:>18}", "", "", "", "bytes", "training step", "forward");
+fn main() -> Result<(), Box<dyn Error>> {
     println!(
-        "{:22}{:>14}{:>16}{:>14}{:>9}{:>9}{:>9}{:>9}",
-        "network", "parameters", "FLOPs", "per sample", "kernels", "unfused", "kernels", "unfused"
+        "{:22}{:>14}{:>16}{:>14}{:>18}{:>18}{:>14}",
+        "", "", "", "bytes", "training step", "forward", "difference to"
     );
-    for row in rows() {
+    println!(
+        "{:22}{:>14}{:>16}{:>14}{:>9}{:>9}{:>9}{:>9}{:>14}",
+        "network", "parameters", "FLOPs", "per sample", "kernels", "unfused", "kernels", "unfused", "torchvision"
+    );
+    for row in rows()? {
         println!(
-            "{:22}{:>14}{:>16}{:>14}{:>9}{:>9}{:>9}{:>9}",
+            "{:22}{:>14}{:>16}{:>14}{:>9}{:>9}{:>9}{:>9}{:>14}",
             row.name,
             grouped(row.parameters as u64),
             grouped(row.flops),
@@ -64,8 +107,10 @@ fn main() {
             row.unfused.step,
             row.fused.forward,
             row.unfused.forward,
+            row.difference.map_or_else(|| "-".into(), |difference| format!("{difference:.1e}")),
         );
     }
+    Ok(())
 }
 
 /// `61 706`

@@ -29,6 +29,8 @@
 //! }
 //! ```
 //!
+//! What is remembered is 0 where it would be subnormal, as after `torch.set_flush_denormal(True)`.
+//!
 //! What depends on hyper-parameters and step only is computed once a step, in double precision as PyTorch does it on the
 //! host, and reaches the loop as `uniforms`, at most 16 numbers. `CUDA` is the body of
 //! `float apply(const float* u, float p, float g, float& s0, float& s1, float& s2)`, the same arithmetic. `with` sets `lr` and
@@ -131,6 +133,7 @@ fn write(rule: &Rule, errors: &mut Errors) -> Option<(Pool, Vec<Id>)> {
                     errors.push(Diagnostic::new(Source::at(name.span()), message).help(help));
                     return None;
                 };
+                let value = if place == 0 { value } else { flushed(writer.pool, value) };
                 results[place] = Some(value);
                 (name, value)
             }
@@ -144,6 +147,14 @@ fn write(rule: &Rule, errors: &mut Errors) -> Option<(Pool, Vec<Id>)> {
         }
     }
     results.into_iter().collect::<Option<Vec<Id>>>().map(|results| (pool, results))
+}
+
+/// Zero in place of a subnormal number. What an optimizer remembers of a weight whose gradient has become zero shrinks by a
+/// factor a step; it would end among the subnormal numbers, never reach zero, and make every step slower.
+fn flushed(pool: &mut Pool, x: Id) -> Id {
+    let (size, least, zero) = (pool.unary(Unary::Abs, x), pool.constant(f32::MIN_POSITIVE.into()), pool.constant(0.0));
+    let subnormal = pool.binary(Binary::Lt, size, least);
+    pool.select(subnormal, zero, x)
 }
 
 fn expand(rule: &Rule, pool: Pool, results: &[Id]) -> TokenStream {
@@ -162,19 +173,33 @@ fn expand(rule: &Rule, pool: Pool, results: &[Id]) -> TokenStream {
     let rest = (own.len() < hypers.len()).then(|| quote!(..self));
     let (host, host_results) = host(&pool, &uniform, hypers);
     let inputs = 2 + rule.states.len();
-    let (statements, values) = cpu::expr::print(&body, &roots, &mut |node| match node {
-        Scalar::Input(0) => quote!(p),
-        Scalar::Input(1) => quote!(g),
-        Scalar::Input(i) if (i as usize) < inputs => {
-            let i = Literal::usize_unsuffixed(i as usize - 2);
-            quote!(states[#i])
-        }
-        Scalar::Input(i) => {
-            let i = Literal::usize_unsuffixed(i as usize - inputs);
-            quote!(s.splat(u[#i]))
-        }
-        other => unreachable!("{other:?} is no leaf of an update"),
-    });
+    let (statements, values) = cpu::expr::print_branching(
+        &body,
+        &roots,
+        &mut |node| match node {
+            Scalar::Input(0) => quote!(p),
+            Scalar::Input(1) => quote!(g),
+            Scalar::Input(i) if (i as usize) < inputs => {
+                let i = Literal::usize_unsuffixed(i as usize - 2);
+                quote!(states[#i])
+            }
+            Scalar::Input(i) => {
+                let i = Literal::usize_unsuffixed(i as usize - inputs);
+                quote!(s.splat(u[#i]))
+            }
+            other => unreachable!("{other:?} is no leaf of an update"),
+        },
+        &|truth| match body.node(truth) {
+            Scalar::Binary(Binary::Ne, number, _) => match body.node(number) {
+                Scalar::Input(i) if i as usize >= inputs => {
+                    let i = Literal::usize_unsuffixed(i as usize - inputs);
+                    Some(quote!(u[#i] != 0.0))
+                }
+                _ => None,
+            },
+            _ => None,
+        },
+    );
     let (param, new_states) = values.split_first().expect("the parameter is assigned");
     let places = (0..states.len()).map(Literal::usize_unsuffixed);
     let cuda = cuda_text(&body, &roots, inputs);

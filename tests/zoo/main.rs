@@ -5,6 +5,7 @@ mod check;
 #[allow(dead_code, reason = "read by other tests")]
 #[path = "../pytorch/fixture.rs"]
 mod fixture;
+mod weights;
 
 use check::check;
 use kiln::prelude::*;

@@ -12,6 +12,17 @@ pub fn print(
     roots: &[Id],
     leaf: &mut dyn FnMut(Scalar) -> TokenStream,
 ) -> (TokenStream, Vec<TokenStream>) {
+    print_branching(pool, roots, leaf, &|_| None)
+}
+
+/// As [`print`]. Where `branch` gives the condition of a choice that is the same for all elements, as a `bool`, only the chosen side is
+/// computed.
+pub fn print_branching(
+    pool: &Pool,
+    roots: &[Id],
+    leaf: &mut dyn FnMut(Scalar) -> TokenStream,
+    branch: &dyn Fn(Id) -> Option<TokenStream>,
+) -> (TokenStream, Vec<TokenStream>) {
     let needed = pool.reachable(roots);
     // Constants first, so that they are seen to be loop-invariant.
     let is_constant = |id: &&Id| matches!(pool.node(**id), Scalar::Const(_));
@@ -38,8 +49,14 @@ pub fn print(
                 quote!(s.#method(#a, #b))
             }
             Scalar::Select(truth, a, b) => {
-                let (truth, a, b) = (name(truth), name(a), name(b));
-                quote!(s.select(#truth, #a, #b))
+                let (a, b) = (name(a), name(b));
+                match branch(truth) {
+                    Some(truth) => quote!(if #truth { #a } else { #b }),
+                    None => {
+                        let truth = name(truth);
+                        quote!(s.select(#truth, #a, #b))
+                    }
+                }
             }
         };
         let name = name(*id);

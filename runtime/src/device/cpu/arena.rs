@@ -10,7 +10,7 @@ use std::{
 /// A cache line, and a vector of AVX-512.
 const ALIGNMENT: usize = 64;
 
-/// Larger arenas lie in pages of this size where the system has them: templates walk weights and activations in strides of many
+/// Arenas of half this size and more lie in pages of it where the system has them: templates walk weights and activations in strides of many
 /// kilobytes, and with pages of 4 KiB each step would miss the translation buffer.
 const HUGE_PAGE: usize = 2 << 20;
 
@@ -34,16 +34,18 @@ impl Arena {
         }
         let bytes = len.checked_mul(size_of::<f32>()).filter(|bytes| *bytes < isize::MAX as usize - 2 * HUGE_PAGE);
         let bytes = bytes.unwrap_or_else(|| panic!("an arena of {len} floats does not fit into memory"));
-        let alignment = if bytes >= HUGE_PAGE { HUGE_PAGE } else { ALIGNMENT };
+        // The last page may be partly empty.
+        let huge = bytes >= HUGE_PAGE / 2;
+        let (room, alignment) = if huge { (bytes.next_multiple_of(HUGE_PAGE), HUGE_PAGE) } else { (bytes, ALIGNMENT) };
         // With more than the usual alignment the allocator would clear, and so touch, all of it; fresh pages are zero.
-        let layout = Layout::from_size_align(bytes + alignment, align_of::<u128>()).expect("checked above");
+        let layout = Layout::from_size_align(room + alignment, align_of::<u128>()).expect("checked above");
         // SAFETY: the layout is not empty.
         let memory = NonNull::new(unsafe { alloc_zeroed(layout) }).unwrap_or_else(|| handle_alloc_error(layout));
-        // SAFETY: at most `alignment - 1` bytes on, so that `bytes` follow within the allocation.
+        // SAFETY: at most `alignment - 1` bytes on, so that the room follows within the allocation.
         let data = unsafe { memory.add(memory.align_offset(alignment)) };
-        if alignment == HUGE_PAGE {
+        if huge {
             // SAFETY: whole pages of this allocation.
-            unsafe { prefer_huge_pages(data, bytes / HUGE_PAGE * HUGE_PAGE) }
+            unsafe { prefer_huge_pages(data, room) }
         }
         Arena { data: data.cast(), len, memory: Some((memory, layout)) }
     }

@@ -86,6 +86,7 @@ impl Simd for Avx512 {
         max(a: V, b: V) -> V = _mm512_mask_mov_ps(_mm512_max_ps(a, b), _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(a, a), a);
         fma(a: V, b: V, c: V) -> V = _mm512_fmadd_ps(a, b, c);
         sqrt(a: V) -> V = _mm512_sqrt_ps(a);
+        times_two_to(a: V, n: V) -> V = _mm512_scalef_ps(a, n);
         floor(a: V) -> V = _mm512_roundscale_ps::<{ _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC }>(a);
         lt(a: V, b: V) -> M = _mm512_cmp_ps_mask::<_CMP_LT_OQ>(a, b);
         le(a: V, b: V) -> M = _mm512_cmp_ps_mask::<_CMP_LE_OQ>(a, b);

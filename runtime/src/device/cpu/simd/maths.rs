@@ -31,19 +31,28 @@ fn polynomial<S: Simd, const N: usize>(s: S, x: S::V, coefficients: [f32; N]) ->
 #[inline(always)]
 fn exp_sum<S: Simd>(s: S, x: S::V, low: S::V) -> S::V {
     // Beyond these the result is 0 or inf; the constant comes first so that NaN stays.
-    let x = s.max(s.splat(-104.0), s.min(s.splat(89.0), x));
+    exp_between(s, s.max(s.splat(-104.0), s.min(s.splat(89.0), x)), low)
+}
+
+/// As [`exp_sum`], for x from -104 to 89.
+#[inline(always)]
+fn exp_between<S: Simd>(s: S, x: S::V, low: S::V) -> S::V {
     let rounded = s.fma(x, s.splat(LOG2_E), s.splat(ROUND));
     let n = s.sub(rounded, s.splat(ROUND));
     let r = s.fma(n, s.splat(-LN2[0]), x);
     let r = s.add(s.fma(n, s.splat(-LN2[1]), r), low);
     let p = polynomial(s, r, [1.987_569_2e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 5.0e-1]);
-    let y = s.add(s.fma(p, s.mul(r, r), r), s.splat(1.0));
-    // Two halves of 2ⁿ: n reaches from -150 to 128.
-    let half = s.fma(n, s.splat(0.5), s.splat(ROUND));
-    let round = s.int_splat(ROUND.to_bits());
-    let first = s.int_sub(s.bits(half), round);
-    let second = s.int_sub(s.int_sub(s.bits(rounded), round), first);
-    s.mul(s.mul(y, power_of_two(s, first)), power_of_two(s, second))
+    s.times_two_to(s.add(s.fma(p, s.mul(r, r), r), s.splat(1.0)), n)
+}
+
+/// y · 2ⁿ for integers n from -250 to 250 and y near 1, where there is no instruction for it: in two halves, as 2ⁿ may be too large or too
+/// small. Only the second product rounds, and only where it is subnormal.
+#[inline(always)]
+pub fn times_two_to<S: Simd>(s: S, y: S::V, n: S::V) -> S::V {
+    let whole = s.bits(s.add(n, s.splat(ROUND)));
+    let half = s.bits(s.fma(n, s.splat(0.5), s.splat(ROUND)));
+    let first = s.int_sub(half, s.int_splat(ROUND.to_bits()));
+    s.mul(s.mul(y, power_of_two(s, first)), power_of_two(s, s.int_sub(whole, half)))
 }
 
 /// 2ⁿ for an exponent of the normal range.
@@ -205,7 +214,7 @@ pub fn tanh<S: Simd>(s: S, x: S::V) -> S::V {
 
 #[inline(always)]
 pub fn sigmoid<S: Simd>(s: S, x: S::V) -> S::V {
-    let e = exp(s, s.neg(s.abs(x)));
+    let e = exp_between(s, s.max(s.splat(-104.0), s.neg(s.abs(x))), s.splat(0.0));
     let one = s.splat(1.0);
     s.div(s.select(s.lt(x, s.splat(0.0)), e, one), s.add(one, e))
 }

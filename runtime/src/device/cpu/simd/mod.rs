@@ -88,6 +88,11 @@ pub trait Simd: Copy + 'static {
     /// `a * b + c`, rounded once where the level has the instruction.
     fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     fn sqrt(self, a: Self::V) -> Self::V;
+    /// a · 2ⁿ, for a near 1 and integers n from -250 to 250.
+    #[inline(always)]
+    fn times_two_to(self, a: Self::V, n: Self::V) -> Self::V {
+        maths::times_two_to(self, a, n)
+    }
     fn floor(self, a: Self::V) -> Self::V;
     /// The product and what its rounding lost.
     fn exact_product(self, a: Self::V, b: Self::V) -> (Self::V, Self::V);
