@@ -29,7 +29,7 @@
 //! }
 //! ```
 //!
-//! What is remembered is 0 where it would be subnormal, as after `torch.set_flush_denormal(True)`.
+//! A state that is declared as `flushed buf` is 0 where it would be subnormal, as after `torch.set_flush_denormal(True)`.
 //!
 //! What depends on hyper-parameters and step only is computed once a step, in double precision as PyTorch does it on the
 //! host, and reaches the loop as `uniforms`, at most 16 numbers. `CUDA` is the body of
@@ -51,6 +51,10 @@ use syn::{Attribute, Result, Token, Visibility, parenthesized};
 /// Room for `uniforms` in the device's memory: `kiln::device::cuda::Run`.
 const UNIFORMS: usize = 16;
 
+mod keyword {
+    syn::custom_keyword!(flushed);
+}
+
 /// A rule as written.
 struct Rule {
     docs: Vec<Attribute>,
@@ -59,6 +63,7 @@ struct Rule {
     param: Ident,
     gradient: Ident,
     states: Vec<Ident>,
+    flushed: Vec<bool>,
     hypers: Vec<Ident>,
     body: Block,
 }
@@ -87,11 +92,21 @@ fn parse(input: ParseStream) -> Result<Rule> {
     content.parse::<Token![,]>()?;
     let gradient = content.parse()?;
     content.parse::<Token![;]>()?;
-    let states = names(&content)?;
+    let (mut states, mut flushed) = (Vec::new(), Vec::new());
+    while content.peek(syn::Ident) {
+        flushed.push(content.peek2(syn::Ident));
+        if content.peek2(syn::Ident) {
+            content.parse::<keyword::flushed>()?;
+        }
+        states.push(content.parse()?);
+        if content.parse::<Option<Token![,]>>()?.is_none() {
+            break;
+        }
+    }
     content.parse::<Token![;]>()?;
     let hypers = names(&content)?;
     let body = Block::parse_braced(input, true)?;
-    Ok(Rule { docs, vis, name, param, gradient, states, hypers, body })
+    Ok(Rule { docs, vis, name, param, gradient, states, flushed, hypers, body })
 }
 
 fn names(input: ParseStream) -> Result<Vec<Ident>> {
@@ -133,7 +148,7 @@ fn write(rule: &Rule, errors: &mut Errors) -> Option<(Pool, Vec<Id>)> {
                     errors.push(Diagnostic::new(Source::at(name.span()), message).help(help));
                     return None;
                 };
-                let value = if place == 0 { value } else { flushed(writer.pool, value) };
+                let value = if place > 0 && rule.flushed[place - 1] { flush(writer.pool, value) } else { value };
                 results[place] = Some(value);
                 (name, value)
             }
@@ -151,7 +166,7 @@ fn write(rule: &Rule, errors: &mut Errors) -> Option<(Pool, Vec<Id>)> {
 
 /// Zero in place of a subnormal number. What an optimizer remembers of a weight whose gradient has become zero shrinks by a
 /// factor a step; it would end among the subnormal numbers, never reach zero, and make every step slower.
-fn flushed(pool: &mut Pool, x: Id) -> Id {
+fn flush(pool: &mut Pool, x: Id) -> Id {
     let (size, least, zero) = (pool.unary(Unary::Abs, x), pool.constant(f32::MIN_POSITIVE.into()), pool.constant(0.0));
     let subnormal = pool.binary(Binary::Lt, size, least);
     pool.select(subnormal, zero, x)

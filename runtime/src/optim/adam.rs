@@ -105,7 +105,7 @@ adam!(AdamW, 1.0);
 
 kiln_macros::update! {
     /// PyTorch's `lerp_` counts from the other end where its weight, 1 − β₁, is 0.5 or more.
-    Rule(p, g; m, v; lr, beta1, beta2, eps, weight_decay, decoupled) {
+    Rule(p, g; flushed m, v; lr, beta1, beta2, eps, weight_decay, decoupled) {
         p = if decoupled == 1 { p * (1 - lr * weight_decay) } else { p };
         let d = if decoupled == 1 || weight_decay == 0 { g } else { g + weight_decay * p };
         m = if beta1 > 0.5 { m + (1 - beta1) * (d - m) } else { d - (d - m) * beta1 };
@@ -116,7 +116,7 @@ kiln_macros::update! {
 
 kiln_macros::update! {
     /// As `Rule`, over the largest second moment so far.
-    Amsgrad(p, g; m, v, largest; lr, beta1, beta2, eps, weight_decay, decoupled) {
+    Amsgrad(p, g; flushed m, v, largest; lr, beta1, beta2, eps, weight_decay, decoupled) {
         p = if decoupled == 1 { p * (1 - lr * weight_decay) } else { p };
         let d = if decoupled == 1 || weight_decay == 0 { g } else { g + weight_decay * p };
         m = if beta1 > 0.5 { m + (1 - beta1) * (d - m) } else { d - (d - m) * beta1 };

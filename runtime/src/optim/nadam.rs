@@ -92,7 +92,7 @@ impl Optimizer for NAdam {
 
 kiln_macros::update! {
     /// PyTorch's `lerp_` counts from the other end where its weight, 1 − β₁, is 0.5 or more.
-    Rule(p, g; m, v; lr, beta1, beta2, eps, weight_decay, decoupled, mu, next, product) {
+    Rule(p, g; flushed m, v; lr, beta1, beta2, eps, weight_decay, decoupled, mu, next, product) {
         p = if decoupled == 1 { p * (1 - lr * weight_decay) } else { p };
         let d = if decoupled == 1 || weight_decay == 0 { g } else { g + weight_decay * p };
         m = if beta1 > 0.5 { m + (1 - beta1) * (d - m) } else { d - (d - m) * beta1 };

@@ -318,49 +318,83 @@ unsafe fn apply<S: Simd, R: UpdateRule>(
     }
     let numbers = &row[..size_of::<R::Uniforms>() / size_of::<f32>()];
     let Ok(uniforms) = R::Uniforms::try_from(numbers) else { unreachable!("an array of so many numbers") };
-    let (limit, clamps) = (s.splat(row[LIMIT]), row[LIMIT] != f32::INFINITY);
-    let scale = prepared.scale * row[SCALE];
-    let (scale, scales) = (s.splat(scale), scale != 1.0);
-    let mut at = 0;
-    while at < floats {
-        let lanes = floats - at;
-        // SAFETY: `at..min(at + LANES, floats)` lies in the piece.
+    let (scale, limit) = (prepared.scale * row[SCALE], row[LIMIT]);
+    let place = Place {
+        changes: scale != 1.0 || limit != f32::INFINITY,
+        scale: s.splat(scale),
+        limit: s.splat(limit),
+        states: prepared.buffers.map(|buffer| buffer.wrapping_add(offset)),
+        to,
+        gradient,
+    };
+    let whole = floats / S::LANES * S::LANES;
+    // SAFETY: the vectors lie in the piece.
+    unsafe {
+        for at in (0..whole).step_by(S::LANES) {
+            place.vector::<S, R, true>(s, &uniforms, at, S::LANES);
+        }
+        if whole < floats {
+            place.vector::<S, R, false>(s, &uniforms, whole, floats - whole);
+        }
+    }
+}
+
+/// Where a piece lies, and what becomes of its gradient first. A copy of what the loop needs: it stores floats, which might
+/// be the numbers that it reads, as far as the compiler can know.
+struct Place<V> {
+    changes: bool,
+    scale: V,
+    limit: V,
+    states: [*mut f32; MOST_STATES],
+    to: *mut f32,
+    gradient: *const f32,
+}
+
+impl<V: Copy> Place<V> {
+    /// # Safety
+    /// So many floats lie in the piece from `at` on; a whole vector of them where `WHOLE`.
+    #[inline(always)]
+    unsafe fn vector<S: Simd<V = V>, R: UpdateRule, const WHOLE: bool>(
+        &self,
+        s: S,
+        uniforms: &R::Uniforms,
+        at: usize,
+        lanes: usize,
+    ) {
+        // SAFETY: the caller's promise.
         unsafe {
             let mut states = [s.splat(0.0); MOST_STATES];
-            for (state, buffer) in states.iter_mut().zip(&prepared.buffers[..R::STATES.len()]) {
-                *state = load(s, buffer.add(offset + at), lanes);
+            for (state, buffer) in states.iter_mut().zip(&self.states[..R::STATES.len()]) {
+                *state = load::<S, WHOLE>(s, buffer.add(at), lanes);
             }
-            let (p, mut g) = (load(s, to.add(at), lanes), load(s, gradient.add(at), lanes));
-            if scales {
-                g = s.mul(g, scale);
+            let p = load::<S, WHOLE>(s, self.to.add(at), lanes);
+            let mut g = load::<S, WHOLE>(s, self.gradient.add(at), lanes);
+            if self.changes {
+                g = s.max(s.neg(self.limit), s.min(self.limit, s.mul(g, self.scale)));
             }
-            if clamps {
-                g = s.max(s.neg(limit), s.min(limit, g));
-            }
-            let p = R::at(s, &uniforms, p, g, &mut states[..R::STATES.len()]);
-            store(s, to.add(at), p, lanes);
-            for (state, buffer) in states.iter().zip(&prepared.buffers[..R::STATES.len()]) {
-                store(s, buffer.add(offset + at), *state, lanes);
+            let p = R::at(s, uniforms, p, g, &mut states[..R::STATES.len()]);
+            store::<S, WHOLE>(s, self.to.add(at), p, lanes);
+            for (state, buffer) in states.iter().zip(&self.states[..R::STATES.len()]) {
+                store::<S, WHOLE>(s, buffer.add(at), *state, lanes);
             }
         }
-        at += S::LANES;
     }
 }
 
 // Functions, not closures: those would not get the caller's instruction set.
 
 /// # Safety
-/// `min(lanes, LANES)` floats lie at `from`.
+/// `LANES` floats where `WHOLE`, else `lanes`, lie at `from`.
 #[inline(always)]
-unsafe fn load<S: Simd>(s: S, from: *const f32, lanes: usize) -> S::V {
+unsafe fn load<S: Simd, const WHOLE: bool>(s: S, from: *const f32, lanes: usize) -> S::V {
     // SAFETY: the caller's.
-    unsafe { if lanes >= S::LANES { s.load(from) } else { s.load_first(from, lanes) } }
+    unsafe { if WHOLE { s.load(from) } else { s.load_first(from, lanes) } }
 }
 
 /// # Safety
-/// `min(lanes, LANES)` floats lie at `to`.
+/// `LANES` floats where `WHOLE`, else `lanes`, lie at `to`.
 #[inline(always)]
-unsafe fn store<S: Simd>(s: S, to: *mut f32, v: S::V, lanes: usize) {
+unsafe fn store<S: Simd, const WHOLE: bool>(s: S, to: *mut f32, v: S::V, lanes: usize) {
     // SAFETY: the caller's.
-    unsafe { if lanes >= S::LANES { s.store(to, v) } else { s.store_first(to, v, lanes) } }
+    unsafe { if WHOLE { s.store(to, v) } else { s.store_first(to, v, lanes) } }
 }

@@ -85,7 +85,7 @@ kiln_macros::update! {
 }
 
 kiln_macros::update! {
-    Momentum(p, g; square, buffer; lr, alpha, eps, weight_decay, momentum) {
+    Momentum(p, g; square, flushed buffer; lr, alpha, eps, weight_decay, momentum) {
         let d = if weight_decay == 0 { g } else { g + weight_decay * p };
         square = square * alpha + (1 - alpha) * d * d;
         buffer = buffer * momentum + d / (sqrt(square) + eps);
@@ -94,7 +94,7 @@ kiln_macros::update! {
 }
 
 kiln_macros::update! {
-    Centered(p, g; square, average; lr, alpha, eps, weight_decay) {
+    Centered(p, g; square, flushed average; lr, alpha, eps, weight_decay) {
         let d = if weight_decay == 0 { g } else { g + weight_decay * p };
         square = square * alpha + (1 - alpha) * d * d;
         average = if alpha > 0.5 { average + (1 - alpha) * (d - average) } else { d - (d - average) * alpha };
@@ -103,7 +103,7 @@ kiln_macros::update! {
 }
 
 kiln_macros::update! {
-    CenteredMomentum(p, g; square, average, buffer; lr, alpha, eps, weight_decay, momentum) {
+    CenteredMomentum(p, g; square, flushed average, flushed buffer; lr, alpha, eps, weight_decay, momentum) {
         let d = if weight_decay == 0 { g } else { g + weight_decay * p };
         square = square * alpha + (1 - alpha) * d * d;
         average = if alpha > 0.5 { average + (1 - alpha) * (d - average) } else { d - (d - average) * alpha };

@@ -90,7 +90,7 @@ kiln_macros::update! {
 
 kiln_macros::update! {
     /// `step` is 1 where the buffer is new.
-    Momentum(p, g; buffer; lr, weight_decay, momentum, dampening, nesterov) {
+    Momentum(p, g; flushed buffer; lr, weight_decay, momentum, dampening, nesterov) {
         let d = if weight_decay == 0 { g } else { g + weight_decay * p };
         buffer = if step == 1 { d } else { buffer * momentum + (1 - dampening) * d };
         let d = if nesterov == 1 { d + momentum * buffer } else { buffer };

@@ -226,6 +226,7 @@ fn apply(text: &str, u: &[f32], p: f32, g: f32, [s0, s1, s2]: [f32; 3]) -> (f32,
             [_, "/", _] => at(0) / at(2),
             [_, ">", _] => f32::from(at(0) > at(2)),
             [_, ">", _, "||", _, "!=", _, "?", _, ":", _] => at(if at(0) > at(2) || at(4) != at(6) { 8 } else { 10 }),
+            [_, "<", _] => f32::from(at(0) < at(2)),
             [_, "==", _] => f32::from(at(0) == at(2)),
             [_, "!=", _] => f32::from(at(0) != at(2)),
             [_, "?", _, ":", _] => {
@@ -243,8 +244,13 @@ fn apply(text: &str, u: &[f32], p: f32, g: f32, [s0, s1, s2]: [f32; 3]) -> (f32,
 }
 
 fn atom(text: &str, names: &HashMap<String, f32>) -> f32 {
-    if let Some(inner) = text.strip_prefix("sqrtf(") {
-        return atom(inner.trim_end_matches(')'), names).sqrt();
+    if let Some((function, inner)) = text.split_once('(') {
+        let x = atom(inner.trim_end_matches(')'), names);
+        return match function {
+            "sqrtf" => x.sqrt(),
+            "fabsf" => x.abs(),
+            _ => panic!("`{function}`"),
+        };
     }
     match text.strip_prefix('-') {
         Some(inner) => -atom(inner, names),

@@ -1,11 +1,11 @@
 //! Backward of dense layers, over the weight in its master form: no copy of the weight in another order, and no gradient that reaches memory where a step updates the weight.
 
-use core::ops::Range;
+use core::{mem::MaybeUninit, ops::Range};
 
 use super::{
     BLOCK, Gradient, Simd, Sink,
     simd::levels::compiled_here,
-    tile::{Buffer, Tile, Tiling, Walk, part, tile_of_rows},
+    tile::{Tile, Tiling, Walk, part, tile_of_rows},
     transpose::transpose,
 };
 
@@ -102,17 +102,11 @@ struct Right {
 
 /// Does something with the sums of a tile, of these rows and blocks of the product.
 trait Tiles {
-    /// They are about to be made.
-    ///
-    /// # Safety
-    /// The rows and blocks are the product's.
-    unsafe fn begun(&self, _: &Range<usize>, _: &Range<usize>) {}
-
     /// Where they are wanted: the first of them, the distance of rows, and that of blocks.
     fn place(&mut self, rows: &Range<usize>, blocks: &Range<usize>) -> (*mut f32, [usize; 2]);
 
     /// # Safety
-    /// They are where they were wanted.
+    /// Those of all rows, of these blocks, are where they were wanted.
     unsafe fn done<S: Simd>(&mut self, s: S, rows: Range<usize>, blocks: Range<usize>);
 }
 
@@ -143,7 +137,6 @@ unsafe fn product<S: Simd>(
             let (out, [out_row, out_block]) = tiles.place(&tile_rows, &columns);
             // SAFETY: the caller's promises.
             unsafe {
-                tiles.begun(&tile_rows, &columns);
                 let t = Tile {
                     a: left.at.add(tile_rows.start * left.row),
                     a_row: left.row,
@@ -156,9 +149,10 @@ unsafe fn product<S: Simd>(
                     add,
                 };
                 tile_of_rows(s, tile_rows.len(), columns.len(), &t);
-                tiles.done(s, tile_rows, columns.clone());
             }
         }
+        // SAFETY: these tiles have just been made.
+        unsafe { tiles.done(s, 0..rows, columns) }
     }
 }
 
@@ -369,7 +363,12 @@ impl DenseWeight {
             let left = Left { at: x.add(rows.start), row: 1, step: x_sample };
             let right = Right { at: dy.add(blocks.start * BLOCK), block: BLOCK, step: dy_sample };
             let count = rows.len();
-            let mut pieces = Pieces { d, to: self.weight, first: rows.start, buffer: Buffer::new() };
+            let mut pieces = Pieces {
+                d,
+                to: self.weight,
+                first: rows.start,
+                buffer: Sums([MaybeUninit::uninit(); Dense::ROWS * 4 * BLOCK]),
+            };
             product(s, left, right, count, blocks, batch, false, &mut pieces);
         }
     }
@@ -395,8 +394,12 @@ struct Pieces<'a> {
     to: Gradient,
     /// The product's first row in the weight's order.
     first: usize,
-    buffer: Buffer,
+    buffer: Sums,
 }
+
+/// A task's rows, as many blocks as a tile is wide. The larger the pieces, the less often a rule is made ready.
+#[repr(align(64))]
+struct Sums([MaybeUninit<f32>; Dense::ROWS * 4 * BLOCK]);
 
 impl Pieces<'_> {
     fn at(&self, rows: &Range<usize>, block: usize) -> usize {
@@ -428,20 +431,14 @@ impl Pieces<'_> {
 }
 
 impl Tiles for Pieces<'_> {
-    /// What the optimizer remembers of a piece comes while its sums are made.
-    #[inline(always)]
-    unsafe fn begun(&self, rows: &Range<usize>, blocks: &Range<usize>) {
-        for block in blocks.clone() {
-            // SAFETY: the caller's promise.
-            unsafe { self.to.soon(self.at(rows, block), rows.len() * BLOCK) }
-        }
-    }
-
     #[inline(always)]
     fn place(&mut self, rows: &Range<usize>, blocks: &Range<usize>) -> (*mut f32, [usize; 2]) {
         match self.to.memory() {
             Some(to) => (to.wrapping_add(self.at(rows, blocks.start)), [BLOCK, self.d.sheet()]),
-            None => (self.buffer.as_mut_ptr(), [BLOCK, rows.len() * BLOCK]),
+            None => {
+                let at: *mut f32 = self.buffer.0.as_mut_ptr().cast();
+                (at.wrapping_add(rows.start * BLOCK), [BLOCK, Dense::ROWS * BLOCK])
+            }
         }
     }
 

@@ -81,18 +81,6 @@ impl Gradient {
         }
     }
 
-    /// A piece will be finished soon: as [`ahead`](Gradient::ahead), where only a rule reads the parameter.
-    ///
-    /// # Safety
-    /// The piece lies within the parameter.
-    #[inline(always)]
-    pub unsafe fn soon(self, at: usize, floats: usize) {
-        if let Some((Update { ahead, data, .. }, _)) = self.update {
-            // SAFETY: the caller's promise; under a rule `to` is the parameter.
-            unsafe { ahead(data, self.to.add(at), floats) }
-        }
-    }
-
     /// A finished piece, from element `at` of the parameter's own order on.
     ///
     /// # Safety
