@@ -20,7 +20,7 @@ mod zoo;
 use std::error::Error;
 
 use fixture::{Fixture, uniform};
-use kiln::data::{Dense, Feed};
+use kiln::data::Dense;
 use kiln::prelude::*;
 use zoo::*;
 
@@ -47,7 +47,7 @@ struct Row {
 }
 
 impl Row {
-    fn of<N: Network<Inputs: Dense + Feed>>(bytes: usize, fixture: &Fixture) -> Result<Self, kiln::Error> {
+    fn of<N: Network<Inputs: Dense, Outputs: Dense>>(bytes: usize, fixture: &Fixture) -> Result<Self, kiln::Error> {
         Ok(Row {
             name: N::NAME,
             parameters: N::PARAMETERS,
@@ -64,7 +64,10 @@ impl Row {
 }
 
 /// From these logits of the fixture's images, relative to the largest of them.
-fn difference<N: Network<Inputs: Dense + Feed>>(expected: &[f32], ends: Option<&str>) -> Result<f32, kiln::Error> {
+fn difference<N: Network<Inputs: Dense, Outputs: Dense>>(
+    expected: &[f32],
+    ends: Option<&str>,
+) -> Result<f32, kiln::Error> {
     let mut model = N::new(&Device::cpu(), 1)?;
     weights::initialise(&mut model, ends);
     let samples = expected.len() / 1000;
