@@ -6,7 +6,9 @@
 //! Warms up, then repeats the step for `--seconds` and prints one line with the median, the shortest and the longest time.
 //! `train` is forward, loss, backward and the optimizer's update; `infer` is `forward`, including the copy of the outputs.
 //!
-//! `--profile` takes some more steps and prints the median time of each launch, with its GFLOP/s and GB/s.
+//! `--profile` takes some more steps and prints the median time of each launch, with its GFLOP/s and GB/s. With the machine's limits,
+//! `--limits GFLOP/s,GB/s` (`benches/peers/run.py` measures them: multiply-adds of these threads, and their bandwidth to memory),
+//! it also names what bounds each launch, and how near it is: `fma`, or `memory`, which caches may exceed.
 //!
 //! `planned_mb` is what the model and the optimizer hold (weights, state, arenas), `peak_mb` the most memory that the process had.
 //!
@@ -113,6 +115,10 @@ struct Options {
     /// Also print where the time goes, launch by launch (CPU)
     #[arg(long)]
     profile: bool,
+
+    /// What the machine can do at most, for the profile
+    #[arg(long, requires = "profile", num_args = 2, value_delimiter = ',', value_names = ["GFLOP/s", "GB/s"])]
+    limits: Option<Vec<f64>>,
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
@@ -246,7 +252,7 @@ where
             Mode::Train => model.profile_train_step(&batch, &mut optimizer, repeats)?,
             Mode::Infer => model.profile_forward(&batch, repeats)?,
         };
-        profile(&launches);
+        profile(&launches, options.limits.as_deref());
     }
     Ok(())
 }
@@ -258,21 +264,23 @@ fn peak_bytes() -> Option<u64> {
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
 }
 
-/// A line per launch: its share of the time, and the rates of what it must do at least.
-fn profile(launches: &[LaunchTime]) {
+/// A line per launch: its share of the time, the rates of what it must do at least, and how near its bound it is.
+fn profile(launches: &[LaunchTime], limits: Option<&[f64]>) {
     let total: f64 = launches.iter().map(|launch| launch.seconds).sum();
-    println!("{:>9} {:>6} {:>9} {:>8}  launch", "us", "%", "GFLOP/s", "GB/s");
+    let head = if limits.is_some() { "   bound     %" } else { "" };
+    println!("{:>9} {:>6} {:>9} {:>8}{head}  launch", "us", "%", "GFLOP/s", "GB/s");
     for launch in launches {
         let LaunchTime { name, layers, ops, seconds, flops, bytes } = launch;
-        println!(
-            "{:>9.1} {:>6.1} {:>9.1} {:>8.1}  {name}: {ops}  # {layers}",
-            seconds * 1e6,
-            100.0 * seconds / total,
-            *flops as f64 / seconds / 1e9,
-            *bytes as f64 / seconds / 1e9,
-        );
+        let rates = [*flops as f64 / seconds / 1e9, *bytes as f64 / seconds / 1e9];
+        print!("{:>9.1} {:>6.1} {:>9.1} {:>8.1}", seconds * 1e6, 100.0 * seconds / total, rates[0], rates[1]);
+        if let Some(limits) = limits {
+            let (fma, memory) = (rates[0] / limits[0], rates[1] / limits[1]);
+            let (bound, share) = if fma >= memory { ("fma", fma) } else { ("memory", memory) };
+            print!("  {bound:>6} {:>5.0}", 100.0 * share);
+        }
+        println!("  {name}: {ops}  # {layers}");
     }
-    println!("{:>9.1}  100.0 {:>9} {:>8}  all launches", total * 1e6, "", "");
+    println!("{:>9.1}  100.0{}all launches", total * 1e6, " ".repeat(if limits.is_some() { 35 } else { 21 }));
 }
 
 /// An option as it is typed.

@@ -125,3 +125,35 @@ kiln_macros::update! {
         p = p - lr / (1 - pow(beta1, step)) * m / (sqrt(largest) * (1 / sqrt(1 - pow(beta2, step))) + eps);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Rule;
+    use crate::device::cpu::{BLOCK, Portable, Simd};
+    use crate::optim::UpdateRule;
+
+    /// Of a weight whose gradient is zero from some step on.
+    #[test]
+    fn a_first_moment_goes_to_zero_and_is_never_subnormal() {
+        let (lr, beta1, beta2, eps, weight_decay, decoupled) = (1e-3, 0.9, 0.999, 1e-8, 0.0, 0.0);
+        let rule = Rule { lr, beta1, beta2, eps, weight_decay, decoupled };
+        // SAFETY: every machine has this level.
+        let s = unsafe { Portable::new() };
+        let (mut p, mut states) = (s.splat(0.5), [s.splat(1e-3), s.splat(1e-6)]);
+        let mut steps = 0;
+        let last = loop {
+            steps += 1;
+            p = Rule::at(s, &rule.uniforms(steps), p, s.splat(0.0), &mut states);
+            let mut m = [0.0; BLOCK];
+            // SAFETY: room for a vector.
+            unsafe { s.store(m.as_mut_ptr(), states[0]) }
+            assert!(!m[0].is_subnormal(), "{} in step {steps}", m[0]);
+            if m[0] == 0.0 || steps == 2000 {
+                break m[0];
+            }
+        };
+        assert_eq!(last, 0.0);
+        // 1e-3 · 0.9ⁿ is the least normal number after so many.
+        assert!((740..780).contains(&steps), "{steps}");
+    }
+}

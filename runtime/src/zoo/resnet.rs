@@ -33,6 +33,14 @@ network! {
         Relu;
     }
 
+    /// So many residuals of each width.
+    block BasicLayers<A, B, C, D> {
+        layer1: { repeat A { BasicBlock<64>; } }
+        layer2: { BasicBlock<128, 2>; repeat {B - 1} { BasicBlock<128>; } }
+        layer3: { BasicBlock<256, 2>; repeat {C - 1} { BasicBlock<256>; } }
+        layer4: { BasicBlock<512, 2>; repeat {D - 1} { BasicBlock<512>; } }
+    }
+
     /// ResNet-18 (He, Zhang, Ren and Sun, "Deep residual learning for image recognition", 2016) as torchvision has it.
     /// Takes images [3, SIZE, SIZE]; its parameters are the same for all sizes, 11 689 512 with 1000 classes.
     ///
@@ -43,10 +51,7 @@ network! {
         target label: class<CLASSES>;
 
         Stem<SMALL>;
-        layer1: { repeat 2 { BasicBlock<64>; } }
-        layer2: { BasicBlock<128, 2>; BasicBlock<128>; }
-        layer3: { BasicBlock<256, 2>; BasicBlock<256>; }
-        layer4: { BasicBlock<512, 2>; BasicBlock<512>; }
+        BasicLayers<2, 2, 2, 2>;
         avgpool: GlobalAvgPool;
         fc: Linear<CLASSES>;
 
@@ -60,10 +65,7 @@ network! {
         target label: class<CLASSES>;
 
         Stem<SMALL>;
-        layer1: { repeat 3 { BasicBlock<64>; } }
-        layer2: { BasicBlock<128, 2>; repeat 3 { BasicBlock<128>; } }
-        layer3: { BasicBlock<256, 2>; repeat 5 { BasicBlock<256>; } }
-        layer4: { BasicBlock<512, 2>; repeat 2 { BasicBlock<512>; } }
+        BasicLayers<3, 4, 6, 3>;
         avgpool: GlobalAvgPool;
         fc: Linear<CLASSES>;
 

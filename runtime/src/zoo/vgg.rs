@@ -3,6 +3,18 @@
 use kiln_macros::network;
 
 network! {
+    /// The convolutions, with `DEEP` of them in each of the last three groups.
+    block Features<DEEP, BN> {
+        #[init(weight = KaimingNormal<mode = fan_out, nonlinearity = relu>, bias = Zeros)]
+        features: {
+            repeat 2 { Conv2d<64, 3, padding = 1>;     if BN { BatchNorm; } Relu; } MaxPool2d<2>;
+            repeat 2 { Conv2d<128, 3, padding = 1>;    if BN { BatchNorm; } Relu; } MaxPool2d<2>;
+            repeat DEEP { Conv2d<256, 3, padding = 1>; if BN { BatchNorm; } Relu; } MaxPool2d<2>;
+            repeat DEEP { Conv2d<512, 3, padding = 1>; if BN { BatchNorm; } Relu; } MaxPool2d<2>;
+            repeat DEEP { Conv2d<512, 3, padding = 1>; if BN { BatchNorm; } Relu; } MaxPool2d<2>;
+        }
+    }
+
     /// What follows the convolutions. Its start values are torchvision's.
     block Classifier<CLASSES, DROPOUT, SMALL> {
         if SMALL { AdaptiveAvgPool2d<[1, 1]>; } else { AdaptiveAvgPool2d<[7, 7]>; }
@@ -26,14 +38,7 @@ network! {
         input image: [3, SIZE, SIZE];
         target label: class<CLASSES>;
 
-        #[init(weight = KaimingNormal<mode = fan_out, nonlinearity = relu>, bias = Zeros)]
-        features: {
-            repeat 2 { Conv2d<64, 3, padding = 1>;  if BN { BatchNorm; } Relu; } MaxPool2d<2>;
-            repeat 2 { Conv2d<128, 3, padding = 1>; if BN { BatchNorm; } Relu; } MaxPool2d<2>;
-            repeat 3 { Conv2d<256, 3, padding = 1>; if BN { BatchNorm; } Relu; } MaxPool2d<2>;
-            repeat 3 { Conv2d<512, 3, padding = 1>; if BN { BatchNorm; } Relu; } MaxPool2d<2>;
-            repeat 3 { Conv2d<512, 3, padding = 1>; if BN { BatchNorm; } Relu; } MaxPool2d<2>;
-        }
+        Features<3, BN>;
         Classifier<CLASSES, DROPOUT, SMALL>;
 
         loss: CrossEntropy(_, label);
@@ -46,14 +51,7 @@ network! {
         input image: [3, SIZE, SIZE];
         target label: class<CLASSES>;
 
-        #[init(weight = KaimingNormal<mode = fan_out, nonlinearity = relu>, bias = Zeros)]
-        features: {
-            repeat 2 { Conv2d<64, 3, padding = 1>;  if BN { BatchNorm; } Relu; } MaxPool2d<2>;
-            repeat 2 { Conv2d<128, 3, padding = 1>; if BN { BatchNorm; } Relu; } MaxPool2d<2>;
-            repeat 4 { Conv2d<256, 3, padding = 1>; if BN { BatchNorm; } Relu; } MaxPool2d<2>;
-            repeat 4 { Conv2d<512, 3, padding = 1>; if BN { BatchNorm; } Relu; } MaxPool2d<2>;
-            repeat 4 { Conv2d<512, 3, padding = 1>; if BN { BatchNorm; } Relu; } MaxPool2d<2>;
-        }
+        Features<4, BN>;
         Classifier<CLASSES, DROPOUT, SMALL>;
 
         loss: CrossEntropy(_, label);

@@ -86,13 +86,17 @@ fn main() {
             {
                 if is_x86_feature_detected!("avx512f") {
                     let r = rates(9, || {
-                        let s = on_threads(th, |_| drop(black_box(unsafe { fma::avx512(black_box(n)) })));
+                        let s = on_threads(th, |_| {
+                            black_box(unsafe { fma::avx512(black_box(n)) });
+                        });
                         (n * 24 * 16 * 2) as f64 * th as f64 / s / 1e9
                     });
                     put("limit", V, "fma_f32_avx512", "gflops", r, th);
                 }
                 let r = rates(9, || {
-                    let s = on_threads(th, |_| drop(black_box(unsafe { fma::avx2(black_box(n)) })));
+                    let s = on_threads(th, |_| {
+                        black_box(unsafe { fma::avx2(black_box(n)) });
+                    });
                     (n * 12 * 8 * 2) as f64 * th as f64 / s / 1e9
                 });
                 put("limit", V, "fma_f32_avx2", "gflops", r, th);
