@@ -7,7 +7,7 @@
 //! `train` is forward, loss, backward and the optimizer's update; `infer` is `forward`, including the copy of the outputs.
 //!
 //! `--profile` takes some more steps and prints the median time of each launch, with its GFLOP/s and GB/s. With the machine's limits,
-//! `--limits GFLOP/s,GB/s` (`benches/peers/run.py` measures them: multiply-adds of these threads, and their bandwidth to memory),
+//! `--limits GFLOP/s GB/s` (`benches/peers/run.py` measures them: multiply-adds of these threads, and their bandwidth to memory),
 //! it also names what bounds each launch, and how near it is: `fma`, or `memory`, which caches may exceed.
 //!
 //! `planned_mb` is what the model and the optimizer hold (weights, state, arenas), `peak_mb` the most memory that the process had.
@@ -117,7 +117,7 @@ struct Options {
     profile: bool,
 
     /// What the machine can do at most, for the profile
-    #[arg(long, requires = "profile", num_args = 2, value_delimiter = ',', value_names = ["GFLOP/s", "GB/s"])]
+    #[arg(long, requires = "profile", num_args = 2, value_names = ["GFLOP/s", "GB/s"])]
     limits: Option<Vec<f64>>,
 }
 
