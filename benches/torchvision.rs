@@ -13,6 +13,9 @@ mod check;
 #[allow(dead_code, reason = "read by tests")]
 #[path = "../tests/pytorch/fixture.rs"]
 mod fixture;
+#[allow(dead_code, reason = "weights of a fixture")]
+#[path = "../tests/zoo/weights.rs"]
+mod weights;
 
 use std::path::PathBuf;
 use std::time::Instant;
