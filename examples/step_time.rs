@@ -280,7 +280,7 @@ fn profile(launches: &[LaunchTime], limits: Option<&[f64]>) {
         }
         println!("  {name}: {ops}  # {layers}");
     }
-    println!("{:>9.1}  100.0{}all launches", total * 1e6, " ".repeat(if limits.is_some() { 35 } else { 21 }));
+    println!("{:>9.1}  100.0 {:>9} {:>8}{}  all launches", total * 1e6, "", "", " ".repeat(head.len()));
 }
 
 /// An option as it is typed.

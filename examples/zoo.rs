@@ -19,20 +19,20 @@ mod zoo;
 
 use std::error::Error;
 
-use fixture::{Fixture, uniform};
+use fixture::{Fixture, Stored, uniform};
 use kiln::data::Dense;
 use kiln::prelude::*;
 use zoo::*;
 
-/// Networks that torchvision has too, by its names, and how the last BatchNorm of a residual's body is called.
-const TORCHVISION: &[(&str, &str, Option<&str>)] = &[
-    ("AlexNet", "alexnet", None),
-    ("Vgg16", "vgg16", None),
-    ("Vgg19", "vgg19", None),
-    ("ResNet18", "resnet18", Some("bn2")),
-    ("ResNet34", "resnet34", Some("bn2")),
-    ("ResNet50", "resnet50", Some("bn3")),
-    ("GoogLeNet", "googlenet", None),
+/// Networks that torchvision has too, and its names for them.
+const TORCHVISION: &[(&str, &str)] = &[
+    ("AlexNet", "alexnet"),
+    ("Vgg16", "vgg16"),
+    ("Vgg19", "vgg19"),
+    ("ResNet18", "resnet18"),
+    ("ResNet34", "resnet34"),
+    ("ResNet50", "resnet50"),
+    ("GoogLeNet", "googlenet"),
 ];
 
 /// A line of the table.
@@ -55,27 +55,27 @@ impl Row {
             bytes,
             fused: N::kernels(),
             unfused: N::unfused_kernels(),
-            difference: match TORCHVISION.iter().find(|(name, _, _)| *name == N::NAME) {
-                Some((_, torchvision, ends)) => Some(difference::<N>(&fixture.get(torchvision).values, *ends)?),
+            difference: match TORCHVISION.iter().find(|(name, _)| *name == N::NAME) {
+                Some((_, torchvision)) => Some(difference::<N>(torchvision, fixture)?),
                 None => None,
             },
         })
     }
 }
 
-/// From these logits of the fixture's images, relative to the largest of them.
+/// From the fixture's logits of this network, relative to the largest of them.
 fn difference<N: Network<Inputs: Dense, Outputs: Dense>>(
-    expected: &[f32],
-    ends: Option<&str>,
+    torchvision: &str,
+    fixture: &Fixture,
 ) -> Result<f32, kiln::Error> {
     let mut model = N::new(&Device::cpu(), 1)?;
-    weights::initialise(&mut model, ends);
-    let samples = expected.len() / 1000;
-    let pixels = samples * N::Inputs::SHAPE.iter().product::<usize>();
+    weights::initialise(&mut model, torchvision);
+    let Stored { shape, values: expected } = fixture.get(torchvision);
+    let pixels = shape[0] * N::Inputs::SHAPE.iter().product::<usize>();
     let images = N::Inputs::from_values(uniform("zoo.image").take(pixels).collect())?;
     let outputs = model.forward(&images)?;
     let largest = |values: &mut dyn Iterator<Item = f32>| values.map(f32::abs).fold(0.0, f32::max);
-    let apart = largest(&mut outputs.values().iter().zip(expected).map(|(a, b)| a - b));
+    let apart = largest(&mut outputs.values().iter().zip(&expected).map(|(a, b)| a - b));
     Ok(apart / largest(&mut expected.iter().copied()))
 }
 

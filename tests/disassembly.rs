@@ -78,12 +78,11 @@ fn check(code: &[Line]) -> Found {
 
 #[test]
 fn tiles_keep_their_accumulators_in_registers() {
-    let mut objdump = Command::new("objdump");
-    if let Err(why) = objdump.arg("--version").output() {
+    let objdump = || Command::new("objdump");
+    if let Err(why) = objdump().arg("--version").output() {
         return eprintln!("skipped: objdump: {why}");
     }
-    let mut objdump = Command::new("objdump");
-    let output = objdump.args(["-d", "-C", "-M", "intel", "--no-show-raw-insn"]).arg(library()).output().unwrap();
+    let output = objdump().args(["-d", "-C", "-M", "intel", "--no-show-raw-insn"]).arg(library()).output().unwrap();
     assert!(output.status.success(), "objdump: {}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8_lossy(&output.stdout);
     let (mut tiles, mut lane_tiles, mut loops, mut calls, mut spills) = (0, 0, 0, Vec::new(), Vec::new());

@@ -45,7 +45,7 @@ use crate::syntax::function::{Block, Statement};
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote};
 use std::fmt::Write;
-use syn::parse::{ParseStream, Parser};
+use syn::parse::{Parse, ParseStream, Parser};
 use syn::{Attribute, Result, Token, Visibility, parenthesized};
 
 /// Room for `uniforms` in the device's memory: `kiln::device::cuda::Run`.
@@ -62,10 +62,24 @@ struct Rule {
     name: Ident,
     param: Ident,
     gradient: Ident,
-    states: Vec<Ident>,
-    flushed: Vec<bool>,
+    states: Vec<State>,
     hypers: Vec<Ident>,
     body: Block,
+}
+
+struct State {
+    flushed: bool,
+    name: Ident,
+}
+
+impl Parse for State {
+    fn parse(input: ParseStream) -> Result<Self> {
+        let flushed = input.peek2(syn::Ident);
+        if flushed {
+            input.parse::<keyword::flushed>()?;
+        }
+        Ok(State { flushed, name: input.parse()? })
+    }
 }
 
 /// Expand `update! { … }`.
@@ -92,24 +106,14 @@ fn parse(input: ParseStream) -> Result<Rule> {
     content.parse::<Token![,]>()?;
     let gradient = content.parse()?;
     content.parse::<Token![;]>()?;
-    let (mut states, mut flushed) = (Vec::new(), Vec::new());
-    while content.peek(syn::Ident) {
-        flushed.push(content.peek2(syn::Ident));
-        if content.peek2(syn::Ident) {
-            content.parse::<keyword::flushed>()?;
-        }
-        states.push(content.parse()?);
-        if content.parse::<Option<Token![,]>>()?.is_none() {
-            break;
-        }
-    }
+    let states = names(&content)?;
     content.parse::<Token![;]>()?;
     let hypers = names(&content)?;
     let body = Block::parse_braced(input, true)?;
-    Ok(Rule { docs, vis, name, param, gradient, states, flushed, hypers, body })
+    Ok(Rule { docs, vis, name, param, gradient, states, hypers, body })
 }
 
-fn names(input: ParseStream) -> Result<Vec<Ident>> {
+fn names<T: Parse>(input: ParseStream) -> Result<Vec<T>> {
     let mut list = Vec::new();
     while input.peek(syn::Ident) {
         list.push(input.parse()?);
@@ -125,7 +129,8 @@ fn names(input: ParseStream) -> Result<Vec<Ident>> {
 fn write(rule: &Rule, errors: &mut Errors) -> Option<(Pool, Vec<Id>)> {
     let mut pool = Pool::default();
     let mut scope = Scope::new(&[]);
-    let elements: Vec<&Ident> = [&rule.param, &rule.gradient].into_iter().chain(&rule.states).collect();
+    let elements: Vec<&Ident> =
+        [&rule.param, &rule.gradient].into_iter().chain(rule.states.iter().map(|state| &state.name)).collect();
     for (i, name) in elements.iter().enumerate() {
         scope.names.push((name.to_string(), pool.input(i)));
     }
@@ -133,7 +138,8 @@ fn write(rule: &Rule, errors: &mut Errors) -> Option<(Pool, Vec<Id>)> {
         scope.names.push((name.to_string(), pool.uniform(Uniform::Hyper(i as u32))));
     }
     scope.names.push(("step".into(), pool.uniform(Uniform::Step)));
-    let targets: Vec<&Ident> = std::iter::once(&rule.param).chain(&rule.states).collect();
+    let targets: Vec<&Ident> =
+        std::iter::once(&rule.param).chain(rule.states.iter().map(|state| &state.name)).collect();
     let mut results: Vec<Option<Id>> = vec![None; targets.len()];
     let mut writer = Writer { others: &[], pool: &mut pool, errors, calls: Vec::new() };
     for statement in &rule.body.statements {
@@ -148,7 +154,7 @@ fn write(rule: &Rule, errors: &mut Errors) -> Option<(Pool, Vec<Id>)> {
                     errors.push(Diagnostic::new(Source::at(name.span()), message).help(help));
                     return None;
                 };
-                let value = if place > 0 && rule.flushed[place - 1] { flush(writer.pool, value) } else { value };
+                let value = if place > 0 && rule.states[place - 1].flushed { flush(writer.pool, value) } else { value };
                 results[place] = Some(value);
                 (name, value)
             }
@@ -183,36 +189,35 @@ fn expand(rule: &Rule, pool: Pool, results: &[Id]) -> TokenStream {
         return errors.to_compile_errors();
     }
     let Rule { docs, vis, name, hypers, .. } = rule;
-    let states: Vec<String> = rule.states.iter().map(Ident::to_string).collect();
+    let states: Vec<String> = rule.states.iter().map(|state| state.name.to_string()).collect();
     let own: Vec<&Ident> = hypers.iter().filter(|h| *h == "lr" || *h == "weight_decay").collect();
     let rest = (own.len() < hypers.len()).then(|| quote!(..self));
     let (host, host_results) = host(&pool, &uniform, hypers);
     let inputs = 2 + rule.states.len();
+    let uniform_number = |input: u32| {
+        let i = Literal::usize_unsuffixed((input as usize).checked_sub(inputs)?);
+        Some(quote!(u[#i]))
+    };
     let (statements, values) = cpu::expr::print_branching(
         &body,
         &roots,
         &mut |node| match node {
             Scalar::Input(0) => quote!(p),
             Scalar::Input(1) => quote!(g),
-            Scalar::Input(i) if (i as usize) < inputs => {
-                let i = Literal::usize_unsuffixed(i as usize - 2);
-                quote!(states[#i])
-            }
-            Scalar::Input(i) => {
-                let i = Literal::usize_unsuffixed(i as usize - inputs);
-                quote!(s.splat(u[#i]))
-            }
+            Scalar::Input(i) => match uniform_number(i) {
+                Some(number) => quote!(s.splat(#number)),
+                None => {
+                    let i = Literal::usize_unsuffixed(i as usize - 2);
+                    quote!(states[#i])
+                }
+            },
             other => unreachable!("{other:?} is no leaf of an update"),
         },
-        &|truth| match body.node(truth) {
-            Scalar::Binary(Binary::Ne, number, _) => match body.node(number) {
-                Scalar::Input(i) if i as usize >= inputs => {
-                    let i = Literal::usize_unsuffixed(i as usize - inputs);
-                    Some(quote!(u[#i] != 0.0))
-                }
-                _ => None,
-            },
-            _ => None,
+        // As `split` writes a truth that is the same for every element.
+        &|truth| {
+            let Scalar::Binary(Binary::Ne, number, zero) = body.node(truth) else { return None };
+            let (Scalar::Input(i), Scalar::Const(0)) = (body.node(number), body.node(zero)) else { return None };
+            uniform_number(i).map(|number| quote!(#number != 0.0))
         },
     );
     let (param, new_states) = values.split_first().expect("the parameter is assigned");

@@ -13,6 +13,9 @@ use kiln_codegen::{Plans, plan};
 use std::fmt::Write;
 use std::path::Path;
 
+/// Head of the emitted Rust.
+const GENERATED: &str = "// What `network!` emits for the CPU, written and compared by codegen/tests/golden.rs: as long as its kernels are.\n\n";
+
 const BLESS: &str = "KILN_BLESS=1 cargo test -p kiln-codegen --test golden";
 
 /// Whose code is compared too: networks short enough to be read.
@@ -37,7 +40,8 @@ fn check(name: &str, code: Code) {
     ];
     let step = |plans: &Plans| plans.programs.iter().position(|p| p.kind == ProgramKind::Step).unwrap();
     if code.cpu {
-        files.push(("cpu.rs", cpu::text(&plans.programs[step(&plans)], &plans.params)));
+        let text = cpu::text(&plans.programs[step(&plans)], &plans.params);
+        files.push(("cpu.rs", format!("{GENERATED}{text}")));
     }
     let target = Target::cuda(Fusion::On, Precision::F32);
     let plans = plan(module, &target);

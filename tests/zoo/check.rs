@@ -43,13 +43,13 @@ fn batch<I: Dense + Feed>() -> Dataset<I, Classes<CLASSES>> {
 
 /// Against the fixture; and where `KILN_TORCHVISION` names a Python with torchvision, at weights that this makes, too.
 #[allow(dead_code, reason = "`benches/torchvision.rs` has no fixture")]
-pub fn check<N>(name: &str, ends: Option<&str>)
+pub fn check<N>(name: &str)
 where
     N: Network<Inputs: Dense + Feed, Targets = Classes<CLASSES>, Outputs = Rows<CLASSES>>,
 {
     let mut model = N::new(&Device::cpu().threads(2), 1).unwrap();
     model.poison_scratch(true);
-    super::weights::initialise(&mut model, ends);
+    super::weights::initialise(&mut model, name);
     compare(&mut model, name, &Fixture::read("zoo"), &format!("{name}/"));
     torchvision(&mut model, name, None);
 }

@@ -20,25 +20,25 @@ network! {
 
 #[test]
 fn alexnet() {
-    check::<AlexNet>("alexnet", None);
+    check::<AlexNet>("alexnet");
 }
 
 #[test]
 fn vgg16_bn() {
-    check::<Vgg16Bn>("vgg16_bn", None);
+    check::<Vgg16Bn>("vgg16_bn");
 }
 
 #[test]
 fn resnet18() {
-    check::<ResNet18>("resnet18", Some("bn2"));
+    check::<ResNet18>("resnet18");
 }
 
 #[test]
 fn resnet50() {
-    check::<ResNet50>("resnet50", Some("bn3"));
+    check::<ResNet50>("resnet50");
 }
 
 #[test]
 fn googlenet() {
-    check::<GoogLeNet>("googlenet", None);
+    check::<GoogLeNet>("googlenet");
 }

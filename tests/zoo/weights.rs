@@ -6,9 +6,18 @@ use ndarray::{ArrayD, IxDyn};
 
 use super::fixture::uniform;
 
-/// What torchvision's state dict holds after `initialise` of `tests/fixtures/zoo.py`; `ends` is how the last BatchNorm of a
-/// residual's body is called.
-pub fn initialise<N: Network>(model: &mut Model<N>, ends: Option<&str>) {
+/// How the last BatchNorm of a residual's body is called in torchvision's network of this name: `ENDS` of the script.
+fn ends(network: &str) -> Option<&'static str> {
+    match network {
+        "resnet18" | "resnet34" => Some("bn2"),
+        "resnet50" => Some("bn3"),
+        _ => None,
+    }
+}
+
+/// What the state dict of torchvision's network of this name holds after `initialise` of the script.
+pub fn initialise<N: Network>(model: &mut Model<N>, network: &str) {
+    let ends = ends(network);
     let parameters: Vec<ParameterInfo> = model.parameters().collect();
     for parameter in &parameters {
         let (layer, kind) = parameter.name.rsplit_once('.').expect("a layer's name and a parameter's");

@@ -1,3 +1,5 @@
+// What `network!` emits for the CPU, written and compared by codegen/tests/golden.rs: as long as its kernels are.
+
 /// features.0, features.1, features.2, features.3, features.4, features.5: conv.forward, map, map, window.max, window.argmax, conv.forward, map, map, window.max, window.argmax
 mod k0_lanes {
     use ::kiln::__private::cpu::*;

@@ -1,11 +1,11 @@
 //! Backward of dense layers, over the weight in its master form: no copy of the weight in another order, and no gradient that reaches memory where a step updates the weight.
 
-use core::{mem::MaybeUninit, ops::Range};
+use core::ops::Range;
 
 use super::{
     BLOCK, Gradient, Simd, Sink,
     simd::levels::compiled_here,
-    tile::{Tile, Tiling, Walk, part, tile_of_rows},
+    tile::{Floats, Tile, Tiling, WIDEST_TILE, Walk, part, tile_of_rows},
     transpose::transpose,
 };
 
@@ -100,7 +100,7 @@ struct Right {
     step: usize,
 }
 
-/// Does something with the sums of a tile, of these rows and blocks of the product.
+/// Says where the sums of a tile go, and does something with them when all tiles of the same blocks are made.
 trait Tiles {
     /// Where they are wanted: the first of them, the distance of rows, and that of blocks.
     fn place(&mut self, rows: &Range<usize>, blocks: &Range<usize>) -> (*mut f32, [usize; 2]);
@@ -363,12 +363,7 @@ impl DenseWeight {
             let left = Left { at: x.add(rows.start), row: 1, step: x_sample };
             let right = Right { at: dy.add(blocks.start * BLOCK), block: BLOCK, step: dy_sample };
             let count = rows.len();
-            let mut pieces = Pieces {
-                d,
-                to: self.weight,
-                first: rows.start,
-                buffer: Sums([MaybeUninit::uninit(); Dense::ROWS * 4 * BLOCK]),
-            };
+            let mut pieces = Pieces { d, to: self.weight, first: rows.start, buffer: Floats::new() };
             product(s, left, right, count, blocks, batch, false, &mut pieces);
         }
     }
@@ -394,12 +389,9 @@ struct Pieces<'a> {
     to: Gradient,
     /// The product's first row in the weight's order.
     first: usize,
-    buffer: Sums,
+    /// All of a task's rows: the larger the pieces, the less often a rule is made ready.
+    buffer: Floats<{ WIDEST_TILE * Dense::ROWS * BLOCK }>,
 }
-
-/// A task's rows, as many blocks as a tile is wide. The larger the pieces, the less often a rule is made ready.
-#[repr(align(64))]
-struct Sums([MaybeUninit<f32>; Dense::ROWS * 4 * BLOCK]);
 
 impl Pieces<'_> {
     fn at(&self, rows: &Range<usize>, block: usize) -> usize {
@@ -435,10 +427,7 @@ impl Tiles for Pieces<'_> {
     fn place(&mut self, rows: &Range<usize>, blocks: &Range<usize>) -> (*mut f32, [usize; 2]) {
         match self.to.memory() {
             Some(to) => (to.wrapping_add(self.at(rows, blocks.start)), [BLOCK, self.d.sheet()]),
-            None => {
-                let at: *mut f32 = self.buffer.0.as_mut_ptr().cast();
-                (at.wrapping_add(rows.start * BLOCK), [BLOCK, Dense::ROWS * BLOCK])
-            }
+            None => (self.buffer.as_mut_ptr().wrapping_add(rows.start * BLOCK), [BLOCK, Dense::ROWS * BLOCK]),
         }
     }
 

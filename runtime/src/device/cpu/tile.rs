@@ -49,14 +49,20 @@ pub(super) struct Tile<'a> {
     pub add: bool,
 }
 
-/// The largest tile holds 24 vectors.
+/// Room on the stack, aligned to a vector; nothing is in it at first.
 #[repr(align(64))]
-pub(super) struct Buffer([MaybeUninit<f32>; 24 * BLOCK]);
+pub(super) struct Floats<const N: usize>([MaybeUninit<f32>; N]);
 
-impl Buffer {
+/// The largest tile holds 24 vectors.
+pub(super) type Buffer = Floats<{ 24 * BLOCK }>;
+
+/// No tile is wider, in blocks.
+pub(super) const WIDEST_TILE: usize = 4;
+
+impl<const N: usize> Floats<N> {
     #[inline(always)]
-    pub fn new() -> Buffer {
-        Buffer([MaybeUninit::uninit(); 24 * BLOCK])
+    pub fn new() -> Floats<N> {
+        Floats([MaybeUninit::uninit(); N])
     }
 
     #[inline(always)]
@@ -129,9 +135,6 @@ const MEETING: usize = 6;
 /// Steps of k that are copied at a time.
 const CHUNK: usize = 256;
 
-#[repr(align(64))]
-struct Copies([MaybeUninit<f32>; 12 * CHUNK]);
-
 compiled_here! {
     /// As [`tile`]. Where more rows of A lie whole pages apart than a set of the first-level cache holds, so that each throws another's line out before it is used up, they are copied side by side, chunk by chunk of k.
     ///
@@ -152,8 +155,8 @@ unsafe fn run_tile_of_rows<S: Simd>(s: S, rows: usize, blocks: usize, t: &Tile) 
         // SAFETY: the caller's promise.
         return unsafe { tile(s, rows, blocks, t) };
     }
-    let mut copies = Copies([MaybeUninit::uninit(); 12 * CHUNK]);
-    let a: *mut f32 = copies.0.as_mut_ptr().cast();
+    let mut copies = Floats::<{ 12 * CHUNK }>::new();
+    let a = copies.as_mut_ptr();
     for start in (0..k).step_by(CHUNK) {
         let count = CHUNK.min(k - start);
         let walk = Walk { count: [1, 1, 1, count], a: [0, 0, 0, 1], b: [0, 0, 0, step], tail: count };
