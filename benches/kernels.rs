@@ -153,12 +153,18 @@ fn sample(channels: usize, extent: [usize; 2], planar: bool) -> usize {
     (if planar { channels } else { channels.next_multiple_of(BLOCK) }) * extent[0] * extent[1]
 }
 
+/// By Winograd's algorithm, weights transformed before.
+fn kept(conv: Conv) -> Winograd {
+    Winograd { conv, turned: false, own: 0 }
+}
+
 impl Image {
     fn new(d: Conv, batch: usize, winograd: bool) -> Image {
         let x = batch * sample(d.channels, d.input, d.planar);
         let y = batch * sample(d.outputs, d.output, false);
         let (w, scratch) = if winograd {
-            (winograd_size(&d, false), winograd_scratch(&d))
+            let d = kept(d);
+            (winograd_size(&d), winograd_scratch(&d))
         } else {
             let w = sample(d.channels, d.kernel, d.planar) * d.outputs.next_multiple_of(BLOCK);
             (w, conv_scratch(&d).max(1))
@@ -175,14 +181,15 @@ impl Work for Image {
         let place =
             Place { to: self.y.at, sample: sample(d.outputs, d.output, false), pixels: d.output[0] * d.output[1] };
         let x_sample = sample(d.channels, d.input, d.planar);
-        let tasks = if self.winograd { winograd_tasks(d, self.batch) } else { conv_tasks(d, self.batch) };
+        let tasks = if self.winograd { winograd_tasks(&kept(*d), self.batch) } else { conv_tasks(d, self.batch) };
         let (x, w, scratch) = (self.x.at, self.w.at, self.scratch.at);
         for task in 0..tasks {
             let sink = BiasRelu { place, bias: self.bias.at };
             // SAFETY: `new` sized the buffers.
             unsafe {
                 if self.winograd {
-                    winograd(s, d, x, x_sample, w, scratch, self.batch, task, sink)
+                    let weights = Weights { master: w, transformed: w };
+                    winograd(s, &kept(*d), x, x_sample, weights, scratch, self.batch, task, sink)
                 } else {
                     conv(s, d, x, x_sample, w, scratch, self.batch, task, sink)
                 }

@@ -6,7 +6,7 @@
 use crate::device::cpu::Ctx;
 
 /// Changes whenever emitted code and this file must change together.
-pub const VERSION: u32 = 6;
+pub const VERSION: u32 = 7;
 
 /// One canonical axis of a [`Layout`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -24,7 +24,7 @@ pub fn candidates(s: &Schedule, target: &Target) -> Vec<bool> {
 }
 
 /// Programs that train see new parameters every time.
-fn keeps(s: &Schedule, target: &Target) -> bool {
+pub fn keeps(s: &Schedule, target: &Target) -> bool {
     target.keeps_derived && matches!(s.program.kind, ProgramKind::Infer | ProgramKind::Evaluate)
 }
 

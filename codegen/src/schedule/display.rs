@@ -91,8 +91,9 @@ fn describe(form: &Form) -> String {
             let order = if *planar { "rows" } else { "blocks" };
             format!("{}×{}×{} → {}, {order}", g.channels, g.kernel[0], g.kernel[1], g.outputs)
         }
-        Form::Winograd { geometry: g, .. } | Form::WinogradWeights { geometry: g, .. } => {
-            format!("{}×{}×{} → {}", g.channels, g.kernel[0], g.kernel[1], g.outputs)
+        Form::Winograd { geometry: g, own, .. } | Form::WinogradWeights { geometry: g, own, .. } => {
+            let own = if *own > 0 { format!(", own weights up to batch {own}") } else { String::new() };
+            format!("{}×{}×{} → {}{own}", g.channels, g.kernel[0], g.kernel[1], g.outputs)
         }
         Form::Window { axes: [y, x], .. } => format!("{}×{}", y.kernel, x.kernel),
         Form::Block(stages) | Form::Lanes(Chain { stages, .. }) => {

@@ -138,15 +138,17 @@ pub enum Form {
         planar: bool,
         dy_planar: bool,
     },
-    /// Role forward or input, over transformed weights.
+    /// Role forward or input, over transformed weights: up to the batch `own` (see `winograd::own`) it transforms them itself.
     Winograd {
         role: ConvRole,
         geometry: ConvGeometry,
+        own: usize,
     },
-    /// The weight as that template reads it; `geometry` is the forward convolution's.
+    /// The weight as that template reads it in larger batches.
     WinogradWeights {
         role: ConvRole,
         geometry: ConvGeometry,
+        own: usize,
     },
     /// Max and argmax, sum, and their adjoints on channel blocks.
     Window {
@@ -298,11 +300,12 @@ pub fn derived_layout(graph: &Graph, value: Value) -> Layout {
     }
 }
 
-/// The layout of a weight for Winograd's template of this node: 36 positions of each pair of blocks. It has no affine map
-/// either.
+/// The layout of a weight for Winograd's template of this node: 36 positions of each pair of blocks, those of an output block
+/// a vector apart. It has no affine map either.
 pub fn transformed_layout(graph: &Graph, value: Value) -> Layout {
-    let Op::Conv { geometry: g, .. } = &graph.node(value).op else { unreachable!("a convolution was chosen") };
-    let size = 36 * blocks(g.channels) * blocks(g.outputs) * LANES * LANES;
+    let Op::Conv { role, geometry: g } = &graph.node(value).op else { unreachable!("a convolution was chosen") };
+    let (from, to) = if *role == ConvRole::Input { (g.outputs, g.channels) } else { (g.channels, g.outputs) };
+    let size = 36 * blocks(to) * (blocks(from) * LANES + 1) * LANES;
     let axes = [g.outputs, g.channels, g.kernel[0] * g.kernel[1]].map(|extent| Axis::plain(extent, 0));
     Layout { axes: axes.to_vec(), size }
 }

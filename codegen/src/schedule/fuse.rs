@@ -12,6 +12,7 @@ use super::derived;
 use super::form::{self, Access, Form, Iter, Reduced};
 use super::params::behind_reshapes;
 use super::rows;
+use super::winograd;
 use super::{Kernel, Layout, Schedule, Storage, Target};
 use crate::graph::op::{ConvRole, MoveOp, Op, WindowOp};
 use crate::graph::{DType, Graph, Value};
@@ -194,7 +195,7 @@ impl Fuser<'_> {
         let reader = *self.users[value.index()].first()?;
         let Op::Conv { role, geometry } = self.graph().node(reader).op else { return None };
         if self.s.is_by_winograd(reader) {
-            return Some(Form::WinogradWeights { role, geometry });
+            return Some(Form::WinogradWeights { role, geometry, own: winograd::own(self.s, value, self.target) });
         }
         if role != ConvRole::Input {
             return None;
@@ -234,7 +235,7 @@ impl Fuser<'_> {
                 let copy = self.s.base(weight);
                 behind_reshapes(graph, graph.node(copy).inputs.first().copied()?)?;
                 let geometry = geometry.expect("a convolution was chosen");
-                return Some(Form::Winograd { role, geometry });
+                return Some(Form::Winograd { role, geometry, own: winograd::own(self.s, copy, self.target) });
             }
             ConvRole::Forward => {
                 behind_reshapes(graph, weight)?;
@@ -410,6 +411,9 @@ impl Fuser<'_> {
                 self.reads(value, &mut all);
             }
             all.retain(|v| self.home[v.index()] != Some(k));
+            if let Form::Winograd { own: 1.., .. } = draft.form {
+                all.extend(draft.nodes.iter().find_map(|v| winograd::master(self.s, *v)));
+            }
             for value in &all {
                 stored[value.index()] = true;
             }

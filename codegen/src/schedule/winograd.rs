@@ -2,10 +2,11 @@
 //! transforms of inputs, weights and outputs; the same for both gradients. Decided layer by layer from extents and a few
 //! measured speeds; both estimates print with the schedule.
 
-use super::ProgramKind;
+use super::derived;
 use super::form::dense;
 use super::layout::{LANES, blocks, is_blocked};
 use super::target::Target;
+use super::{ProgramKind, Schedule};
 use crate::declaration::Convolution;
 use crate::graph::op::{ConvGeometry, ConvRole, Op};
 use crate::graph::{Graph, Value};
@@ -19,13 +20,15 @@ pub struct Rates {
     pub transformed: u64,
     /// Bytes of transformed weights read by a product.
     pub weights: u64,
-    /// Bytes of weights read and written by their transform.
+    /// Bytes of weights read and written by their transform …
     pub transforms: u64,
+    /// … and where its results stay in the cache of the task that makes them.
+    pub own_transforms: u64,
 }
 
 impl Rates {
     /// Zen 4, AVX-512. What matters are the ratios, which hardly differ between machines with vectors of this kind.
-    pub const CPU: Rates = Rates { flops: 112, transformed: 18, weights: 40, transforms: 15 };
+    pub const CPU: Rates = Rates { flops: 112, transformed: 18, weights: 40, transforms: 15, own_transforms: 60 };
 }
 
 /// How a convolution is computed, and what it takes on one core either way.
@@ -44,6 +47,9 @@ const POSITIONS: usize = 36;
 /// Transformed inputs of a task are about so many floats, but of these tiles at least and at most, as `kiln` cuts them.
 const TASK: usize = 1 << 17;
 const TILES: [usize; 2] = [24, 96];
+/// Up to so many tiles of output, tasks transform their weights themselves: two runs of tiles, as `kiln` cuts them. That is
+/// where transforming once for each run, and taking inputs and products in pieces, costs as much as a pass over memory.
+const OWN: usize = 128;
 /// Of the weight gradient: tiles of a run, and blocks of channels and of outputs of a task.
 const GRADIENT_RUN: usize = 48;
 const GRADIENT_BLOCKS: usize = 4;
@@ -102,16 +108,41 @@ fn estimate(target: &Target, rates: Rates, kind: ProgramKind, role: ConvRole, g:
     let read = 4 * POSITIONS * from * to * tasks;
     let mut by_winograd = products(POSITIONS, tiles) + time(transformed, rates.transformed) + time(read, rates.weights);
     if !(target.keeps_derived && matches!(kind, ProgramKind::Infer | ProgramKind::Evaluate)) {
-        by_winograd += time(4 * (POSITIONS + 9) * from * to, rates.transforms);
+        let bytes = 4 * (POSITIONS + 9) * from * to;
+        let runs = tiles.div_ceil(OWN / 2);
+        by_winograd +=
+            if tiles <= OWN { time(bytes * runs, rates.own_transforms) } else { time(bytes, rates.transforms) };
     }
     Choice { winograd: false, batch, direct, by_winograd }
+}
+
+/// Up to which batch the readers of a transformed weight do without it: each task transforms what it multiplies by, within
+/// its cache. 0 where the weight is kept from run to run.
+pub fn own(s: &Schedule, copy: Value, target: &Target) -> usize {
+    let graph = s.graph();
+    let tiles = |v: Value| match &graph.node(v).op {
+        Op::Conv { role, geometry: g } if graph.node(v).inputs[1] == copy => {
+            let image = if *role == ConvRole::Input { g.input } else { g.output };
+            Some(image[0].div_ceil(EDGE) * image[1].div_ceil(EDGE))
+        }
+        _ => None,
+    };
+    let most = graph.values().filter_map(tiles).max().filter(|_| !derived::keeps(s, target));
+    most.map_or(0, |most| OWN / most)
+}
+
+/// The parameter whose transformed weights this convolution reads.
+pub fn master(s: &Schedule, value: Value) -> Option<Value> {
+    let node = s.graph().node(value);
+    let copy = node.inputs.get(1).filter(|_| s.is_by_winograd(value) && matches!(node.op, Op::Conv { .. }))?;
+    s.graph().node(*copy).inputs.first().map(|w| s.base(*w))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::declaration::Fusion;
-    use crate::schedule::{Form, ParamPlan, Schedule, program, schedule};
+    use crate::schedule::{Form, ParamPlan, program, schedule};
 
     fn planned(text: &str, kind: ProgramKind, target: &Target) -> Schedule {
         let (declarations, _, errors) = crate::lower::frontend(text.parse().unwrap());
@@ -164,10 +195,10 @@ mod tests {
             s.kernels.iter().any(|k| matches!(k.form, Form::Winograd { .. }))
         };
         let (infer, step) = (ProgramKind::Infer, ProgramKind::Step);
-        // Many pixels for every weight; a weight for every pixel; transforms that cost as much as the products.
+        // Many pixels for every weight; a weight for every pixel; transforms that stay in the cache or are kept.
         assert!(chosen(64, 32, infer, false) && chosen(64, 32, step, false));
         assert!(chosen(512, 4, step, false) && !chosen(512, 4, infer, false) && !chosen(512, 4, infer, true));
-        assert!(!chosen(256, 8, infer, false) && chosen(256, 8, infer, true));
+        assert!(chosen(256, 8, infer, false) && chosen(256, 8, infer, true));
         assert!(!chosen(5, 5, infer, false));
     }
 }

@@ -27,7 +27,7 @@ use sharing::{Chosen, Kernels, Printed};
 use std::collections::HashSet;
 
 /// The version of `kiln::plan` that this prints.
-const VERSION: u32 = 6;
+const VERSION: u32 = 7;
 
 /// One launch of a kernel, as text.
 #[derive(Clone)]
@@ -102,8 +102,8 @@ impl Writer<'_> {
             Form::ConvFlipped { geometry, planar, dy_planar } => {
                 templates::conv_flipped(self, geometry, *planar, *dy_planar)
             }
-            Form::Winograd { role, geometry } => winograd::winograd(self, *role, geometry),
-            Form::WinogradWeights { role, geometry } => winograd::weights(self, *role, geometry),
+            Form::Winograd { role, geometry, own } => winograd::winograd(self, *role, geometry, *own),
+            Form::WinogradWeights { role, geometry, own } => winograd::weights(self, *role, geometry, *own),
             Form::Window { op, axes, iter } => templates::window(self, *op, axes, *iter),
             Form::Rows(form) => rows::rows(self, *form),
             Form::Scalar => scalar::scalar(self),

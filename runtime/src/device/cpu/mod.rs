@@ -23,7 +23,6 @@ mod tile;
 mod transpose;
 mod window;
 mod winograd;
-mod winograd_weight;
 
 pub use crate::levels;
 pub use crate::plan::{Entry, Level};
@@ -45,7 +44,6 @@ pub use tile::{Sink, Sink2};
 pub use transpose::*;
 pub use window::*;
 pub use winograd::*;
-pub use winograd_weight::*;
 
 #[cfg(test)]
 mod tests;

@@ -2,12 +2,10 @@ use super::convolution::*;
 use super::*;
 
 struct Forward<'a> {
-    d: &'static Conv,
+    d: &'a Winograd,
     x: &'a [f32],
-    /// Of the forward convolution in master form, and whether `d` is its input gradient.
+    /// Of the forward convolution in master form.
     w: &'a [f32],
-    of: &'static Conv,
-    turned: bool,
     batch: usize,
     place: Place,
 }
@@ -16,17 +14,17 @@ impl Run for Forward<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(&mut self, s: S) {
         let sample = self.x.len() / self.batch;
-        let mut u = vec![f32::NAN; winograd_size(self.of, self.turned)];
-        for task in 0..winograd_weights_tasks(self.of) {
+        let mut u = vec![f32::NAN; winograd_size(self.d)];
+        for task in 0..winograd_weights_tasks(self.d, self.batch) {
             // SAFETY: the test sized the buffers.
-            unsafe { winograd_weights(s, self.of, self.turned, self.w.as_ptr(), u.as_mut_ptr(), task) }
+            unsafe { winograd_weights(s, self.d, self.w.as_ptr(), u.as_mut_ptr(), task) }
         }
-        assert!(u.iter().all(|u| u.is_finite()), "all of the transformed weights are written");
+        let weights = Weights { master: self.w.as_ptr(), transformed: u.as_ptr() };
         for task in 0..winograd_tasks(self.d, self.batch) {
             let mut scratch = vec![f32::NAN; winograd_scratch(self.d)];
-            let (x, u, scratch) = (self.x.as_ptr(), u.as_ptr(), scratch.as_mut_ptr());
+            let (x, scratch) = (self.x.as_ptr(), scratch.as_mut_ptr());
             // SAFETY: as above.
-            unsafe { winograd(s, self.d, x, sample, u, scratch, self.batch, task, Store(self.place)) }
+            unsafe { winograd(s, self.d, x, sample, weights, scratch, self.batch, task, Store(self.place)) }
         }
     }
 }
@@ -38,20 +36,28 @@ fn back(d: &Conv) -> &'static Conv {
     Box::leak(Box::new(Conv { channels, outputs, input: d.output, output: d.input, padding, ..*d }))
 }
 
-/// Results of a convolution whose input is `x`, canonical, at each level.
+/// Results of a convolution whose input is `x`, canonical, at each level: the same whether its tasks transform their weights or find them transformed.
 fn results(of: &'static Conv, turned: bool, x: &[f32], w: &[f32], batch: usize) -> Vec<(Level, Vec<f32>)> {
     let d = if turned { back(of) } else { of };
     let image = image(d, x, batch);
     let pixels = d.output[0] * d.output[1];
     let sample = d.output_blocks() * pixels * BLOCK;
     let mut results = Vec::new();
-    for level in all_levels() {
-        let mut y = vec![f32::NAN; batch * sample];
-        let place = Place { to: y.as_mut_ptr(), sample, pixels };
-        run_at(level, &mut Forward { d, x: &image, w, of, turned, batch, place });
-        results.push((level, y));
+    for own in [0, batch] {
+        for level in all_levels() {
+            let mut y = vec![f32::NAN; batch * sample];
+            let place = Place { to: y.as_mut_ptr(), sample, pixels };
+            let d = Winograd { conv: *d, turned, own };
+            run_at(level, &mut Forward { d: &d, x: &image, w, batch, place });
+            results.push((level, y));
+        }
     }
     same_bits(&results);
+    let own = results.split_off(results.len() / 2);
+    for ((level, kept), (_, own)) in results.iter().zip(&own) {
+        let same = kept.iter().zip(own).all(|(a, b)| a.to_bits() == b.to_bits());
+        assert!(same, "{level:?} {d:?}: who transforms the weights shows in the bits");
+    }
     results
 }
 

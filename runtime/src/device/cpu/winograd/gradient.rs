@@ -1,18 +1,18 @@
 //! Gradient of a 3 × 3 convolution's weight by Winograd's algorithm: 36 products for what takes 144, as in the forward pass.
 //!
-//! `dg = Gᵀ [ Σ (Bᵀ x B) ∘ (A dy Aᵀ) ] G`, summed over the tiles of all samples: the adjoint of [`winograd`](super::winograd) in g, over the same points. A task transforms some channels of x and some of dy,
+//! `dg = Gᵀ [ Σ (Bᵀ x B) ∘ (A dy Aᵀ) ] G`, summed over the tiles of all samples: the adjoint of [`winograd`](super::winograd()) in g, over the same points. A task transforms some channels of x and some of dy,
 //! a run of tiles at a time, and adds their products up for each of the 36 positions (a matrix product: rows are channels, depth is tiles); the sums are transformed back once.
 //!
-//! Sums are chains over the tiles in order, whatever the runs. Chunks of the batch are those of [`conv_weight`](super::conv_weight), cut between tiles instead of samples.
+//! Sums are chains over the tiles in order, whatever the runs. Chunks of the batch are those of [`conv_weight`](super::super::conv_weight), cut between tiles instead of samples.
 
 use core::ops::Range;
 
-use super::{
+use super::super::{
     BLOCK, Conv, ConvWeight, Simd,
     simd::levels::compiled_here,
     tile::{Tile, Tiling, Walk, part, tile},
-    winograd::{A, A2, A2_TIMES_B2, B, B2, EDGE, KERNEL, N_A, N_B, POSITIONS, Patch, REACH, pitch},
 };
+use super::{A, A2, A2_TIMES_B2, B, B2, EDGE, KERNEL, N_A, N_B, POSITIONS, REACH, input::Patch, pitch};
 
 /// Tiles of a run: enough that the sums are seldom read and written, few enough to stay near.
 const RUN: usize = 48;
@@ -49,7 +49,7 @@ pub const fn winograd_gradient_scratch(d: &ConvWeight) -> usize {
 }
 
 compiled_here! {
-    /// As [`conv_weight`](super::conv_weight), for a convolution that [`has_winograd`](super::Conv::has_winograd) and whose dy lies in blocks.
+    /// As [`conv_weight`](super::super::conv_weight), for a convolution that [`has_winograd`](super::Conv::has_winograd) and whose dy lies in blocks.
     ///
     /// # Safety
     /// `x` and `dy` are readable at these distances of samples, `dst` is writable, `scratch` is this worker's and holds [`winograd_gradient_scratch`] floats, and `task` is below [`winograd_gradient_tasks`].
