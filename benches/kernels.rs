@@ -189,7 +189,8 @@ impl Work for Image {
             unsafe {
                 if self.winograd {
                     let weights = Weights { master: w, transformed: w };
-                    winograd(s, &kept(*d), x, x_sample, weights, scratch, self.batch, task, sink)
+                    let x = Load { from: x, sample: x_sample, pixels: d.input[0] * d.input[1] };
+                    winograd(s, &kept(*d), x, weights, scratch, self.batch, task, sink, None)
                 } else {
                     conv(s, d, x, x_sample, w, scratch, self.batch, task, sink)
                 }
@@ -235,7 +236,9 @@ impl Work for WeightGradient {
             // SAFETY: `new` sized the buffers.
             unsafe {
                 if *winograd {
-                    winograd_gradient(s, d, x, x_sample, dy, dy_sample, to, scratch, *batch, task)
+                    let x = Load { from: x, sample: x_sample, pixels: d.conv.input[0] * d.conv.input[1] };
+                    let dy = Load { from: dy, sample: dy_sample, pixels: d.conv.output[0] * d.conv.output[1] };
+                    winograd_gradient(s, d, x, dy, to, scratch, *batch, task)
                 } else {
                     conv_weight(s, d, x, x_sample, dy, dy_sample, to, scratch, *batch, task)
                 }

@@ -130,8 +130,7 @@ fn class(storage: Storage) -> &'static str {
 /// Arena and floats of partial results that a kernel leaves for its second launch, or finds where values were made.
 pub fn partials(s: &Schedule, kernel: &Kernel, chunks: usize) -> Option<(Storage, usize)> {
     if let Form::Moments { iter, tiled: true, .. } = &kernel.form {
-        let rows = moments::tile_rows(s, kernel);
-        return Some((Storage::Batch, iter.pixels.div_ceil(rows) * 2 * iter.channels));
+        return Some((Storage::Batch, moments::tile_partials(s, kernel, iter)));
     }
     if s.order == Order::ChannelsLast && phases(kernel) == 1 {
         return None;
@@ -151,14 +150,18 @@ fn partial_floats(s: &Schedule, kernel: &Kernel, chunks: usize) -> Option<usize>
             0 => None,
             floats => Some(chunks * floats),
         },
-        Form::ConvWeight { chunks: own, .. } if *own > 1 => Some(own * s.layout(kernel.nodes[0]).size),
+        Form::ConvWeight { chunks: own, .. } if *own > 1 => Some(own * s.layout(kernel.anchor(s)).size),
         _ => None,
     }
 }
 
 impl Memory {
+    pub fn place(&self, tenant: Tenant) -> &Place {
+        self.places.iter().find(|p| p.tenant == tenant).expect("a planned tenant")
+    }
+
     pub fn offset(&self, tenant: Tenant) -> usize {
-        self.places.iter().find(|p| p.tenant == tenant).map(|p| p.offset).expect("a planned tenant")
+        self.place(tenant).offset
     }
 
     /// Stable text: one line per tenant.

@@ -21,6 +21,25 @@ macro_rules! either {
 either! { direct_convolutions Direct DirectUnfused direct }
 either! { winograd_convolutions Winograd WinogradUnfused winograd }
 
+/// So many tiles of output that small batches transform their own weights and the largest does not; a normalisation that the
+/// next convolution's transforms compute, and statistics that leave with the tiles.
+macro_rules! large {
+    ($test:ident $name:ident $unfused:ident $algorithm:ident) => {
+        parity! { #[cpu(conv = $algorithm)] $test $name $unfused {
+            input x: [3, 14, 13];
+            target label: class<3>;
+            a: Conv2d<17, 3, padding = 1, bias = false>; n: BatchNorm; Relu;
+            b: Conv2d<18, 3, padding = 1, bias = false>; m: BatchNorm; Relu;
+            Residual { c: Conv2d<18, 3, padding = 1>; k: BatchNorm; Tanh; }
+            GlobalAvgPool; Flatten; fc: Linear<3>;
+            loss: CrossEntropy(_, label);
+        } }
+    };
+}
+
+large! { direct_large_images DirectLarge DirectLargeUnfused direct }
+large! { winograd_large_images WinogradLarge WinogradLargeUnfused winograd }
+
 /// A step of dense layers whose backward is one pass over each weight: extents around blocks, tasks and turned chunks, and a
 /// layer over an image's blocks.
 macro_rules! dense {

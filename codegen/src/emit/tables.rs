@@ -79,6 +79,12 @@ pub fn results(s: &Schedule, memory: &Memory, params: &ParamPlan) -> TokenStream
     quote!(outputs: &[#(#outputs),*], loss: #loss, correct: #correct,)
 }
 
+/// The space and offset of the partial results of a kernel.
+pub fn partials(memory: &Memory, kernel: usize) -> (Space, usize) {
+    let place = memory.place(Tenant::Partials(kernel));
+    (if place.storage == Storage::Batch { Space::Batch } else { Space::Fixed }, place.offset)
+}
+
 /// The space and offset of a stored value.
 pub fn place(s: &Schedule, memory: &Memory, params: &ParamPlan, value: Value) -> (Space, usize) {
     let base = s.base(value);

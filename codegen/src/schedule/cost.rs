@@ -2,7 +2,7 @@
 //!
 //! It is the roofline that a profile compares a kernel with. The counts go into the plan.
 
-use super::{Kernel, Schedule, Storage};
+use super::{Form, Kernel, Schedule, Storage, moments};
 use crate::graph::Value;
 use crate::graph::expr::Scalar;
 use crate::graph::op::{Op, WindowOp};
@@ -23,6 +23,11 @@ impl Cost {
     /// What the kernel computes, and what it reads and stores.
     pub fn of(s: &Schedule, kernel: &Kernel) -> Cost {
         let mut cost = Cost::default();
+        if let (Form::Moments { iter, .. }, Some(_)) = (&kernel.form, moments::producer(s, kernel)) {
+            // Operand and sums are the producer's; there is nothing left but to merge.
+            let partials = moments::tile_partials(s, kernel, iter) as u64;
+            return Cost { flops_per_sample: partials, floats_per_sample: partials, ..cost };
+        }
         for &value in &kernel.nodes {
             let (batch, flops) = operations(s, value);
             *(if batch { &mut cost.flops_per_sample } else { &mut cost.flops }) += flops;

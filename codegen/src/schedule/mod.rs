@@ -92,6 +92,13 @@ pub struct Schedule {
 }
 
 impl Kernel {
+    /// The node that its template is for. What is recomputed may stand before it.
+    pub fn anchor(&self, s: &Schedule) -> Value {
+        let own =
+            |v: &&Value| matches!(s.graph().node(**v).op, Op::Contract { .. } | Op::Conv { .. } | Op::Window { .. });
+        *self.nodes.iter().find(own).expect("a template kernel has its anchor")
+    }
+
     /// Its reductions, in order.
     pub fn reduces(&self, s: &Schedule) -> Vec<Value> {
         self.nodes.iter().copied().filter(|v| matches!(s.graph().node(*v).op, Op::Reduce { .. })).collect()

@@ -2,8 +2,9 @@
 //! values whose partial means are merged. Where a contraction makes the values, its tiles give the partial moments, so
 //! that nothing is read again at all.
 
-use super::form::Form;
-use super::{Kernel, Schedule, Target, tile};
+use super::form::{Form, Iter};
+use super::layout::LANES;
+use super::{Kernel, Schedule, Target, tile, winograd};
 use crate::graph::Value;
 use crate::graph::expr::{Expr, Uniform};
 use crate::graph::op::{ConvRole, Op, ReduceOp};
@@ -84,8 +85,8 @@ fn can_move(s: &Schedule, first: usize, second: usize) -> bool {
 fn join(s: &mut Schedule, first: usize, second: usize, x: Value, target: &Target) {
     let (a, b) = (s.kernels[first].clone(), s.kernels[second].clone());
     let Form::Column { iter, .. } = a.form else { unreachable!("a column kernel") };
-    let tiled =
-        target.tiled_moments && s.kernels[..first].iter().any(|k| k.stores.contains(&x) && gives_tiles(s, k, x));
+    let makes = |k: &Kernel| k.stores.contains(&x) && gives_tiles(s, k, x, target);
+    let tiled = target.tiled_moments && s.kernels[..first].iter().any(makes);
     let mut nodes = a.nodes.clone();
     nodes.extend(b.nodes.iter().filter(|v| !a.nodes.contains(v)));
     let mut reads: Vec<Value> = a.reads.iter().chain(&b.reads).copied().filter(|v| !a.stores.contains(v)).collect();
@@ -100,13 +101,28 @@ fn join(s: &mut Schedule, first: usize, second: usize, x: Value, target: &Target
 }
 
 /// Whether this kernel hands the values over tile by tile: many pixels, all of whose channels it has.
-fn gives_tiles(s: &Schedule, kernel: &Kernel, x: Value) -> bool {
-    let Form::Conv { role: ConvRole::Forward, .. } = kernel.form else { return false };
+fn gives_tiles(s: &Schedule, kernel: &Kernel, x: Value, target: &Target) -> bool {
+    let forward = match kernel.form {
+        Form::Conv { role, .. } => target.gathers && role == ConvRole::Forward,
+        Form::Winograd { role, .. } => role == ConvRole::Forward,
+        _ => false,
+    };
+    if !forward {
+        return false;
+    }
     // One value leaves a tile: the one that the moments are of.
     s.graph().shape(x).batch && kernel.stores.iter().filter(|v| s.graph().shape(**v).batch).count() == 1
 }
 
-/// Rows of the tiles that leave partial moments.
+/// Floats of partial moments per sample that tiles leave.
+pub fn tile_partials(s: &Schedule, kernel: &Kernel, iter: &Iter) -> usize {
+    match &s.kernels[producer(s, kernel).expect("tiled moments have a producer")].form {
+        Form::Winograd { geometry, .. } => winograd::runs(geometry) * 3 * iter.blocks() * LANES,
+        _ => iter.pixels.div_ceil(tile_rows(s, kernel)) * 2 * iter.channels,
+    }
+}
+
+/// Rows of CUDA's tiles that leave partial moments.
 pub fn tile_rows(s: &Schedule, kernel: &Kernel) -> usize {
     let producer = producer(s, kernel).expect("tiled moments have a producer");
     tile::of(&s.kernels[producer].form, false).expect("a convolution has tiles").rows

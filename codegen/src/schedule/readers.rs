@@ -3,7 +3,8 @@
 //! Fusion has given every element-wise node one kernel. Afterwards
 //!
 //! 1. a map between kernels is computed by its readers instead, where they read less that way than through memory: the
-//!    normalisation before a max-pool, the gradient of a max-pool for the sums and the map of a normalisation's backward;
+//!    normalisation before a max-pool, the gradient of a max-pool for the sums and the map of a normalisation's backward,
+//!    normalisations (with their activation) and their gradients that Winograd's input transforms read;
 //! 2. a sum over the batch is taken by the pass that makes its operand: the gradient of a bias.
 //!
 //! The gradient of a max-pool counts as a map here where its windows tile the image: an element is then one comparison.
@@ -12,7 +13,12 @@ use super::form::{self, Form, Iter, Reduced};
 use super::{Kernel, Schedule, Storage, Target};
 use crate::graph::Value;
 use crate::graph::expr::{Binary, Expr, Scalar, Unary};
-use crate::graph::op::{Leaf, Op, WindowOp};
+use crate::graph::op::{ConvRole, Leaf, Op, WindowOp};
+
+/// Operands of Winograd's transforms are computed where no more outputs than these meet them (a task has 64 of them) …
+const OPERAND_OF: usize = 128;
+/// … from no more values of their size than these.
+const OPERAND_FROM: usize = 2;
 
 pub fn readers(s: &mut Schedule, target: &Target) {
     if !target.fusion || !target.computing_readers {
@@ -103,7 +109,10 @@ fn computes(s: &Schedule, reader: &Kernel, kernel: &Kernel, iter: Iter) -> bool 
         Form::Column { iter: own, reduced } => {
             *own == iter && sums_pixels(*reduced, route) && same_windows(s, &[kernel, reader])
         }
-        Form::Dense(_) | Form::Conv { .. } | Form::Winograd { .. } => !route && !iter.flat && anchored(|_| false),
+        Form::Dense(_) | Form::Conv { .. } => !route && !iter.flat && anchored(|_| false),
+        Form::Winograd { .. } | Form::ConvWeight { .. } => {
+            !route && !iter.flat && (anchored(|_| false) || as_an_operand(s, reader, kernel))
+        }
         Form::Window { op: WindowOp::Max | WindowOp::ArgMax, axes, .. } => {
             !route
                 && !iter.flat
@@ -113,6 +122,23 @@ fn computes(s: &Schedule, reader: &Kernel, kernel: &Kernel, iter: Iter) -> bool 
         }
         _ => false,
     }
+}
+
+/// Whether these elements can be computed as operands of Winograd's transforms, which happens for rows of an image at a time,
+/// in every task that reads them.
+fn as_an_operand(s: &Schedule, reader: &Kernel, kernel: &Kernel) -> bool {
+    let anchor = reader.anchor(s);
+    let node = s.graph().node(anchor);
+    let Op::Conv { role, geometry: g } = &node.op else { return false };
+    let reads = |i: usize| kernel.stores.contains(&s.base(node.inputs[i]));
+    let most = match role {
+        ConvRole::Forward => g.outputs,
+        ConvRole::Input => g.channels,
+        // Of each operand a task has some channels, and reads all of the other's that meet them.
+        ConvRole::Weight => usize::max(if reads(0) { g.outputs } else { 0 }, if reads(1) { g.channels } else { 0 }),
+    };
+    let images = kernel.reads.iter().filter(|v| s.graph().shape(**v).batch).count();
+    s.is_by_winograd(anchor) && most <= OPERAND_OF && images <= OPERAND_FROM
 }
 
 /// Whether a window kernel reads this value in its epilogue, whose walk is another.
@@ -220,6 +246,32 @@ mod tests {
         let program = program::program(module, ProgramKind::Step).unwrap();
         let target = Target::cpu(Fusion::On);
         schedule(module, &ParamPlan::new(module, target.order), &program, &target)
+    }
+
+    #[test]
+    fn winograds_transforms_normalise_what_they_read() {
+        let net = |outputs: usize| {
+            step(&format!(
+                "pub Net {{ input x: [16, 16, 16]; target c: class<3>;
+                Conv2d<32, 3, padding = 1>; BatchNorm; Relu; Conv2d<{outputs}, 3, padding = 1>; BatchNorm; Relu;
+                GlobalAvgPool; Flatten; Linear<3>; loss: CrossEntropy(_, c); }}"
+            ))
+        };
+        // Of 32 channels in full extents: what the first convolution made, and the gradient of what it was normalised to.
+        let stored = |s: &Schedule| {
+            let full = |v: &&Value| s.graph().shape(**v).dims == [32, 16, 16];
+            s.kernels.iter().flat_map(|k| &k.stores).filter(full).count()
+        };
+        let s = net(64);
+        assert_eq!(stored(&s), 2);
+        // In one pass with the convolution, the normalisation is computed by four kernels: the forward pass, the second
+        // convolution's weight gradient, the slope of its input gradient …
+        let first = s.kernels.iter().position(|k| matches!(k.form, Form::Winograd { .. })).unwrap();
+        let statistics = s.kernels.iter().find(|k| matches!(k.form, Form::Moments { .. })).unwrap();
+        assert!(matches!(statistics.form, Form::Moments { tiled: true, .. }));
+        assert_eq!(super::super::moments::producer(&s, statistics), Some(first));
+        // … but not where many tasks would compute it over and over.
+        assert!(stored(&net(192)) > 2);
     }
 
     #[test]

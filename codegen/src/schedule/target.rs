@@ -26,7 +26,7 @@ pub struct Target {
     pub lanes: bool,
     /// Whether mean and variance are one pass.
     pub moments: bool,
-    /// And no pass at all where a convolution makes the values: its tiles leave the partial moments.
+    /// And no pass at all where a convolution (on the CPU, Winograd's) makes the values: its tiles leave the partial moments.
     pub tiled_moments: bool,
     /// Whether what an expression computes from per-channel values alone is a map of its own.
     pub hoists: bool,
@@ -67,7 +67,7 @@ impl Target {
             sample_blocks: false,
             lanes: true,
             moments: true,
-            tiled_moments: false,
+            tiled_moments: true,
             hoists: true,
             keeps_derived: true,
             pooled_slopes: true,

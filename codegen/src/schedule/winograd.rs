@@ -131,6 +131,11 @@ pub fn own(s: &Schedule, copy: Value, target: &Target) -> usize {
     most.map_or(0, |most| OWN / most)
 }
 
+/// Runs into which the tiles of a batch are cut, at most, for each of its samples.
+pub fn runs(g: &ConvGeometry) -> usize {
+    (g.output[0].div_ceil(EDGE) * g.output[1].div_ceil(EDGE)).div_ceil(TILES[0])
+}
+
 /// The parameter whose transformed weights this convolution reads.
 pub fn master(s: &Schedule, value: Value) -> Option<Value> {
     let node = s.graph().node(value);
@@ -175,12 +180,32 @@ mod tests {
         assert!(forms(&s).iter().all(|name| name.starts_with("conv")));
         let gradients = |s: &Schedule| {
             let weights = s.kernels.iter().filter(|k| matches!(k.form, Form::ConvWeight { .. }));
-            weights.map(|k| s.is_by_winograd(k.nodes[0])).collect::<Vec<_>>()
+            weights.map(|k| s.is_by_winograd(k.anchor(s))).collect::<Vec<_>>()
         };
         assert_eq!(gradients(&s), [false; 3]);
         // In order of the backward pass: stride 2, then the other two.
         let s = planned(text, ProgramKind::Step, &forced(Convolution::Winograd));
         assert_eq!(gradients(&s), [false, true, true]);
+    }
+
+    #[test]
+    fn weights_are_read_in_both_forms_where_the_batch_decides() {
+        let text = "pub Net { input x: [16, 9, 13]; target c: class<3>; Conv2d<17, 3>; Relu; Conv2d<5, 3, padding = 1>;
+            GlobalAvgPool; Flatten; Linear<3>; loss: CrossEntropy(_, c); }";
+        let own = |kind: ProgramKind| {
+            let s = planned(text, kind, &forced(Convolution::Winograd));
+            let limits = s.kernels.iter().filter_map(|k| match k.form {
+                Form::Winograd { own, .. } => Some((own, k.reads.iter().any(|v| is_param(&s, *v)))),
+                _ => None,
+            });
+            limits.collect::<Vec<_>>()
+        };
+        fn is_param(s: &Schedule, v: Value) -> bool {
+            matches!(s.storage(v), Some(crate::schedule::Storage::Param(p)) if p % 2 == 0)
+        }
+        // 2 × 3 tiles of 7 × 11 outputs, as many of as large ones; the input gradient's image is the same.
+        assert_eq!(own(ProgramKind::Step), [(21, true), (21, true), (21, true)]);
+        assert_eq!(own(ProgramKind::Infer), [(0, false), (0, false)]);
     }
 
     #[test]

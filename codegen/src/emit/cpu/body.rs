@@ -15,8 +15,10 @@ use std::collections::HashMap;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Arg {
     Value(Value),
-    /// Partial results of this kernel.
+    /// Partial results of this kernel …
     Partials,
+    /// … or of another, which finds them where its operand was made.
+    PartialsOf(usize),
 }
 
 /// The argument table of one kernel while it is written.

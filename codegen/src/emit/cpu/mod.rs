@@ -17,7 +17,7 @@ mod winograd;
 
 use crate::emit::tables;
 use crate::graph::{Module, Value};
-use crate::memory::{Planned, Tenant, partials};
+use crate::memory::{Planned, partials};
 use crate::schedule::lanes::SMALL_BATCH;
 use crate::schedule::{self, Cost, Form, Kernel, ParamPlan, ProgramKind, Schedule, Storage, Target};
 use body::{Arg, Args};
@@ -290,11 +290,12 @@ fn variant(p: &Planned, guard: usize, params: &ParamPlan, written: &[Written], p
                     (_, offset) if writer.updates(*v).is_some() => (tables::Space::Updates, offset),
                     place => place,
                 },
-                Arg::Partials => (tables::Space::Fixed, p.memory.offset(Tenant::Partials(*index))),
+                Arg::Partials => tables::partials(&p.memory, *index),
+                Arg::PartialsOf(kernel) => tables::partials(&p.memory, *kernel),
             };
             let at = match arg {
                 Arg::Value(v) => s.whole(*v).at,
-                Arg::Partials => 0,
+                Arg::Partials | Arg::PartialsOf(_) => 0,
             };
             quote!(Arg { space: #space, offset: #offset, at: #at })
         });

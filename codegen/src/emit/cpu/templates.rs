@@ -1,6 +1,7 @@
 //! Kernels that call a template of `kiln`: contractions, convolutions, windows. What is fused into one becomes its sink.
 
 use super::body::{Arg, Args, At, Eval, name};
+use super::winograd::{operand, with_rows};
 use super::{Launch, Writer};
 use crate::graph::Value;
 use crate::graph::op::{ConvGeometry, ConvRole, Op, WindowAxis, WindowOp};
@@ -123,13 +124,6 @@ pub fn dense(w: &Writer, d: Dense) -> Vec<Launch> {
     }]
 }
 
-/// Anchors come first among a kernel's own nodes; what is recomputed may stand before them.
-pub(super) fn anchor(w: &Writer) -> Value {
-    let own =
-        |v: &&Value| matches!(w.s.graph().node(**v).op, Op::Contract { .. } | Op::Conv { .. } | Op::Window { .. });
-    *w.kernel.nodes.iter().find(own).expect("a template kernel has its anchor")
-}
-
 struct GemmText {
     rows: TokenStream,
     blocks: usize,
@@ -156,7 +150,7 @@ fn gemm(w: &Writer, g: GemmText, a: &Ident, b: &Ident, sink: Sink, args: Args) -
 }
 
 fn dense_forward(w: &Writer, d: Dense) -> Launch {
-    let value = anchor(w);
+    let value = w.kernel.anchor(w.s);
     let node = w.s.graph().node(value);
     let mut args = Args::default();
     let (a, a_row) = pointer(w, node.inputs[0], &mut args);
@@ -186,7 +180,7 @@ fn dense_forward(w: &Writer, d: Dense) -> Launch {
 }
 
 fn dense_input(w: &Writer, d: Dense) -> Launch {
-    let value = anchor(w);
+    let value = w.kernel.anchor(w.s);
     let mut args = Args::default();
     let (dy, dy_sample) = pointer(w, w.s.graph().node(value).inputs[0], &mut args);
     let (weight, _) = pointer(w, w.s.graph().node(value).inputs[1], &mut args);
@@ -316,7 +310,7 @@ pub(super) fn adjoint_text(g: &ConvGeometry, planar: bool) -> TokenStream {
 }
 
 pub fn conv(w: &Writer, role: ConvRole, geometry: &ConvGeometry, planar: bool) -> Vec<Launch> {
-    let value = anchor(w);
+    let value = w.kernel.anchor(w.s);
     let node = w.s.graph().node(value);
     let mut args = Args::default();
     let (x, x_sample) = pointer(w, node.inputs[0], &mut args);
@@ -346,22 +340,26 @@ pub fn conv_flipped(w: &Writer, geometry: &ConvGeometry, planar: bool, dy_planar
 }
 
 pub fn conv_weight(w: &Writer, geometry: &ConvGeometry, planar: bool, chunks: usize) -> Vec<Launch> {
-    let value = w.kernel.nodes[0];
+    let value = w.kernel.anchor(w.s);
     let node = w.s.graph().node(value);
     let conv = conv_text(geometry, planar);
     let dy_planar = !is_blocked(&w.s.graph().shape(node.inputs[1]).dims);
     let descriptor = quote!(ConvWeight { conv: #conv, dy_planar: #dy_planar, chunks: #chunks });
     let mut args = Args::default();
-    let (x, x_sample) = pointer(w, node.inputs[0], &mut args);
-    let (dy, dy_sample) = pointer(w, node.inputs[1], &mut args);
-    let to = args.pointer(if chunks > 1 { Arg::Partials } else { Arg::Value(value) });
-    let template = if w.s.is_by_winograd(value) { "winograd_gradient" } else { "conv_weight" };
-    let [call, tasks, scratch] = ["", "_tasks", "_scratch"].map(|end| format_ident!("{template}{end}"));
-    let body = quote! {
-        #call(s, &D, #x, #x_sample, #dy, #dy_sample, #to, cx.scratch(worker), cx.batch, task);
+    let by_winograd = w.s.is_by_winograd(value);
+    let operands = if by_winograd {
+        let [x, dy] = [0, 1].map(|i| operand(w, node.inputs[i], &mut args));
+        quote!(#x, #dy)
+    } else {
+        let [(x, x_sample), (dy, dy_sample)] = [0, 1].map(|i| pointer(w, node.inputs[i], &mut args));
+        quote!(#x, #x_sample, #dy, #dy_sample)
     };
+    let to = args.pointer(if chunks > 1 { Arg::Partials } else { Arg::Value(value) });
+    let template = if by_winograd { "winograd_gradient" } else { "conv_weight" };
+    let [call, tasks, scratch] = ["", "_tasks", "_scratch"].map(|end| format_ident!("{template}{end}"));
+    let body = quote!(#call(s, &D, #operands, #to, cx.scratch(worker), cx.batch, task););
     let mut first = w.launch_with(template, args, quote!(ConvWeight = #descriptor), quote!(#tasks(&D)), body);
-    first.scratch = Some(quote!(#scratch(&#descriptor)));
+    first.scratch = Some(with_rows(w, &node.inputs, quote!(#scratch(&#descriptor)), conv));
     if chunks == 1 {
         return vec![first];
     }
@@ -389,7 +387,7 @@ pub fn window_text(blocks: usize, axes: &[WindowAxis; 2]) -> TokenStream {
 
 pub fn window(w: &Writer, op: WindowOp, axes: &[WindowAxis; 2], iter: Iter) -> Vec<Launch> {
     let graph = w.s.graph();
-    let value = anchor(w);
+    let value = w.kernel.anchor(w.s);
     let node = graph.node(value);
     let mut args = Args::default();
     let operand = Iter::channelwise(graph.shape(node.inputs[0]));

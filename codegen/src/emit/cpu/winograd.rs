@@ -1,26 +1,40 @@
 //! Kernels that call Winograd's template, and those that transform its weights.
 
 use super::body::{Arg, Args, At, name};
-use super::templates::{Sink, adjoint_text, anchor, conv_text, pointer, sink, usual_place};
+use super::templates::{Sink, adjoint_text, conv_text, pointer, sink, source, usual_place};
 use super::{Launch, Writer};
+use crate::graph::Value;
 use crate::graph::op::{ConvGeometry, ConvRole};
 use crate::schedule::form::Iter;
+use crate::schedule::moments::served;
 use crate::schedule::winograd::master;
 use proc_macro2::TokenStream;
 use quote::quote;
 
 /// The descriptor of a convolution and of its weights, which are the forward convolution's.
-fn text(role: ConvRole, geometry: &ConvGeometry, own: usize) -> TokenStream {
+pub(super) fn text(role: ConvRole, geometry: &ConvGeometry, own: usize) -> TokenStream {
     let turned = role == ConvRole::Input;
     let conv = if turned { adjoint_text(geometry, false) } else { conv_text(geometry, false) };
     quote!(Winograd { conv: #conv, turned: #turned, own: #own })
 }
 
+/// Where a template reads an operand, as an expression.
+pub(super) fn operand(w: &Writer, value: Value, args: &mut Args) -> TokenStream {
+    let (item, source) = source(w, Iter::channelwise(w.s.graph().shape(value)), value, args);
+    if item.is_empty() { source } else { quote!({ #item #source }) }
+}
+
+/// The scratch of a template, and more where it computes an operand.
+pub(super) fn with_rows(w: &Writer, operands: &[Value], scratch: TokenStream, conv: TokenStream) -> TokenStream {
+    let computed = operands.iter().any(|v| w.kernel.nodes.contains(&w.s.base(*v)));
+    if computed { quote!(#scratch + winograd_rows(&#conv)) } else { scratch }
+}
+
 pub fn winograd(w: &Writer, role: ConvRole, geometry: &ConvGeometry, own: usize) -> Vec<Launch> {
-    let value = anchor(w);
+    let value = w.kernel.anchor(w.s);
     let node = w.s.graph().node(value);
     let mut args = Args::default();
-    let (x, x_sample) = pointer(w, node.inputs[0], &mut args);
+    let x = operand(w, node.inputs[0], &mut args);
     let (transformed, _) = pointer(w, node.inputs[1], &mut args);
     let master = if own > 0 {
         let master = args.pointer(Arg::Value(master(w.s, value).expect("Winograd's weights are made of a parameter")));
@@ -32,14 +46,25 @@ pub fn winograd(w: &Writer, role: ConvRole, geometry: &ConvGeometry, own: usize)
     let at = At::of(Iter::channelwise(&node.ty.shape));
     let place = usual_place(&at);
     let Sink { item, value } = sink(w, at, &[(value, name("acc"))], place, &mut args);
+    let statistics = match served(w.s, w.kernel) {
+        Some((served, of)) => {
+            let (from, sample) = pointer(w, of, &mut args);
+            let to = args.pointer(Arg::PartialsOf(served));
+            let pixels = geometry.output[0] * geometry.output[1];
+            let of = quote!(Load { from: #from, sample: #sample, pixels: #pixels });
+            quote!(::core::option::Option::Some(Statistics { of: #of, to: #to }))
+        }
+        None => quote!(::core::option::Option::None),
+    };
     let body = quote! {
         #item
         let weights = Weights { master: #master, transformed: #transformed };
-        winograd(s, &D, #x, #x_sample, weights, cx.scratch(worker), cx.batch, task, #value);
+        winograd(s, &D, #x, weights, cx.scratch(worker), cx.batch, task, #value, #statistics);
     };
     let tasks = quote!(winograd_tasks(&D, batch));
     let mut launch = w.launch_with("winograd", args, quote!(Winograd = #descriptor), tasks, body);
-    launch.scratch = Some(quote!(winograd_scratch(&#descriptor)));
+    let scratch = quote!(winograd_scratch(&#descriptor));
+    launch.scratch = Some(with_rows(w, &node.inputs[..1], scratch, quote!((#descriptor).conv)));
     vec![launch]
 }
 

@@ -18,8 +18,8 @@ mod writer;
 use super::tables::{self, Space};
 use crate::declaration::Precision;
 use crate::graph::Module;
-use crate::memory::{Planned, Tenant, partials};
-use crate::schedule::{Form, Launch, ParamPlan, ProgramKind, Rows, Storage, Target};
+use crate::memory::{Planned, partials};
+use crate::schedule::{Form, Launch, ParamPlan, ProgramKind, Rows, Target};
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use std::cell::RefCell;
@@ -254,9 +254,9 @@ fn region(p: &Planned, params: &ParamPlan, target: &Target, arg: Arg, access: Ac
             (space, offset, s.layout(s.base(value)).size)
         }
         Arg::Partials(kernel) => {
-            let (storage, floats) = partials(s, &s.kernels[kernel], target.chunks).expect("a kernel in parts");
-            let space = if storage == Storage::Batch { Space::Batch } else { Space::Fixed };
-            (space, p.memory.offset(Tenant::Partials(kernel)), floats)
+            let (_, floats) = partials(s, &s.kernels[kernel], target.chunks).expect("a kernel in parts");
+            let (space, offset) = tables::partials(&p.memory, kernel);
+            (space, offset, floats)
         }
         Arg::Updated(param) => (Space::Params, params.params[param].offset, params.params[param].layout.size),
         Arg::Remembered(param, i) => {

@@ -1,14 +1,8 @@
-//! How finished results of a contraction get to a sink: a tile at a time, through a pointer to a function.
-//!
-//! The loops of the big templates are compiled in this crate, once per level, and know their sink as [`AnySink`]; an emitted kernel
-//! brings no more than the sink's own loop over a tile. A call per tile is nothing beside its products, and a network has dozens of sinks.
+//! How finished results of a contraction get to a sink: a tile at a time.
 
 use core::marker::PhantomData;
 
-#[cfg(target_arch = "x86_64")]
-use super::{Avx2, Avx512};
-use super::{Portable, Simd, Sink};
-use crate::plan::Level;
+use super::{Simd, Sink, erased::erased};
 
 /// Finished vectors in memory, in two nested loops (outer, inner), and the place of each in the result.
 pub(super) struct Finished {
@@ -27,29 +21,18 @@ pub(super) struct Finished {
     pub pixel_step: [usize; 2],
 }
 
-type Put = unsafe fn(sink: *const (), finished: &Finished);
-
 /// A sink of any type, at one level.
 #[derive(Clone, Copy)]
 pub(super) struct AnySink<'a> {
     sink: *const (),
-    put: Put,
+    put: unsafe fn(*const (), &Finished),
     lives: PhantomData<&'a ()>,
 }
 
 impl<'a> AnySink<'a> {
     #[inline(always)]
-    pub fn new<S: Simd, K: Sink>(_: S, sink: &'a K) -> Self {
-        let put: Put = match S::LEVEL {
-            Level::Portable => portable::<K>,
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx2 => avx2::<K>,
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => avx512::<K>,
-            #[cfg(not(target_arch = "x86_64"))]
-            _ => portable::<K>,
-        };
-        AnySink { sink: (&raw const *sink).cast(), put, lives: PhantomData }
+    pub fn new<S: Simd, K: Sink>(s: S, sink: &'a K) -> Self {
+        AnySink { sink: (&raw const *sink).cast(), put: put(s, sink), lives: PhantomData }
     }
 
     /// # Safety
@@ -61,29 +44,9 @@ impl<'a> AnySink<'a> {
     }
 }
 
-/// # Safety
-/// `sink` points to a `K`; as [`AnySink::put`].
-unsafe fn portable<K: Sink>(sink: *const (), finished: &Finished) {
-    // SAFETY: the caller's promises.
-    unsafe { put_all(Portable::new(), *sink.cast::<K>(), finished) }
-}
-
-/// # Safety
-/// As [`portable`]; the processor has the features.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-unsafe fn avx2<K: Sink>(sink: *const (), finished: &Finished) {
-    // SAFETY: the caller's promises.
-    unsafe { put_all(Avx2::new(), *sink.cast::<K>(), finished) }
-}
-
-/// # Safety
-/// As [`portable`]; the processor has the feature.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f")]
-unsafe fn avx512<K: Sink>(sink: *const (), finished: &Finished) {
-    // SAFETY: the caller's promises.
-    unsafe { put_all(Avx512::new(), *sink.cast::<K>(), finished) }
+erased! {
+    /// As [`AnySink::put`].
+    fn put<K: Sink>(finished: &Finished) = put_all
 }
 
 /// # Safety

@@ -8,12 +8,12 @@
 use core::ops::Range;
 
 use super::{
-    BLOCK, Simd, Sink, Window,
+    BLOCK, Load, Simd, Sink, Window,
     lane_tile::{Outer, PIXELS, Products, outer, outer_shape, products, products_shape},
     simd::levels::compiled_here,
     tile::{Buffer, part},
     transpose::transpose,
-    window::{Load, image_route},
+    window::image_route,
 };
 
 /// A convolution, or an input gradient as the convolution it is (`turned`). At most 16 channels and outputs.

@@ -32,21 +32,21 @@ pub const fn moments_tasks(d: &Moments) -> usize {
 
 /// Of so many values in every lane: their mean and the sum of squared distances from it.
 #[derive(Clone, Copy)]
-struct Part<V> {
-    count: f32,
-    mean: V,
-    squares: V,
+pub(super) struct Part<V> {
+    pub count: f32,
+    pub mean: V,
+    pub squares: V,
 }
 
 impl<V: Copy> Part<V> {
     #[inline(always)]
-    fn none<S: Simd<V = V>>(s: S) -> Self {
+    pub fn none<S: Simd<V = V>>(s: S) -> Self {
         Part { count: 0.0, mean: s.splat(0.0), squares: s.splat(0.0) }
     }
 
     /// Of both together.
     #[inline(always)]
-    fn with<S: Simd<V = V>>(self, s: S, other: Self) -> Self {
+    pub fn with<S: Simd<V = V>>(self, s: S, other: Self) -> Self {
         if other.count == 0.0 {
             return self;
         }
@@ -167,7 +167,7 @@ unsafe fn add_up<S: Simd, X: Source, const SQUARES: bool>(
 }
 
 #[inline(always)]
-fn step<S: Simd, const SQUARES: bool>(s: S, sum: S::V, value: S::V, mean: S::V) -> S::V {
+pub(super) fn step<S: Simd, const SQUARES: bool>(s: S, sum: S::V, value: S::V, mean: S::V) -> S::V {
     if SQUARES {
         let apart = s.sub(value, mean);
         s.fma(apart, apart, sum)

@@ -5,30 +5,7 @@
 
 use core::ops::Range;
 
-use super::{BLOCK, Simd, Sink, Sink2};
-
-/// Where windows read their operand. What is fused before a window is computed here, without ever being in memory.
-pub trait Source: Copy {
-    /// # Safety
-    /// The operand has this vector.
-    unsafe fn at<S: Simd>(self, s: S, row: usize, block: usize, pixel: usize) -> S::V;
-}
-
-/// An operand in memory: samples at a distance of `sample` floats, in blocks of `pixels` vectors.
-#[derive(Clone, Copy)]
-pub struct Load {
-    pub from: *const f32,
-    pub sample: usize,
-    pub pixels: usize,
-}
-
-impl Source for Load {
-    #[inline(always)]
-    unsafe fn at<S: Simd>(self, s: S, row: usize, block: usize, pixel: usize) -> S::V {
-        // SAFETY: the caller's promise.
-        unsafe { s.load(self.from.add(row * self.sample + (block * self.pixels + pixel) * BLOCK)) }
-    }
-}
+use super::{BLOCK, Simd, Sink, Sink2, Source};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WindowAxis {

@@ -1,30 +1,76 @@
 use super::convolution::*;
 use super::*;
 
+/// `1 − x`, computed: in the image, not in its border.
+#[derive(Clone, Copy)]
+struct Complement(Load);
+
+impl Source for Complement {
+    #[inline(always)]
+    unsafe fn at<S: Simd>(self, s: S, row: usize, block: usize, pixel: usize) -> S::V {
+        // SAFETY: the caller's promise.
+        unsafe { s.sub(s.splat(1.0), self.0.at(s, row, block, pixel)) }
+    }
+}
+
+/// Where the statistics of a result go: partial ones, then sum and squares of each block.
+struct Moments<'a> {
+    partials: Vec<f32>,
+    found: &'a mut Vec<f32>,
+}
+
 struct Forward<'a> {
     d: &'a Winograd,
     x: &'a [f32],
+    /// The operand is the complement of `x`.
+    complement: bool,
     /// Of the forward convolution in master form.
     w: &'a [f32],
     batch: usize,
     place: Place,
+    moments: Option<Moments<'a>>,
 }
 
 impl Run for Forward<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(&mut self, s: S) {
-        let sample = self.x.len() / self.batch;
+        let pixels = self.d.conv.input[0] * self.d.conv.input[1];
+        let x = Load { from: self.x.as_ptr(), sample: self.x.len() / self.batch, pixels };
         let mut u = vec![f32::NAN; winograd_size(self.d)];
         for task in 0..winograd_weights_tasks(self.d, self.batch) {
             // SAFETY: the test sized the buffers.
             unsafe { winograd_weights(s, self.d, self.w.as_ptr(), u.as_mut_ptr(), task) }
         }
         let weights = Weights { master: self.w.as_ptr(), transformed: u.as_ptr() };
+        let Place { to, sample, pixels } = self.place;
+        let statistics = self
+            .moments
+            .as_mut()
+            .map(|m| Statistics { of: Load { from: to, sample, pixels }, to: m.partials.as_mut_ptr() });
         for task in 0..winograd_tasks(self.d, self.batch) {
-            let mut scratch = vec![f32::NAN; winograd_scratch(self.d)];
-            let (x, scratch) = (self.x.as_ptr(), scratch.as_mut_ptr());
+            let rows = if self.complement { winograd_rows(&self.d.conv) } else { 0 };
+            let mut scratch = vec![f32::NAN; winograd_scratch(self.d) + rows];
+            let (scratch, sink) = (scratch.as_mut_ptr(), Store(self.place));
             // SAFETY: as above.
-            unsafe { winograd(s, self.d, x, sample, weights, scratch, self.batch, task, Store(self.place)) }
+            unsafe {
+                if self.complement {
+                    winograd(s, self.d, Complement(x), weights, scratch, self.batch, task, sink, statistics)
+                } else {
+                    winograd(s, self.d, x, weights, scratch, self.batch, task, sink, statistics)
+                }
+            }
+        }
+        if let Some(Moments { partials, found }) = &mut self.moments {
+            for block in 0..self.d.conv.output_blocks() {
+                // SAFETY: as above.
+                unsafe {
+                    let (sum, squares) = winograd_moments(s, self.d, self.batch, block, partials.as_ptr());
+                    let at = found.len();
+                    found.resize(at + 2 * BLOCK, f32::NAN);
+                    s.store(found.as_mut_ptr().add(at), sum);
+                    s.store(found.as_mut_ptr().add(at + BLOCK), squares);
+                }
+            }
         }
     }
 }
@@ -48,7 +94,7 @@ fn results(of: &'static Conv, turned: bool, x: &[f32], w: &[f32], batch: usize) 
             let mut y = vec![f32::NAN; batch * sample];
             let place = Place { to: y.as_mut_ptr(), sample, pixels };
             let d = Winograd { conv: *d, turned, own };
-            run_at(level, &mut Forward { d: &d, x: &image, w, batch, place });
+            run_at(level, &mut Forward { d: &d, x: &image, complement: false, w, batch, place, moments: None });
             results.push((level, y));
         }
     }
@@ -65,6 +111,8 @@ struct Gradient<'a> {
     d: ConvWeight,
     x: &'a [f32],
     dy: &'a [f32],
+    /// Both operands are the complements of these.
+    complement: bool,
     dst: &'a mut [f32],
     batch: usize,
 }
@@ -72,15 +120,27 @@ struct Gradient<'a> {
 impl Run for Gradient<'_> {
     #[inline(always)]
     unsafe fn run<S: Simd>(&mut self, s: S) {
-        let (x_sample, dy_sample) = (self.x.len() / self.batch, self.dy.len() / self.batch);
+        let conv = &self.d.conv;
+        let load = |from: &[f32], extent: [usize; 2]| Load {
+            from: from.as_ptr(),
+            sample: from.len() / self.batch,
+            pixels: extent[0] * extent[1],
+        };
+        let (x, dy) = (load(self.x, conv.input), load(self.dy, conv.output));
         let floats = self.d.floats();
         let mut chunks = vec![f32::NAN; floats * self.d.chunks];
         for task in 0..winograd_gradient_tasks(&self.d) {
-            let mut scratch = vec![f32::NAN; winograd_gradient_scratch(&self.d)];
-            let (x, dy) = (self.x.as_ptr(), self.dy.as_ptr());
+            let rows = if self.complement { winograd_rows(conv) } else { 0 };
+            let mut scratch = vec![f32::NAN; winograd_gradient_scratch(&self.d) + rows];
             let (dst, scratch) = (chunks.as_mut_ptr(), scratch.as_mut_ptr());
             // SAFETY: the test sized the buffers.
-            unsafe { winograd_gradient(s, &self.d, x, x_sample, dy, dy_sample, dst, scratch, self.batch, task) }
+            unsafe {
+                if self.complement {
+                    winograd_gradient(s, &self.d, Complement(x), Complement(dy), dst, scratch, self.batch, task)
+                } else {
+                    winograd_gradient(s, &self.d, x, dy, dst, scratch, self.batch, task)
+                }
+            }
         }
         for task in 0..combine_tasks(floats) {
             // SAFETY: as above.
@@ -108,7 +168,7 @@ fn check_gradient(d: &Conv, x: &[f32], dy: &[f32], batch: usize) {
         let mut results = Vec::new();
         for level in all_levels() {
             let mut dst = vec![f32::NAN; weight.floats()];
-            run_at(level, &mut Gradient { d: weight, x: &image, dy: &dy, dst: &mut dst, batch });
+            run_at(level, &mut Gradient { d: weight, x: &image, dy: &dy, complement: false, dst: &mut dst, batch });
             let mut rest = dst.clone();
             for (i, (value, _)) in want.iter().enumerate() {
                 let (o, c, tap) = (i / 9 / d.channels, i / 9 % d.channels, i % 9);
@@ -195,6 +255,89 @@ fn paddings_and_sides() {
     for (input, padding) in [([3, 14], [0, 1]), ([10, 1], [1, 2]), ([5, 22], [2, 0])] {
         let output = [0, 1].map(|a: usize| input[a] + 2 * padding[a] - 2);
         check(Conv { input, output, padding, ..square(20, 9, 8, 3, 1, 1) }, 3);
+    }
+}
+
+/// Operands that are computed instead of read: the same bits, whatever rows a task needs, and zeros beside the image.
+#[test]
+fn computed_operands() {
+    for (channels, size, padding, batch) in [(20, 4, 1, 29), (17, 13, 0, 4), (33, 30, 2, 3), (5, 1, 1, 3)] {
+        let outputs = 37;
+        let d: &'static Conv = Box::leak(Box::new(square(channels, outputs, size, 3, 1, padding)));
+        let mut numbers = Numbers(11);
+        let x = image(d, &numbers.vec(batch * channels * size * size), batch);
+        let w = master(d, &numbers.vec(outputs * channels * 9));
+        let pixels = d.output[0] * d.output[1];
+        let dy = blocked(&numbers.vec(batch * outputs * pixels), batch, outputs, pixels);
+        let complement = |x: &[f32]| x.iter().map(|x| 1.0 - x).collect::<Vec<f32>>();
+        let (of_x, of_dy) = (complement(&x), complement(&dy));
+        for level in all_levels() {
+            for own in [0, batch] {
+                let d = Winograd { conv: *d, turned: false, own };
+                let [computed, read] = [(&x, true), (&of_x, false)].map(|(x, complement)| {
+                    let sample = d.conv.output_blocks() * pixels * BLOCK;
+                    let mut y = vec![f32::NAN; batch * sample];
+                    let place = Place { to: y.as_mut_ptr(), sample, pixels };
+                    run_at(level, &mut Forward { d: &d, x, complement, w: &w, batch, place, moments: None });
+                    y
+                });
+                assert!(computed.iter().zip(&read).all(|(a, b)| a.to_bits() == b.to_bits()), "{level:?} {d:?}");
+            }
+            for chunks in [1, 3] {
+                let d = ConvWeight { conv: *d, dy_planar: false, chunks };
+                let [computed, read] = [(&x, &dy, true), (&of_x, &of_dy, false)].map(|(x, dy, complement)| {
+                    let mut dst = vec![f32::NAN; d.floats()];
+                    run_at(level, &mut Gradient { d, x, dy, complement, dst: &mut dst, batch });
+                    dst
+                });
+                assert!(computed.iter().zip(&read).all(|(a, b)| a.to_bits() == b.to_bits()), "{level:?} {d:?}");
+            }
+        }
+    }
+}
+
+/// Sums and squared distances from the mean, of what was stored, for any number of runs of tiles and any border; a great mean costs nothing.
+#[test]
+fn statistics_of_results() {
+    for (size, batch, mean) in [(1, 1, 0.0), (3, 40, 5.0), (13, 7, 0.0), (4, 70, 100.0), (30, 3, 0.0)] {
+        let (channels, outputs) = (9, 21);
+        let d: &'static Conv = Box::leak(Box::new(square(channels, outputs, size, 3, 1, 1)));
+        let mut numbers = Numbers(13);
+        let x: Vec<f32> = numbers.vec(batch * channels * size * size).iter().map(|x| x + mean).collect();
+        let (image, w) = (image(d, &x, batch), master(d, &numbers.vec(outputs * channels * 9)));
+        for own in [0, batch] {
+            let mut all = Vec::new();
+            for level in all_levels() {
+                let d = Winograd { conv: *d, turned: false, own };
+                let sample = d.conv.output_blocks() * size * size * BLOCK;
+                let mut y = vec![f32::NAN; batch * sample];
+                let place = Place { to: y.as_mut_ptr(), sample, pixels: size * size };
+                let runs = size.div_ceil(4).pow(2).div_ceil(24) * batch;
+                let partials = vec![f32::NAN; runs * d.conv.output_blocks() * 3 * BLOCK];
+                let mut found = Vec::new();
+                let moments = Some(Moments { partials, found: &mut found });
+                run_at(level, &mut Forward { d: &d, x: &image, complement: false, w: &w, batch, place, moments });
+                for o in 0..outputs {
+                    let values =
+                        (0..batch * size * size).map(|i| y[at(&d.conv, i / (size * size), o, i % (size * size))]);
+                    let values: Vec<f64> = values.map(f64::from).collect();
+                    let sum: f64 = values.iter().sum();
+                    let mean = sum / values.len() as f64;
+                    let squares: f64 = values.iter().map(|x| (x - mean).powi(2)).sum();
+                    let scale: f64 = values.iter().map(|x| x.abs()).sum();
+                    let place = o / BLOCK * 2 * BLOCK + o % BLOCK;
+                    let (got, got_squares) = (f64::from(found[place]), f64::from(found[place + BLOCK]));
+                    assert!((got - sum).abs() <= 2e-6 * scale, "{level:?} {size} {batch} {o}: {got}, want {sum}");
+                    let tolerance = 1e-5 * squares + 1e-12 * scale * scale / values.len() as f64;
+                    assert!(
+                        (got_squares - squares).abs() <= tolerance,
+                        "{level:?} {size} {batch} {o}: {got_squares}, want {squares}"
+                    );
+                }
+                all.push((level, found));
+            }
+            same_bits(&all);
+        }
     }
 }
 

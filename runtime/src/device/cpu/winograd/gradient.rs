@@ -8,11 +8,16 @@
 use core::ops::Range;
 
 use super::super::{
-    BLOCK, Conv, ConvWeight, Simd,
+    BLOCK, Conv, ConvWeight, Simd, Source,
     simd::levels::compiled_here,
+    source::AnySource,
     tile::{Tile, Tiling, Walk, part, tile},
 };
-use super::{A, A2, A2_TIMES_B2, B, B2, EDGE, KERNEL, N_A, N_B, POSITIONS, REACH, input::Patch, pitch};
+use super::{
+    A, A2, A2_TIMES_B2, B, B2, EDGE, KERNEL, N_A, N_B, POSITIONS, REACH,
+    input::{Patch, Side},
+    pitch,
+};
 
 /// Tiles of a run: enough that the sums are seldom read and written, few enough to stay near.
 const RUN: usize = 48;
@@ -48,17 +53,36 @@ pub const fn winograd_gradient_scratch(d: &ConvWeight) -> usize {
     POSITIONS * BLOCK * ((parts + blocks) * pitch(RUN) + parts * blocks * BLOCK)
 }
 
+/// As [`conv_weight`](super::super::conv_weight), for a convolution that [`has_winograd`](super::super::Conv::has_winograd) and whose dy lies in blocks.
+///
+/// # Safety
+/// `x` and `dy` have the pixels of all samples, `dst` is writable, `scratch` is this worker's and holds [`winograd_gradient_scratch`] floats, and [`winograd_rows`](super::winograd_rows) more if one of them is
+/// not in memory, and `task` is below [`winograd_gradient_tasks`].
+#[inline(always)]
+#[allow(clippy::too_many_arguments)]
+pub unsafe fn winograd_gradient<S: Simd, X: Source, Y: Source>(
+    s: S,
+    d: &ConvWeight,
+    x: X,
+    dy: Y,
+    dst: *mut f32,
+    scratch: *mut f32,
+    batch: usize,
+    task: usize,
+) {
+    // SAFETY: the caller's promises.
+    unsafe { all_tiles(s, d, AnySource::new(s, &x), AnySource::new(s, &dy), dst, scratch, batch, task) }
+}
+
 compiled_here! {
-    /// As [`conv_weight`](super::super::conv_weight), for a convolution that [`has_winograd`](super::Conv::has_winograd) and whose dy lies in blocks.
+    /// As [`winograd_gradient`].
     ///
     /// # Safety
-    /// `x` and `dy` are readable at these distances of samples, `dst` is writable, `scratch` is this worker's and holds [`winograd_gradient_scratch`] floats, and `task` is below [`winograd_gradient_tasks`].
-    pub unsafe fn winograd_gradient(
+    /// As [`winograd_gradient`].
+    unsafe fn all_tiles(
         d: &ConvWeight,
-        x: *const f32,
-        x_sample: usize,
-        dy: *const f32,
-        dy_sample: usize,
+        x: AnySource<'_>,
+        dy: AnySource<'_>,
         dst: *mut f32,
         scratch: *mut f32,
         batch: usize,
@@ -73,10 +97,8 @@ compiled_here! {
 unsafe fn run<S: Simd>(
     s: S,
     d: &ConvWeight,
-    x: *const f32,
-    x_sample: usize,
-    dy: *const f32,
-    dy_sample: usize,
+    x: AnySource<'_>,
+    dy: AnySource<'_>,
     dst: *mut f32,
     scratch: *mut f32,
     batch: usize,
@@ -89,11 +111,12 @@ unsafe fn run<S: Simd>(
     let blocks = part(conv.output_blocks(), block_groups, group / part_groups);
     let tiles = part(batch * conv.tiles(0) * conv.tiles(1), d.chunks, chunk);
     let (rows, columns) = (parts.len() * BLOCK, blocks.len() * BLOCK);
-    let x = Side { image: x, sample: x_sample, extent: conv.input, padding: conv.padding, channels: conv.channels };
-    let dy = Side { image: dy, sample: dy_sample, extent: conv.output, padding: [0, 0], channels: conv.outputs };
     let tiling = Tiling::new(S::LEVEL, rows, blocks.len());
     // SAFETY: the caller's promises; the scratch holds both operands of a run, and the sums.
     unsafe {
+        let computed = scratch.add(winograd_gradient_scratch(d));
+        let x = Side { source: x, extent: conv.input, padding: conv.padding, reach: REACH, rows: computed };
+        let dy = Side { source: dy, extent: conv.output, padding: [0, 0], reach: EDGE, rows: computed };
         let v = scratch;
         let w = v.add(POSITIONS * pitch(RUN) * rows);
         let sums = w.add(POSITIONS * pitch(RUN) * columns);
@@ -102,8 +125,8 @@ unsafe fn run<S: Simd>(
         }
         for first in tiles.clone().step_by(RUN) {
             let own = first..(first + RUN).min(tiles.end);
-            x.transform::<S, true>(s, conv, own.clone(), parts.clone(), v);
-            dy.transform::<S, false>(s, conv, own.clone(), blocks.clone(), w);
+            transform::<S, true>(s, conv, x, own.clone(), parts.clone(), v);
+            transform::<S, false>(s, conv, dy, own.clone(), blocks.clone(), w);
             for position in 0..POSITIONS {
                 let (a, b) = (v.add(position * pitch(own.len()) * rows), w.add(position * pitch(own.len()) * columns));
                 let walk =
@@ -140,43 +163,31 @@ unsafe fn run<S: Simd>(
     }
 }
 
-/// An operand: x with its border, or dy.
-struct Side {
-    image: *const f32,
-    sample: usize,
-    extent: [usize; 2],
-    padding: [usize; 2],
-    channels: usize,
-}
-
-impl Side {
-    /// Tiles of some channel blocks, transformed as inputs or as outputs: `[36][tiles][channels]`. Lanes beyond the channels become 0.
-    ///
-    /// # Safety
-    /// The image is readable, and `to` holds the result.
-    #[inline(always)]
-    unsafe fn transform<S: Simd, const INPUTS: bool>(
-        &self,
-        s: S,
-        conv: &Conv,
-        tiles: Range<usize>,
-        blocks: Range<usize>,
-        to: *mut f32,
-    ) {
-        let [height, width] = self.extent;
-        let (high, wide) = (conv.tiles(0), conv.tiles(1));
-        let row = blocks.len() * BLOCK;
-        let position = pitch(tiles.len()) * row;
-        for (i, block) in blocks.enumerate() {
-            let lanes = self.channels - block * BLOCK;
-            for (t, id) in tiles.clone().enumerate() {
-                let (sample, ty, tx) = (id / (high * wide), id / wide % high * EDGE, id % wide * EDGE);
-                let (top, left) = (ty.wrapping_sub(self.padding[0]), tx.wrapping_sub(self.padding[1]));
-                // SAFETY: tiles lie in the batch, blocks in the image.
-                unsafe {
-                    let image = self.image.add(sample * self.sample + block * height * width * BLOCK);
-                    let window = Patch { image, height, width, top, left };
-                    let to = to.add(t * row + i * BLOCK);
+/// Tiles of some channel blocks of an operand, transformed as inputs or as outputs: `[36][tiles][channels]`. Lanes beyond the channels become 0.
+///
+/// # Safety
+/// As [`Side::next_sample`], and `to` holds the result.
+#[inline(always)]
+unsafe fn transform<S: Simd, const INPUTS: bool>(
+    s: S,
+    d: &Conv,
+    side: Side,
+    tiles: Range<usize>,
+    blocks: Range<usize>,
+    to: *mut f32,
+) {
+    let row = blocks.len() * BLOCK;
+    let position = pitch(tiles.len()) * row;
+    let channels = if INPUTS { d.channels } else { d.outputs };
+    for (i, block) in blocks.enumerate() {
+        let lanes = channels - block * BLOCK;
+        let mut left = tiles.clone();
+        // SAFETY: the caller's promises.
+        unsafe {
+            while let Some((own, image)) = side.next_sample(d, &mut left, block) {
+                for id in own {
+                    let window = side.patch(d, image, id);
+                    let to = to.add((id - tiles.start) * row + i * BLOCK);
                     if INPUTS {
                         window.transform(s, to, position);
                     } else if window.is_inside(EDGE) {

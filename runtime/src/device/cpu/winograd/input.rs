@@ -1,50 +1,98 @@
-//! Inputs on their way to Winograd's products: `Bᵀ x B` of the 6 × 6 that a tile of outputs reads. The border is read as zeros where it lies, the image is not copied.
+//! Inputs on their way to Winograd's products: `Bᵀ x B` of the 6 × 6 that a tile of outputs reads. The border is read as zeros where it lies, the image is not copied; what is not in memory is computed for some rows of
+//! tiles at a time, once for all tiles that read it.
 
 use core::ops::Range;
 
-use super::super::{BLOCK, Conv, Simd, simd::levels::compiled_here};
-use super::{A, A2, A2_PLUS_B2, A2_TIMES_B2, B, B2, EDGE, POSITIONS, REACH, pitch};
+use super::super::{BLOCK, Conv, Simd, source::AnySource};
+use super::{A, A2, A2_PLUS_B2, A2_TIMES_B2, B, B2, EDGE, MOST, POSITIONS, REACH, pitch};
 
 /// What the border is made of.
 static ZERO: [f32; BLOCK] = [0.0; BLOCK];
 
-compiled_here! {
-    /// Some parts of the inputs of `tiles` tiles from `first` on, transformed: `[part][36][tiles][16]`.
-    ///
-    /// # Safety
-    /// `x` is readable where tiles read it, samples at a distance of `x_sample` floats; `v` holds the result.
-    pub(super) unsafe fn transform_inputs(
-        d: &Conv,
-        x: *const f32,
-        x_sample: usize,
-        v: *mut f32,
-        parts: Range<usize>,
-        tiles: Range<usize>,
-    ) = inputs_body
+/// An operand of a convolution's tiles: x with its border, or dy.
+#[derive(Clone, Copy)]
+pub(super) struct Side<'a> {
+    pub source: AnySource<'a>,
+    pub extent: [usize; 2],
+    pub padding: [usize; 2],
+    /// Edge of what a tile reads.
+    pub reach: usize,
+    /// Room for what is computed: [`winograd_rows`] floats.
+    pub rows: *mut f32,
 }
 
-#[inline(always)]
-unsafe fn inputs_body<S: Simd>(
-    s: S,
-    d: &Conv,
-    x: *const f32,
-    x_sample: usize,
-    v: *mut f32,
-    parts: Range<usize>,
-    tiles: Range<usize>,
-) {
-    let [height, width] = d.input;
-    let (high, wide) = (d.tiles(0), d.tiles(1));
-    let pitch = pitch(tiles.len());
-    for (i, part) in parts.enumerate() {
-        for (t, id) in tiles.clone().enumerate() {
-            let (sample, ty, tx) = (id / (high * wide), id / wide % high * EDGE, id % wide * EDGE);
-            // SAFETY: tiles lie in the batch; what they read outside of the image is taken from ZERO.
+/// Floats of scratch for rows of an operand that is not in memory, which the templates find behind their own.
+pub const fn winograd_rows(d: &Conv) -> usize {
+    let [high, wide] = [d.tiles(0), d.tiles(1)];
+    // A run of tiles begins and ends anywhere in a row of them.
+    let touched = (MOST + wide - 2) / wide + 1;
+    let rows = EDGE * (if touched < high { touched } else { high }) + REACH - EDGE;
+    rows * (if d.input[1] > d.output[1] { d.input[1] } else { d.output[1] }) * BLOCK
+}
+
+impl Side<'_> {
+    /// The first of these tiles that lie in one sample, and the block's image there. They are taken out of `tiles`; `None` when there are no more.
+    ///
+    /// (A function that took a closure for each tile would compile that without the processor's features.)
+    ///
+    /// # Safety
+    /// The tiles lie in the batch, the block in the operand, and there are no more tiles than [`winograd_rows`] counts on. The image is to be used before the next.
+    #[inline(always)]
+    pub unsafe fn next_sample(
+        &self,
+        d: &Conv,
+        tiles: &mut Range<usize>,
+        block: usize,
+    ) -> Option<(Range<usize>, *const f32)> {
+        if tiles.start >= tiles.end {
+            return None;
+        }
+        let [height, width] = self.extent;
+        let (high, wide) = (d.tiles(0), d.tiles(1));
+        let sample = tiles.start / (high * wide);
+        let own = tiles.start..tiles.end.min((sample + 1) * high * wide);
+        tiles.start = own.end;
+        let image = match self.source.in_memory() {
+            // SAFETY: the caller's promises.
+            Some(x) => unsafe { x.from.add(sample * x.sample + block * height * width * BLOCK) },
+            None => {
+                let top = |id: usize| id / wide % high * EDGE;
+                let first = top(own.start).saturating_sub(self.padding[0]);
+                let last = (top(own.end - 1) + self.reach - self.padding[0]).min(height).max(first);
+                // SAFETY: as above.
+                unsafe { self.source.fill(sample, block, first * width..last * width, self.rows) };
+                self.rows.wrapping_sub(first * width * BLOCK)
+            }
+        };
+        Some((own, image))
+    }
+
+    /// What a tile reads of the image that [`next_sample`](Self::next_sample) found for it.
+    #[inline(always)]
+    pub fn patch(&self, d: &Conv, image: *const f32, id: usize) -> Patch {
+        let [height, width] = self.extent;
+        let (high, wide) = (d.tiles(0), d.tiles(1));
+        let (ty, tx) = (id / wide % high * EDGE, id % wide * EDGE);
+        Patch { image, height, width, top: ty.wrapping_sub(self.padding[0]), left: tx.wrapping_sub(self.padding[1]) }
+    }
+
+    /// Some blocks of the inputs of some tiles, transformed: `[block][36][tiles][16]`.
+    ///
+    /// # Safety
+    /// As [`next_sample`](Self::next_sample), and `v` holds the result.
+    #[inline(always)]
+    pub unsafe fn transform<S: Simd>(&self, s: S, d: &Conv, blocks: Range<usize>, tiles: Range<usize>, v: *mut f32) {
+        let pitch = pitch(tiles.len());
+        for (i, block) in blocks.enumerate() {
+            let mut left = tiles.clone();
+            // SAFETY: the caller's promises.
             unsafe {
-                let image = x.add(sample * x_sample + part * height * width * BLOCK);
-                let to = v.add((i * POSITIONS * pitch + t) * BLOCK);
-                let (top, left) = (ty.wrapping_sub(d.padding[0]), tx.wrapping_sub(d.padding[1]));
-                Patch { image, height, width, top, left }.transform(s, to, pitch * BLOCK);
+                while let Some((own, image)) = self.next_sample(d, &mut left, block) {
+                    for id in own {
+                        let to = v.add((i * POSITIONS * pitch + id - tiles.start) * BLOCK);
+                        self.patch(d, image, id).transform(s, to, pitch * BLOCK);
+                    }
+                }
             }
         }
     }

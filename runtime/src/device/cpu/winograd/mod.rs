@@ -11,18 +11,22 @@
 
 mod gradient;
 mod input;
+mod statistics;
 mod weights;
 
 use core::ops::Range;
 
 use super::{
-    BLOCK, Conv, Simd, Sink,
+    BLOCK, Conv, Simd, Sink, Source,
     finished::{AnySink, Finished},
     simd::levels::compiled_here,
+    source::AnySource,
     tile::{Tile, Tiling, Walk, part, tile},
 };
 pub use gradient::*;
-use input::transform_inputs;
+use input::Side;
+pub use input::winograd_rows;
+pub use statistics::{Statistics, winograd_moments};
 use weights::{SHEET, sheets, transform_some};
 pub use weights::{winograd_size, winograd_weights, winograd_weights_tasks};
 
@@ -173,23 +177,23 @@ pub(super) const fn pitch(tiles: usize) -> usize {
 /// Lanes of x beyond the channels are not read into any sum.
 ///
 /// # Safety
-/// `x` (samples at a distance of `x_sample` floats) and `weights` are readable in those layouts, `scratch` is this worker's and holds [`winograd_scratch`] floats, `task` is below [`winograd_tasks`], and
-/// `sink` may store what it is given.
+/// `x` has the pixels of all samples, `weights` are readable, `scratch` is this worker's and holds [`winograd_scratch`] floats, and [`winograd_rows`] more if `x` is not in memory, `task` is below
+/// [`winograd_tasks`], and `sink` may store what it is given; `statistics` are of what it stores.
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
-pub unsafe fn winograd<S: Simd, K: Sink>(
+pub unsafe fn winograd<S: Simd, X: Source, K: Sink>(
     s: S,
     d: &Winograd,
-    x: *const f32,
-    x_sample: usize,
+    x: X,
     weights: Weights,
     scratch: *mut f32,
     batch: usize,
     task: usize,
     sink: K,
+    statistics: Option<Statistics>,
 ) {
     // SAFETY: the caller's promises.
-    unsafe { all_tiles(s, d, x, x_sample, weights, scratch, batch, task, AnySink::new(s, &sink)) }
+    unsafe { all_tiles(s, d, AnySource::new(s, &x), weights, scratch, batch, task, AnySink::new(s, &sink), statistics) }
 }
 
 compiled_here! {
@@ -199,13 +203,13 @@ compiled_here! {
     /// As [`winograd`].
     unsafe fn all_tiles(
         d: &Winograd,
-        x: *const f32,
-        x_sample: usize,
+        x: AnySource<'_>,
         weights: Weights,
         scratch: *mut f32,
         batch: usize,
         task: usize,
         sink: AnySink<'_>,
+        statistics: Option<Statistics>,
     ) = run
 }
 
@@ -216,13 +220,13 @@ compiled_here! {
 unsafe fn run<S: Simd>(
     s: S,
     d: &Winograd,
-    x: *const f32,
-    x_sample: usize,
+    x: AnySource<'_>,
     weights: Weights,
     scratch: *mut f32,
     batch: usize,
     task: usize,
     sink: AnySink<'_>,
+    statistics: Option<Statistics>,
 ) {
     let [chunks, groups] = d.cuts(batch);
     let (conv, own) = (&d.conv, d.is_own(batch));
@@ -235,6 +239,8 @@ unsafe fn run<S: Simd>(
         let v = scratch;
         let m = v.add(conv.parts().div_ceil(depths) * floats);
         let own_weights = m.add(BLOCKS * floats);
+        let rows = scratch.add(winograd_scratch(d));
+        let side = Side { source: x, extent: conv.input, padding: conv.padding, reach: REACH, rows };
         let count = if own {
             blocks.len().div_ceil(BLOCKS)
         } else {
@@ -247,7 +253,7 @@ unsafe fn run<S: Simd>(
             for depth in 0..depths {
                 let parts = part(conv.parts(), depths, depth);
                 if depths > 1 || index == 0 {
-                    transform_inputs(s, conv, x, x_sample, v, parts.clone(), tiles.clone());
+                    side.transform(s, conv, parts.clone(), tiles.clone(), v);
                 }
                 for block_tile in 0..tiling.block_tiles {
                     let across = part(some.len(), tiling.block_tiles, block_tile);
@@ -264,7 +270,10 @@ unsafe fn run<S: Simd>(
                     multiply(s, conv, parts.clone(), v, u, m, tiles.len(), tiling.row_tiles, across.len());
                 }
             }
-            finish(s, conv, m, tiles.clone(), some, sink);
+            finish(s, conv, m, tiles.clone(), some.clone(), sink);
+            if let Some(statistics) = statistics {
+                statistics.leave(s, conv, task / groups, tiles.clone(), some);
+            }
         }
     }
 }
@@ -286,7 +295,7 @@ compiled_here! {
     /// Products of `tiles` transformed tiles with `blocks` blocks of weights, over some parts of the inputs: added to `m` unless these are the first. A tiling gave `row_tiles` and the width `blocks`.
     ///
     /// # Safety
-    /// `v` is as [`transform_inputs`] leaves it, `u` has these blocks and parts, `m` holds 36 vectors per tile and block.
+    /// `v` is as [`Side::transform`] leaves it, `u` has these blocks and parts, `m` holds 36 vectors per tile and block.
     unsafe fn multiply(
         d: &Conv,
         parts: Range<usize>,
