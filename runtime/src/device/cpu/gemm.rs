@@ -2,11 +2,13 @@
 //!
 //! `A` is read one number at a time at any stride; `B` lies in contiguous vectors of 16. A transposed operand is a matter of strides, never of a second template.
 
+use core::ops::Range;
+
 use super::{
     BLOCK, Simd, Sink,
     finished::{AnySink, Finished},
     simd::levels::compiled_here,
-    tile::{Buffer, Tile, Tiling, Walk, part, tile_of_rows},
+    tile::{Buffer, CHUNK, Floats, Tile, Tiling, Walk, colliding, part, tile, tile_of_rows},
 };
 
 /// An extent that may depend on the batch.
@@ -57,6 +59,10 @@ pub struct Gemm {
     /// … of so many blocks.
     pub block_task: usize,
 }
+
+/// Rows and blocks of tasks, at most, whose rows are copied together.
+const ROWS: usize = 96;
+const BLOCKS: usize = 6;
 
 /// Number of tasks of [`gemm`].
 pub const fn gemm_tasks(d: &Gemm, batch: usize) -> usize {
@@ -121,6 +127,14 @@ unsafe fn run<S: Simd>(s: S, d: &Gemm, a: *const f32, b: *const f32, batch: usiz
     let blocks = block_task * width..((block_task + 1) * width).min(d.blocks);
     let walk = d.walk(batch);
     let tiling = Tiling::new(S::LEVEL, rows.len(), blocks.len());
+    let highest = rows.len().div_ceil(tiling.row_tiles.max(1));
+    if let Some((k, step)) = colliding(highest, d.a_row, &walk)
+        && rows.len() <= ROWS
+        && blocks.len() <= BLOCKS
+    {
+        // SAFETY: the caller's promises.
+        return unsafe { run_in_chunks(s, d, a, b, rows, blocks, tiling, k, step, sink) };
+    }
     let mut buffer = Buffer::new();
     let out = buffer.as_mut_ptr();
     for block_tile in 0..tiling.block_tiles {
@@ -156,5 +170,67 @@ unsafe fn run<S: Simd>(s: S, d: &Gemm, a: *const f32, b: *const f32, batch: usiz
                 });
             }
         }
+    }
+}
+
+/// As [`run`], where the rows of A are [`colliding`]: all of the task are copied side by side, a chunk of k at a time, and all of its results are added up in memory.
+///
+/// # Safety
+/// As [`gemm`]; there are `k` steps of k, a vector of B lies `step` floats from the last, rows and blocks are at most [`ROWS`] and [`BLOCKS`], and `tiling` is theirs.
+#[inline(always)]
+#[allow(clippy::too_many_arguments)]
+unsafe fn run_in_chunks<S: Simd>(
+    s: S,
+    d: &Gemm,
+    a: *const f32,
+    b: *const f32,
+    rows: Range<usize>,
+    blocks: Range<usize>,
+    tiling: Tiling,
+    k: usize,
+    step: usize,
+    sink: AnySink<'_>,
+) {
+    let (mut copies, mut results) = (Floats::<{ ROWS * CHUNK }>::new(), Floats::<{ ROWS * BLOCKS * BLOCK }>::new());
+    let (copies, results) = (copies.as_mut_ptr(), results.as_mut_ptr());
+    let row = blocks.len() * BLOCK;
+    // SAFETY: the caller's promises; the buffers hold as many rows and blocks as there are at most.
+    unsafe {
+        for start in (0..k).step_by(CHUNK) {
+            let count = CHUNK.min(k - start);
+            let walk = Walk { count: [1, 1, 1, count], a: [0, 0, 0, 1], b: [0, 0, 0, step], tail: count };
+            for (i, row) in rows.clone().enumerate() {
+                core::ptr::copy_nonoverlapping(a.add(row * d.a_row + start), copies.add(i * CHUNK), count);
+            }
+            for block_tile in 0..tiling.block_tiles {
+                let across = part(blocks.len(), tiling.block_tiles, block_tile);
+                for row_tile in 0..tiling.row_tiles {
+                    let down = part(rows.len(), tiling.row_tiles, row_tile);
+                    let t = Tile {
+                        a: copies.add(down.start * CHUNK),
+                        a_row: CHUNK,
+                        b: b.add((blocks.start + across.start) * d.b_block + start * step),
+                        b_block: d.b_block,
+                        walk: &walk,
+                        out: results.add(down.start * row + across.start * BLOCK),
+                        out_row: row,
+                        out_block: BLOCK,
+                        add: start > 0,
+                    };
+                    tile(s, down.len(), across.len(), &t);
+                }
+            }
+        }
+        sink.put(&Finished {
+            at: results,
+            count: [rows.len(), blocks.len()],
+            distance: [row, BLOCK],
+            row: rows.start,
+            block: blocks.start,
+            pixel: 0,
+            row_step: 1,
+            block_step: 1,
+            pixel_step: [0, 0],
+        });
     }
 }

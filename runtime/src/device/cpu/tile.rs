@@ -133,10 +133,21 @@ const PAGE: usize = 1024;
 /// Rows of A that such a set holds beside the vectors of B that pass through it.
 const MEETING: usize = 6;
 /// Steps of k that are copied at a time.
-const CHUNK: usize = 256;
+pub(super) const CHUNK: usize = 512;
+
+/// The length of a product's sums, and the distance of their terms in B, if more rows of A lie whole pages apart than a set of the first-level cache holds, so that each throws another's line out before it is used up.
+#[inline(always)]
+pub(super) fn colliding(rows: usize, a_row: usize, walk: &Walk) -> Option<(usize, usize)> {
+    match *walk {
+        Walk { count: [1, 1, 1, k], a: [_, _, _, 1], b: [_, _, _, step], .. } => {
+            (rows > MEETING && a_row.is_multiple_of(PAGE) && k >= CHUNK).then_some((k, step))
+        }
+        _ => None,
+    }
+}
 
 compiled_here! {
-    /// As [`tile`]. Where more rows of A lie whole pages apart than a set of the first-level cache holds, so that each throws another's line out before it is used up, they are copied side by side, chunk by chunk of k.
+    /// As [`tile`]. Rows of A that are [`colliding`] are copied side by side, chunk by chunk of k.
     ///
     /// # Safety
     /// As [`tile`].
@@ -147,14 +158,10 @@ compiled_here! {
 /// As [`tile`].
 #[inline(always)]
 unsafe fn run_tile_of_rows<S: Simd>(s: S, rows: usize, blocks: usize, t: &Tile) {
-    let Walk { count: [1, 1, 1, k], a: [_, _, _, 1], b: [_, _, _, step], .. } = *t.walk else {
+    let Some((k, step)) = colliding(rows, t.a_row, t.walk) else {
         // SAFETY: the caller's promise.
         return unsafe { tile(s, rows, blocks, t) };
     };
-    if rows <= MEETING || !t.a_row.is_multiple_of(PAGE) || k < CHUNK {
-        // SAFETY: the caller's promise.
-        return unsafe { tile(s, rows, blocks, t) };
-    }
     let mut copies = Floats::<{ 12 * CHUNK }>::new();
     let a = copies.as_mut_ptr();
     for start in (0..k).step_by(CHUNK) {

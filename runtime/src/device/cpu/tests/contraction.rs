@@ -19,7 +19,14 @@ impl Run for Case<'_> {
 }
 
 /// Rows × k times k × columns.
-fn linear(rows: usize, inputs: usize, outputs: usize, row_task: usize, block_task: usize, batch_rows: bool) {
+fn linear(
+    rows: usize,
+    inputs: usize,
+    outputs: usize,
+    row_task: usize,
+    block_task: usize,
+    batch_rows: bool,
+) -> Vec<(Level, Vec<f32>)> {
     let mut numbers = Numbers((rows * 1000 + inputs * 10 + outputs) as u64);
     let (x, w) = (numbers.vec(rows * inputs), numbers.vec(outputs * inputs));
     let blocks = outputs.div_ceil(BLOCK);
@@ -49,6 +56,22 @@ fn linear(rows: usize, inputs: usize, outputs: usize, row_task: usize, block_tas
         results.push((level, y));
     }
     same_bits(&results);
+    results
+}
+
+/// Rows whole pages apart are copied side by side, those of a task together or of a tile alone; a task of few rows reads them as they lie. None of it shows in the bits.
+#[test]
+fn rows_whole_pages_apart() {
+    for (rows, inputs, outputs) in [(100, 1024, 100), (7, 2048, 40), (25, 3072, 17)] {
+        let one = linear(rows, inputs, outputs, 1, 2, true);
+        for (row_task, block_task) in [(96, 6), (96, 2), (100, 6), (24, 8)] {
+            for ((level, one), (_, other)) in one.iter().zip(linear(rows, inputs, outputs, row_task, block_task, true))
+            {
+                let same = one.iter().zip(&other).all(|(a, b)| a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan());
+                assert!(same, "{level:?} {rows} {inputs} {outputs}, tasks of {row_task} × {block_task}");
+            }
+        }
+    }
 }
 
 #[test]
