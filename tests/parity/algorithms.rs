@@ -40,6 +40,24 @@ macro_rules! large {
 large! { direct_large_images DirectLarge DirectLargeUnfused direct }
 large! { winograd_large_images WinogradLarge WinogradLargeUnfused winograd }
 
+/// Pools that are taken of the tiles, in training and evaluation or in evaluation only.
+macro_rules! pooled {
+    ($test:ident $name:ident $unfused:ident $algorithm:ident) => {
+        parity! { #[cpu(conv = $algorithm)] $test $name $unfused {
+            input x: [6, 13, 18];
+            target label: class<3>;
+            a: Conv2d<17, 3, padding = 1>; Relu; MaxPool2d<2>;
+            b: Conv2d<18, 3, padding = 1, bias = false>; n: BatchNorm; Relu; MaxPool2d<2>;
+            c: Conv2d<20, 3, padding = 1>; Tanh; MaxPool2d<2>;
+            Flatten; fc: Linear<3>;
+            loss: CrossEntropy(_, label);
+        } }
+    };
+}
+
+pooled! { direct_pools DirectPools DirectPoolsUnfused direct }
+pooled! { winograd_pools WinogradPools WinogradPoolsUnfused winograd }
+
 /// A step of dense layers whose backward is one pass over each weight: extents around blocks, tasks and turned chunks, and a
 /// layer over an image's blocks.
 macro_rules! dense {

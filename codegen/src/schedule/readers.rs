@@ -5,15 +5,16 @@
 //! 1. a map between kernels is computed by its readers instead, where they read less that way than through memory: the
 //!    normalisation before a max-pool, the gradient of a max-pool for the sums and the map of a normalisation's backward,
 //!    normalisations (with their activation) and their gradients that Winograd's input transforms read;
-//! 2. a sum over the batch is taken by the pass that makes its operand: the gradient of a bias.
+//! 2. a max-pool is taken of the tiles of a convolution by Winograd's algorithm;
+//! 3. a sum over the batch is taken by the pass that makes its operand: the gradient of a bias.
 //!
 //! The gradient of a max-pool counts as a map here where its windows tile the image: an element is then one comparison.
 
 use super::form::{self, Form, Iter, Reduced};
-use super::{Kernel, Schedule, Storage, Target};
+use super::{Kernel, Schedule, Storage, Target, winograd};
 use crate::graph::Value;
 use crate::graph::expr::{Binary, Expr, Scalar, Unary};
-use crate::graph::op::{ConvRole, Leaf, Op, WindowOp};
+use crate::graph::op::{ConvRole, Leaf, Op, WindowAxis, WindowOp};
 
 /// Operands of Winograd's transforms are computed where no more outputs than these meet them (a task has 64 of them) …
 const OPERAND_OF: usize = 128;
@@ -31,6 +32,13 @@ pub fn readers(s: &mut Schedule, target: &Target) {
         } else {
             k += 1;
         }
+    }
+    k = 0;
+    while k < s.kernels.len() {
+        if let Some(pool) = pool_to_join(s, k) {
+            join_pool(s, k, pool);
+        }
+        k += 1;
     }
     k = 0;
     while k < s.kernels.len() {
@@ -194,6 +202,39 @@ fn pays(s: &Schedule, kernel: &Kernel, readers: &[usize]) -> bool {
     after < before
 }
 
+/// A max-pool of nothing but what kernel `k` makes by Winograd's algorithm, which no one else needs: its windows lie in the
+/// tiles.
+fn pool_to_join(s: &Schedule, k: usize) -> Option<usize> {
+    let kernel = &s.kernels[k];
+    let (Form::Winograd { role: ConvRole::Forward, .. }, [image]) = (&kernel.form, &kernel.stores[..]) else {
+        return None;
+    };
+    let made_before = |v: &Value| !s.kernels[k..].iter().any(|other| other.stores.contains(v));
+    let pools = |other: &Kernel| {
+        let Form::Window { op: WindowOp::Max | WindowOp::ArgMax, axes, .. } = &other.form else { return false };
+        let pairs = |a: &WindowAxis| a.kernel == 2 && a.stride == 2 && a.output == a.input / 2;
+        let of_image = winograd::pooled(s, other) == Some(*image);
+        let rest = other.reads.iter().filter(|v| *v != image);
+        form::tile(axes) && axes.iter().all(pairs) && of_image && rest.copied().all(|v| made_before(&v))
+    };
+    let pool = (k + 1..s.kernels.len()).find(|other| pools(&s.kernels[*other]))?;
+    let simple = !s.kernels[pool].nodes.iter().any(|v| {
+        let epilogue = !matches!(s.graph().node(*v).op, Op::Window { .. });
+        epilogue && s.graph().node(*v).inputs.iter().any(|i| s.base(*i) == *image)
+    });
+    (simple && !s.is_needed_outside(*image, &[k, pool])).then_some(pool)
+}
+
+fn join_pool(s: &mut Schedule, k: usize, pool: usize) {
+    let pool = s.kernels.remove(pool);
+    let kernel = &mut s.kernels[k];
+    kernel.nodes.extend(pool.nodes);
+    kernel.reads.extend(pool.reads.iter().filter(|v| !kernel.stores.contains(v)));
+    kernel.reads.sort_unstable();
+    kernel.reads.dedup();
+    kernel.stores = pool.stores;
+}
+
 /// A kernel of sums over the batch that can be taken while kernel `k` makes their operand.
 fn sum_to_join(s: &Schedule, k: usize) -> Option<usize> {
     let kernel = &s.kernels[k];
@@ -272,6 +313,24 @@ mod tests {
         assert_eq!(super::super::moments::producer(&s, statistics), Some(first));
         // … but not where many tasks would compute it over and over.
         assert!(stored(&net(192)) > 2);
+    }
+
+    #[test]
+    fn a_pool_is_taken_of_winograds_tiles_where_nobody_needs_the_image() {
+        let found = |activation: &str, pool: &str| {
+            let s = step(&format!(
+                "pub Net {{ input x: [32, 16, 17]; target c: class<3>; Conv2d<32, 3, padding = 1>; {activation} {pool}
+                Flatten; Linear<3>; loss: CrossEntropy(_, c); }}"
+            ));
+            let full = |v: &&Value| s.graph().shape(**v).dims == [32, 16, 17];
+            let kernel = s.kernels.iter().find(|k| matches!(k.form, Form::Winograd { role: ConvRole::Forward, .. }));
+            let kernel = kernel.unwrap();
+            (kernel.stores.iter().filter(full).count(), winograd::pooled(&s, kernel).is_some())
+        };
+        assert_eq!(found("Relu;", "MaxPool2d<2>;"), (0, true));
+        // Windows that overlap; slopes of a function that are taken of its operand.
+        assert_eq!(found("Relu;", "MaxPool2d<3, stride = 2>;"), (1, false));
+        assert_eq!(found("Gelu;", "MaxPool2d<2>;").1, false);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::derived;
 use super::form::dense;
 use super::layout::{LANES, blocks, is_blocked};
 use super::target::Target;
-use super::{ProgramKind, Schedule};
+use super::{Kernel, ProgramKind, Schedule};
 use crate::declaration::Convolution;
 use crate::graph::op::{ConvGeometry, ConvRole, Op};
 use crate::graph::{Graph, Value};
@@ -134,6 +134,12 @@ pub fn own(s: &Schedule, copy: Value, target: &Target) -> usize {
 /// Runs into which the tiles of a batch are cut, at most, for each of its samples.
 pub fn runs(g: &ConvGeometry) -> usize {
     (g.output[0].div_ceil(EDGE) * g.output[1].div_ceil(EDGE)).div_ceil(TILES[0])
+}
+
+/// The image that a kernel of this template pools.
+pub fn pooled(s: &Schedule, kernel: &Kernel) -> Option<Value> {
+    let window = kernel.nodes.iter().find(|v| matches!(s.graph().node(**v).op, Op::Window { .. }))?;
+    Some(s.base(s.graph().node(*window).inputs[0]))
 }
 
 /// The parameter whose transformed weights this convolution reads.

@@ -21,29 +21,15 @@ pub(super) struct Sink {
 /// The sink that stores what this kernel stores, `results` being the values that the template hands over in `variables`.
 pub(super) fn sink(w: &Writer, at: At, results: &[(Value, Ident)], place: TokenStream, args: &mut Args) -> Sink {
     let mut own = Args::default();
-    let mut eval = Eval::new(w.s, w.kernel, at.clone());
-    for (value, variable) in results {
-        eval.define(*value, variable);
-    }
-    // Gradients of parameters have places of their own.
-    let stores = w.kernel.stores.iter().filter(|v| !matches!(w.s.storage(**v), Some(Storage::Grad(_))));
-    let stores: Vec<Value> = stores.copied().collect();
-    let roots: Vec<_> = stores.iter().map(|v| eval.value(*v, &w.s.graph().shape(*v).dims, &mut own)).collect();
-    let plain = Eval::new(w.s, w.kernel, at);
-    let (statements, values) = eval.finish(&roots);
-    let stores: Vec<TokenStream> = stores.iter().zip(&values).map(|(v, r)| plain.store(*v, r, &mut own)).collect();
-    let body = quote!(#place #statements #(#stores)*);
-    let fields: Vec<Ident> = (0..own.list.len()).map(|i| format_ident!("p{i}")).collect();
-    let (method, variables) = (format_ident!("put"), results.iter().map(|(_, v)| v));
-    let parameters: Vec<TokenStream> = variables.map(|v| quote!(#v: S::V)).collect();
-    let parameters = if parameters.is_empty() { vec![quote!(_: S::V)] } else { parameters };
+    let body = stored(w, at, results, place, &mut own);
+    let (fields, parameters) = (fields(&own), parameters(results));
     let name = if results.len() == 2 { quote!(Sink2) } else { quote!(Sink) };
     let item = quote! {
         #[derive(Clone, Copy)]
         struct Fused<'a> { cx: Cx<'a>, #(#fields: *mut f32,)* }
         impl #name for Fused<'_> {
             #[inline(always)]
-            unsafe fn #method<S: Simd>(self, s: S, #(#parameters,)* row: usize, block: usize, pixel: usize) {
+            unsafe fn put<S: Simd>(self, s: S, #(#parameters,)* row: usize, block: usize, pixel: usize) {
                 unsafe {
                     let Fused { cx, #(#fields),* } = self;
                     #body
@@ -54,6 +40,93 @@ pub(super) fn sink(w: &Writer, at: At, results: &[(Value, Ident)], place: TokenS
     let outer: Vec<Ident> = own.list.iter().map(|a| args.pointer(*a)).collect();
     let value = quote!(Fused { cx, #(#fields: #outer),* });
     Sink { item, value }
+}
+
+/// The sink that pools `pooled`, an image made of the `anchor` that the template hands over, and stores what the kernel makes of
+/// the maxima and their positions.
+pub(super) fn pooling_sink(w: &Writer, anchor: Value, pooled: Value, args: &mut Args) -> Sink {
+    let graph = w.s.graph();
+    let mut own = Args::default();
+    let at = At::of(Iter::channelwise(graph.shape(pooled)));
+    let of_pixel = usual_place(&at);
+    let mut eval = Eval::new(w.s, w.kernel, at);
+    eval.define(anchor, &name("acc"));
+    let root = eval.value(pooled, &graph.shape(pooled).dims, &mut own);
+    let (statements, values) = eval.finish(&[root]);
+    let value = &values[0];
+    let results = maxima(w);
+    let window = results.iter().map(|(v, _)| *v).find(|v| *v != NOBODY).expect("a kernel that pools has windows");
+    let at = At::of(Iter::channelwise(graph.shape(window)));
+    let of_window = usual_place(&at);
+    let body = stored(w, at, &results, of_window, &mut own);
+    let (fields, parameters) = (fields(&own), parameters(&results));
+    let item = quote! {
+        #[derive(Clone, Copy)]
+        struct Fused<'a> { cx: Cx<'a>, #(#fields: *mut f32,)* }
+        impl PoolingSink for Fused<'_> {
+            #[inline(always)]
+            unsafe fn at<S: Simd>(self, s: S, acc: S::V, row: usize, block: usize, pixel: usize) -> S::V {
+                unsafe {
+                    let Fused { cx, #(#fields),* } = self;
+                    #of_pixel
+                    #statements
+                    #value
+                }
+            }
+
+            #[inline(always)]
+            unsafe fn put<S: Simd>(self, s: S, #(#parameters,)* row: usize, block: usize, pixel: usize) {
+                unsafe {
+                    let Fused { cx, #(#fields),* } = self;
+                    #body
+                }
+            }
+        }
+    };
+    let outer: Vec<Ident> = own.list.iter().map(|a| args.pointer(*a)).collect();
+    let value = quote!(Fused { cx, #(#fields: #outer),* });
+    Sink { item, value }
+}
+
+/// A result of a template that belongs to no value.
+const NOBODY: Value = Value(u32::MAX);
+
+/// The maximum and its position, which a template hands over; one that this kernel does not compute belongs to nobody.
+fn maxima(w: &Writer) -> Vec<(Value, Ident)> {
+    let of = |wanted: WindowOp| {
+        let is = |v: &Value| matches!(&w.s.graph().node(*v).op, Op::Window { op, .. } if *op == wanted);
+        w.kernel.nodes.iter().copied().find(is).unwrap_or(NOBODY)
+    };
+    vec![(of(WindowOp::Max), name("max")), (of(WindowOp::ArgMax), name("arg"))]
+}
+
+/// Names of a functor's pointers.
+fn fields(own: &Args) -> Vec<Ident> {
+    (0..own.list.len()).map(|i| format_ident!("p{i}")).collect()
+}
+
+/// The vectors that a sink is handed.
+fn parameters(results: &[(Value, Ident)]) -> Vec<TokenStream> {
+    if results.is_empty() {
+        return vec![quote!(_: S::V)];
+    }
+    results.iter().map(|(_, variable)| quote!(#variable: S::V)).collect()
+}
+
+/// What stores all that this kernel stores, in a sink at one place.
+fn stored(w: &Writer, at: At, results: &[(Value, Ident)], place: TokenStream, own: &mut Args) -> TokenStream {
+    let mut eval = Eval::new(w.s, w.kernel, at.clone());
+    for (value, variable) in results {
+        eval.define(*value, variable);
+    }
+    // Gradients of parameters have places of their own.
+    let stores = w.kernel.stores.iter().filter(|v| !matches!(w.s.storage(**v), Some(Storage::Grad(_))));
+    let stores: Vec<Value> = stores.copied().collect();
+    let roots: Vec<_> = stores.iter().map(|v| eval.value(*v, &w.s.graph().shape(*v).dims, own)).collect();
+    let plain = Eval::new(w.s, w.kernel, at);
+    let (statements, values) = eval.finish(&roots);
+    let stores: Vec<TokenStream> = stores.iter().zip(&values).map(|(v, r)| plain.store(*v, r, own)).collect();
+    quote!(#place #statements #(#stores)*)
 }
 
 /// Where a template reads an operand: from memory, or computed by what this kernel has of its maps. The type, if it needs one,
@@ -395,16 +468,8 @@ pub fn window(w: &Writer, op: WindowOp, axes: &[WindowAxis; 2], iter: Iter) -> V
     let descriptor = window_text(iter.blocks(), axes);
     let at = At::of(iter);
     let place = usual_place(&at);
-    let of = |wanted: WindowOp| {
-        w.kernel.nodes.iter().copied().find(|v| matches!(&graph.node(*v).op, Op::Window { op, .. } if *op == wanted))
-    };
-    // The template hands over both; one that this kernel does not compute belongs to no value.
-    let nobody = Value(u32::MAX);
     let (results, operands) = match op {
-        WindowOp::Max | WindowOp::ArgMax => {
-            let max = (of(WindowOp::Max).unwrap_or(nobody), name("max"));
-            (vec![max, (of(WindowOp::ArgMax).unwrap_or(nobody), name("arg"))], source)
-        }
+        WindowOp::Max | WindowOp::ArgMax => (maxima(w), source),
         WindowOp::Sum | WindowOp::Spread => (vec![(value, name("acc"))], source),
         WindowOp::Route => {
             let (arg, arg_sample) = pointer(w, node.inputs[1], &mut args);

@@ -1,13 +1,13 @@
 //! Kernels that call Winograd's template, and those that transform its weights.
 
 use super::body::{Arg, Args, At, name};
-use super::templates::{Sink, adjoint_text, conv_text, pointer, sink, source, usual_place};
+use super::templates::{Sink, adjoint_text, conv_text, pointer, pooling_sink, sink, source, usual_place};
 use super::{Launch, Writer};
 use crate::graph::Value;
 use crate::graph::op::{ConvGeometry, ConvRole};
 use crate::schedule::form::Iter;
 use crate::schedule::moments::served;
-use crate::schedule::winograd::master;
+use crate::schedule::winograd::{master, pooled};
 use proc_macro2::TokenStream;
 use quote::quote;
 
@@ -43,23 +43,32 @@ pub fn winograd(w: &Writer, role: ConvRole, geometry: &ConvGeometry, own: usize)
         quote!(::core::ptr::null())
     };
     let descriptor = text(role, geometry, own);
-    let at = At::of(Iter::channelwise(&node.ty.shape));
-    let place = usual_place(&at);
-    let Sink { item, value } = sink(w, at, &[(value, name("acc"))], place, &mut args);
+    let pooled = pooled(w.s, w.kernel);
+    let Sink { item, value: sink } = match pooled {
+        Some(pooled) => pooling_sink(w, value, pooled, &mut args),
+        None => {
+            let at = At::of(Iter::channelwise(&node.ty.shape));
+            let place = usual_place(&at);
+            sink(w, at, &[(value, name("acc"))], place, &mut args)
+        }
+    };
     let statistics = match served(w.s, w.kernel) {
         Some((served, of)) => {
             let (from, sample) = pointer(w, of, &mut args);
             let to = args.pointer(Arg::PartialsOf(served));
             let pixels = geometry.output[0] * geometry.output[1];
             let of = quote!(Load { from: #from, sample: #sample, pixels: #pixels });
-            quote!(::core::option::Option::Some(Statistics { of: #of, to: #to }))
+            Some(quote!(::core::option::Option::Some(Statistics { of: #of, to: #to })))
         }
-        None => quote!(::core::option::Option::None),
+        None if pooled.is_some() => None,
+        None => Some(quote!(::core::option::Option::None)),
     };
+    let (template, statistics) =
+        (name(if pooled.is_some() { "winograd_pooled" } else { "winograd" }), statistics.into_iter());
     let body = quote! {
         #item
         let weights = Weights { master: #master, transformed: #transformed };
-        winograd(s, &D, #x, weights, cx.scratch(worker), cx.batch, task, #value, #statistics);
+        #template(s, &D, #x, weights, cx.scratch(worker), cx.batch, task, #sink #(, #statistics)*);
     };
     let tasks = quote!(winograd_tasks(&D, batch));
     let mut launch = w.launch_with("winograd", args, quote!(Winograd = #descriptor), tasks, body);

@@ -43,7 +43,7 @@ pub use simd::*;
 pub use sinks::*;
 pub use source::{Load, Source};
 pub use support::*;
-pub use tile::{Sink, Sink2};
+pub use tile::{PoolingSink, Sink, Sink2};
 pub use transpose::*;
 pub use window::*;
 pub use winograd::*;

@@ -25,6 +25,21 @@ pub trait Sink2: Copy {
     unsafe fn put<S: Simd>(self, s: S, max: S::V, arg: S::V, row: usize, block: usize, pixel: usize);
 }
 
+/// As [`Sink`], for results of an image of which only the maxima of 2 × 2 windows, side by side, are wanted. What no window has is dropped.
+pub trait PoolingSink: Copy {
+    /// What is pooled, of a finished vector.
+    ///
+    /// # Safety
+    /// The task has this `(row, block, pixel)`.
+    unsafe fn at<S: Simd>(self, s: S, acc: S::V, row: usize, block: usize, pixel: usize) -> S::V;
+
+    /// Takes a maximum and its position in the window, as [`Sink2::put`]; `pixel` is one of the pooled image.
+    ///
+    /// # Safety
+    /// Called once per window; where the results go must be writable.
+    unsafe fn put<S: Simd>(self, s: S, max: S::V, arg: S::V, row: usize, block: usize, pixel: usize);
+}
+
 /// The loops over k, outermost first, with the distance of `a` and `b` per iteration.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Walk {

@@ -139,7 +139,7 @@ pub unsafe fn image_max<S: Simd, X: Source, K: Sink2>(s: S, d: &Window, x: X, sa
 
 /// One step of the search: NaN, or what is greater, wins.
 #[inline(always)]
-fn challenge<S: Simd>(s: S, (max, arg): (S::V, S::V), v: S::V, tap: usize) -> (S::V, S::V) {
+pub(super) fn challenge<S: Simd>(s: S, (max, arg): (S::V, S::V), v: S::V, tap: usize) -> (S::V, S::V) {
     let wins = s.or(s.gt(v, max), s.ne(v, v));
     (s.select(wins, v, max), s.select(wins, s.splat(tap as f32), arg))
 }

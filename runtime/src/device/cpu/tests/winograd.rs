@@ -341,6 +341,83 @@ fn statistics_of_results() {
     }
 }
 
+/// Maxima of the negated results, and their positions.
+#[derive(Clone, Copy)]
+struct Pool(StoreMax);
+
+impl PoolingSink for Pool {
+    #[inline(always)]
+    unsafe fn at<S: Simd>(self, s: S, acc: S::V, _: usize, _: usize, _: usize) -> S::V {
+        s.neg(acc)
+    }
+
+    #[inline(always)]
+    unsafe fn put<S: Simd>(self, s: S, max: S::V, arg: S::V, row: usize, block: usize, pixel: usize) {
+        // SAFETY: the caller's promise.
+        unsafe { Sink2::put(self.0, s, max, arg, row, block, pixel) }
+    }
+}
+
+struct Pooled<'a> {
+    d: &'a Winograd,
+    x: Load,
+    w: &'a [f32],
+    batch: usize,
+    sink: StoreMax,
+}
+
+impl Run for Pooled<'_> {
+    #[inline(always)]
+    unsafe fn run<S: Simd>(&mut self, s: S) {
+        let weights = Weights { master: self.w.as_ptr(), transformed: core::ptr::null() };
+        for task in 0..winograd_tasks(self.d, self.batch) {
+            let mut scratch = vec![f32::NAN; winograd_scratch(self.d)];
+            let (scratch, sink) = (scratch.as_mut_ptr(), Pool(self.sink));
+            // SAFETY: the test sized the buffers.
+            unsafe { winograd_pooled(s, self.d, self.x, weights, scratch, self.batch, task, sink) }
+        }
+    }
+}
+
+/// Maxima of 2 × 2 windows are taken of the tiles: of every pair of rows and columns, whatever is left over beside them.
+#[test]
+fn pooled_results() {
+    for (input, batch) in [([4, 4], 3), ([9, 14], 2), ([2, 3], 5), ([7, 1], 2), ([13, 22], 1)] {
+        let (channels, outputs) = (6, 20);
+        let conv = Conv { input, output: input, ..square(channels, outputs, 4, 3, 1, 1) };
+        let d: &'static Conv = Box::leak(Box::new(conv));
+        let mut numbers = Numbers(17);
+        let x = numbers.vec(batch * channels * input[0] * input[1]);
+        let w = master(d, &numbers.vec(outputs * channels * 9));
+        let half = input.map(|n| n / 2);
+        let pixels = half[0] * half[1];
+        let sample = d.output_blocks() * pixels * BLOCK;
+        let of_x = image(d, &x, batch);
+        for (level, y) in results(d, false, &x, &w, batch) {
+            let (mut max, mut arg) = (vec![f32::NAN; batch * sample], vec![-1i32; batch * sample]);
+            let place = Place { to: max.as_mut_ptr(), sample, pixels };
+            let sink = StoreMax { max: place, arg: arg.as_mut_ptr(), arg_sample: sample };
+            let x = Load { from: of_x.as_ptr(), sample: of_x.len() / batch, pixels: input[0] * input[1] };
+            let d = Winograd { conv: *d, turned: false, own: batch };
+            run_at(level, &mut Pooled { d: &d, x, w: &w, batch, sink });
+            for (n, o) in (0..batch).flat_map(|n| (0..outputs).map(move |o| (n, o))) {
+                for (oy, ox) in (0..half[0]).flat_map(|oy| (0..half[1]).map(move |ox| (oy, ox))) {
+                    let pixel = |tap: usize| (2 * oy + tap / 2) * input[1] + 2 * ox + tap % 2;
+                    let values = [0, 1, 2, 3].map(|tap| -y[at(&d.conv, n, o, pixel(tap))]);
+                    let best = (1..4).fold(0, |best, tap| if values[tap] > values[best] { tap } else { best });
+                    let place =
+                        ((n * d.conv.output_blocks() + o / BLOCK) * pixels + oy * half[1] + ox) * BLOCK + o % BLOCK;
+                    assert_eq!(
+                        (max[place].to_bits(), arg[place]),
+                        (values[best].to_bits(), best as i32),
+                        "{level:?} {input:?}"
+                    );
+                }
+            }
+        }
+    }
+}
+
 /// How tiles are cut into tasks, and which samples share one, does not show in the bits.
 #[test]
 fn samples_do_not_know_each_other() {

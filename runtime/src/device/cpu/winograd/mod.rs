@@ -17,7 +17,7 @@ mod weights;
 use core::ops::Range;
 
 use super::{
-    BLOCK, Conv, Simd, Sink, Source,
+    BLOCK, Conv, PoolingSink, Simd, Sink, Source,
     finished::{AnySink, Finished},
     simd::levels::compiled_here,
     source::AnySource,
@@ -194,6 +194,26 @@ pub unsafe fn winograd<S: Simd, X: Source, K: Sink>(
 ) {
     // SAFETY: the caller's promises.
     unsafe { all_tiles(s, d, AnySource::new(s, &x), weights, scratch, batch, task, AnySink::new(s, &sink), statistics) }
+}
+
+/// As [`winograd`], for a result of which only maxima are stored. Windows never reach over a tile's edge.
+///
+/// # Safety
+/// As [`winograd`].
+#[inline(always)]
+#[allow(clippy::too_many_arguments)]
+pub unsafe fn winograd_pooled<S: Simd, X: Source, K: PoolingSink>(
+    s: S,
+    d: &Winograd,
+    x: X,
+    weights: Weights,
+    scratch: *mut f32,
+    batch: usize,
+    task: usize,
+    sink: K,
+) {
+    // SAFETY: the caller's promises; tiles begin at multiples of 4.
+    unsafe { all_tiles(s, d, AnySource::new(s, &x), weights, scratch, batch, task, AnySink::pooling(s, &sink), None) }
 }
 
 compiled_here! {
