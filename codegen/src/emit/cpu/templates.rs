@@ -12,80 +12,66 @@ use crate::schedule::layout::{LANES, blocks, is_blocked};
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
 
-/// A sink type, and the expression that makes one from the kernel's pointers.
-pub(super) struct Sink {
+/// A functor: its type, and the expression that makes one from the kernel's pointers.
+pub(super) struct Functor {
     pub item: TokenStream,
     pub value: TokenStream,
 }
 
-/// The sink that stores what this kernel stores, `results` being the values that the template hands over in `variables`.
-pub(super) fn sink(w: &Writer, at: At, results: &[(Value, Ident)], place: TokenStream, args: &mut Args) -> Sink {
-    let mut own = Args::default();
-    let body = stored(w, at, results, place, &mut own);
-    let (fields, parameters) = (fields(&own), parameters(results));
-    let name = if results.len() == 2 { quote!(Sink2) } else { quote!(Sink) };
-    let item = quote! {
-        #[derive(Clone, Copy)]
-        struct Fused<'a> { cx: Cx<'a>, #(#fields: *mut f32,)* }
-        impl #name for Fused<'_> {
+/// Of this trait; its methods (signature and body each) know `cx` and the pointers that they asked for.
+fn functor(name: &str, of: &str, methods: &[(TokenStream, TokenStream)], own: &Args, args: &mut Args) -> Functor {
+    let (name, of) = (format_ident!("{name}"), format_ident!("{of}"));
+    let fields: Vec<Ident> = (0..own.list.len()).map(|i| format_ident!("p{i}")).collect();
+    let methods = methods.iter().map(|(signature, body)| {
+        quote! {
             #[inline(always)]
-            unsafe fn put<S: Simd>(self, s: S, #(#parameters,)* row: usize, block: usize, pixel: usize) {
+            unsafe fn #signature {
                 unsafe {
-                    let Fused { cx, #(#fields),* } = self;
+                    let #name { cx, #(#fields),* } = self;
                     #body
                 }
             }
         }
+    });
+    let item = quote! {
+        #[derive(Clone, Copy)]
+        struct #name<'a> { cx: Cx<'a>, #(#fields: *mut f32,)* }
+        impl #of for #name<'_> {
+            #(#methods)*
+        }
     };
     let outer: Vec<Ident> = own.list.iter().map(|a| args.pointer(*a)).collect();
-    let value = quote!(Fused { cx, #(#fields: #outer),* });
-    Sink { item, value }
+    Functor { item, value: quote!(#name { cx, #(#fields: #outer),* }) }
+}
+
+/// The sink that stores what this kernel stores, `results` being the values that the template hands over in `variables`.
+pub(super) fn sink(w: &Writer, at: At, results: &[(Value, Ident)], place: TokenStream, args: &mut Args) -> Functor {
+    let mut own = Args::default();
+    let body = stored(w, at, results, place, &mut own);
+    let of = if results.len() == 2 { "Sink2" } else { "Sink" };
+    functor("Fused", of, &[(put(results), body)], &own, args)
 }
 
 /// The sink that pools `pooled`, an image made of the `anchor` that the template hands over, and stores what the kernel makes of
 /// the maxima and their positions.
-pub(super) fn pooling_sink(w: &Writer, anchor: Value, pooled: Value, args: &mut Args) -> Sink {
+pub(super) fn pooling_sink(w: &Writer, anchor: Value, pooled: Value, args: &mut Args) -> Functor {
     let graph = w.s.graph();
     let mut own = Args::default();
     let at = At::of(Iter::channelwise(graph.shape(pooled)));
-    let of_pixel = usual_place(&at);
+    let place = usual_place(&at);
     let mut eval = Eval::new(w.s, w.kernel, at);
     eval.define(anchor, &name("acc"));
     let root = eval.value(pooled, &graph.shape(pooled).dims, &mut own);
     let (statements, values) = eval.finish(&[root]);
     let value = &values[0];
+    let signature = quote!(at<S: Simd>(self, s: S, acc: S::V, row: usize, block: usize, pixel: usize) -> S::V);
+    let pixel = (signature, quote!(#place #statements #value));
     let results = maxima(w);
     let window = results.iter().map(|(v, _)| *v).find(|v| *v != NOBODY).expect("a kernel that pools has windows");
     let at = At::of(Iter::channelwise(graph.shape(window)));
-    let of_window = usual_place(&at);
-    let body = stored(w, at, &results, of_window, &mut own);
-    let (fields, parameters) = (fields(&own), parameters(&results));
-    let item = quote! {
-        #[derive(Clone, Copy)]
-        struct Fused<'a> { cx: Cx<'a>, #(#fields: *mut f32,)* }
-        impl PoolingSink for Fused<'_> {
-            #[inline(always)]
-            unsafe fn at<S: Simd>(self, s: S, acc: S::V, row: usize, block: usize, pixel: usize) -> S::V {
-                unsafe {
-                    let Fused { cx, #(#fields),* } = self;
-                    #of_pixel
-                    #statements
-                    #value
-                }
-            }
-
-            #[inline(always)]
-            unsafe fn put<S: Simd>(self, s: S, #(#parameters,)* row: usize, block: usize, pixel: usize) {
-                unsafe {
-                    let Fused { cx, #(#fields),* } = self;
-                    #body
-                }
-            }
-        }
-    };
-    let outer: Vec<Ident> = own.list.iter().map(|a| args.pointer(*a)).collect();
-    let value = quote!(Fused { cx, #(#fields: #outer),* });
-    Sink { item, value }
+    let place = usual_place(&at);
+    let window = (put(&results), stored(w, at, &results, place, &mut own));
+    functor("Fused", "PoolingSink", &[pixel, window], &own, args)
 }
 
 /// A result of a template that belongs to no value.
@@ -100,17 +86,11 @@ fn maxima(w: &Writer) -> Vec<(Value, Ident)> {
     vec![(of(WindowOp::Max), name("max")), (of(WindowOp::ArgMax), name("arg"))]
 }
 
-/// Names of a functor's pointers.
-fn fields(own: &Args) -> Vec<Ident> {
-    (0..own.list.len()).map(|i| format_ident!("p{i}")).collect()
-}
-
-/// The vectors that a sink is handed.
-fn parameters(results: &[(Value, Ident)]) -> Vec<TokenStream> {
-    if results.is_empty() {
-        return vec![quote!(_: S::V)];
-    }
-    results.iter().map(|(_, variable)| quote!(#variable: S::V)).collect()
+/// The signature of a sink's method that takes these results.
+fn put(results: &[(Value, Ident)]) -> TokenStream {
+    let variables = results.iter().map(|(_, variable)| quote!(#variable: S::V));
+    let results = if results.is_empty() { quote!(_: S::V,) } else { quote!(#(#variables,)*) };
+    quote!(put<S: Simd>(self, s: S, #results row: usize, block: usize, pixel: usize))
 }
 
 /// What stores all that this kernel stores, in a sink at one place.
@@ -144,25 +124,11 @@ pub(super) fn source(w: &Writer, iter: Iter, value: Value, args: &mut Args) -> (
     let mut eval = Eval::new(w.s, w.kernel, at);
     let root = eval.value(base, &w.s.graph().shape(base).dims, &mut own);
     let (statements, results) = eval.finish(&[root]);
-    let fields: Vec<Ident> = (0..own.list.len()).map(|i| format_ident!("p{i}")).collect();
     let result = &results[0];
-    let item = quote! {
-        #[derive(Clone, Copy)]
-        struct Operand<'a> { cx: Cx<'a>, #(#fields: *mut f32,)* }
-        impl Source for Operand<'_> {
-            #[inline(always)]
-            unsafe fn at<S: Simd>(self, s: S, row: usize, block: usize, pixel: usize) -> S::V {
-                unsafe {
-                    let Operand { cx, #(#fields),* } = self;
-                    #place
-                    #statements
-                    #result
-                }
-            }
-        }
-    };
-    let outer: Vec<Ident> = own.list.iter().map(|a| args.pointer(*a)).collect();
-    (item, quote!(Operand { cx, #(#fields: #outer),* }))
+    let signature = quote!(at<S: Simd>(self, s: S, row: usize, block: usize, pixel: usize) -> S::V);
+    let methods = [(signature, quote!(#place #statements #result))];
+    let Functor { item, value } = functor("Operand", "Source", &methods, &own, args);
+    (item, value)
 }
 
 /// `let n = row; let b = block; let p = pixel;` for the axes there are.
@@ -206,12 +172,12 @@ struct GemmText {
     tail: usize,
 }
 
-fn gemm(w: &Writer, g: GemmText, a: &Ident, b: &Ident, sink: Sink, args: Args) -> Launch {
+fn gemm(w: &Writer, g: GemmText, a: &Ident, b: &Ident, sink: Functor, args: Args) -> Launch {
     let GemmText { rows, blocks, a_row, b_block, k: [k0, k1, k2], tail } = g;
     // Tall enough that a block of the weight is read from the cache many times, and enough tasks for several threads.
     let row_task = if blocks <= 2 { 24usize } else { 96usize };
     let block_task = if blocks <= 2 { 1usize } else { blocks.div_ceil(8).clamp(2, 6) };
-    let Sink { item, value } = sink;
+    let Functor { item, value } = sink;
     let descriptor = quote! {
         Gemm {
             rows: #rows, blocks: #blocks, a_row: #a_row, b_block: #b_block, k: [#k0, #k1, #k2], tail: #tail,
@@ -257,7 +223,7 @@ fn dense_input(w: &Writer, d: Dense) -> Launch {
     let mut args = Args::default();
     let (dy, dy_sample) = pointer(w, w.s.graph().node(value).inputs[0], &mut args);
     let (weight, _) = pointer(w, w.s.graph().node(value).inputs[1], &mut args);
-    let Sink { item, value: sink } = dense_sink(w, d, value, &mut args);
+    let Functor { item, value: sink } = dense_sink(w, d, value, &mut args);
     let body = quote! {
         #item
         dense_input(s, &D, #dy, #dy_sample, #weight, cx.scratch(worker), cx.batch, task, #sink);
@@ -269,7 +235,7 @@ fn dense_input(w: &Writer, d: Dense) -> Launch {
 }
 
 /// Of an input gradient, whose blocks are (channel block, pixel).
-fn dense_sink(w: &Writer, d: Dense, value: Value, args: &mut Args) -> Sink {
+fn dense_sink(w: &Writer, d: Dense, value: Value, args: &mut Args) -> Functor {
     let at = At::of(Iter::channelwise(w.s.graph().shape(value)));
     let pixels = d.pixels;
     let place = if pixels > 1 {
@@ -321,7 +287,7 @@ pub fn dense_backward(w: &Writer, d: Dense) -> Launch {
     let operands = dense_operands(w, &mut args);
     let value = product(w.s, w.kernel, ConvRole::Input).expect("a kernel of an input gradient");
     let (weight, _) = pointer(w, w.s.graph().node(value).inputs[1], &mut args);
-    let Sink { item, value: sink } = dense_sink(w, d, value, &mut args);
+    let Functor { item, value: sink } = dense_sink(w, d, value, &mut args);
     let body = quote! {
         #item
         dense_backward(s, &D, #operands, #weight, cx.scratch(worker), task, #sink);
@@ -392,7 +358,7 @@ pub fn conv(w: &Writer, role: ConvRole, geometry: &ConvGeometry, planar: bool) -
         if role == ConvRole::Forward { conv_text(geometry, planar) } else { adjoint_text(geometry, planar) };
     let at = At::of(Iter::channelwise(&node.ty.shape));
     let place = usual_place(&at);
-    let Sink { item, value } = sink(w, at, &[(value, name("acc"))], place, &mut args);
+    let Functor { item, value } = sink(w, at, &[(value, name("acc"))], place, &mut args);
     let body = quote! {
         #item
         conv(s, &D, #x, #x_sample, #weight, cx.scratch(worker), cx.batch, task, #value);
@@ -483,7 +449,7 @@ pub fn window(w: &Writer, op: WindowOp, axes: &[WindowAxis; 2], iter: Iter) -> V
         WindowOp::Spread => name("window_spread"),
         WindowOp::Route | WindowOp::Pick => name("window_route"),
     };
-    let Sink { item, value } = sink(w, at, &results, place, &mut args);
+    let Functor { item, value } = sink(w, at, &results, place, &mut args);
     let tasks = quote!(window_tasks(&D, batch));
     vec![w.launch_with(
         "window",

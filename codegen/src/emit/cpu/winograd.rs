@@ -1,7 +1,7 @@
 //! Kernels that call Winograd's template, and those that transform its weights.
 
 use super::body::{Arg, Args, At, name};
-use super::templates::{Sink, adjoint_text, conv_text, pointer, pooling_sink, sink, source, usual_place};
+use super::templates::{Functor, adjoint_text, conv_text, pointer, pooling_sink, sink, source, usual_place};
 use super::{Launch, Writer};
 use crate::graph::Value;
 use crate::graph::op::{ConvGeometry, ConvRole};
@@ -43,38 +43,36 @@ pub fn winograd(w: &Writer, role: ConvRole, geometry: &ConvGeometry, own: usize)
         quote!(::core::ptr::null())
     };
     let descriptor = text(role, geometry, own);
-    let pooled = pooled(w.s, w.kernel);
-    let Sink { item, value: sink } = match pooled {
-        Some(pooled) => pooling_sink(w, value, pooled, &mut args),
+    let shared = quote!(s, &D, #x, weights, cx.scratch(worker), cx.batch, task);
+    let call = match pooled(w.s, w.kernel) {
+        Some(pooled) => {
+            let Functor { item, value: sink } = pooling_sink(w, value, pooled, &mut args);
+            quote!(#item winograd_pooled(#shared, #sink);)
+        }
         None => {
             let at = At::of(Iter::channelwise(&node.ty.shape));
             let place = usual_place(&at);
-            sink(w, at, &[(value, name("acc"))], place, &mut args)
+            let Functor { item, value: sink } = sink(w, at, &[(value, name("acc"))], place, &mut args);
+            let statistics = statistics(w, geometry, &mut args);
+            quote!(#item winograd(#shared, #sink, #statistics);)
         }
     };
-    let statistics = match served(w.s, w.kernel) {
-        Some((served, of)) => {
-            let (from, sample) = pointer(w, of, &mut args);
-            let to = args.pointer(Arg::PartialsOf(served));
-            let pixels = geometry.output[0] * geometry.output[1];
-            let of = quote!(Load { from: #from, sample: #sample, pixels: #pixels });
-            Some(quote!(::core::option::Option::Some(Statistics { of: #of, to: #to })))
-        }
-        None if pooled.is_some() => None,
-        None => Some(quote!(::core::option::Option::None)),
-    };
-    let (template, statistics) =
-        (name(if pooled.is_some() { "winograd_pooled" } else { "winograd" }), statistics.into_iter());
-    let body = quote! {
-        #item
-        let weights = Weights { master: #master, transformed: #transformed };
-        #template(s, &D, #x, weights, cx.scratch(worker), cx.batch, task, #sink #(, #statistics)*);
-    };
+    let body = quote!(let weights = Weights { master: #master, transformed: #transformed }; #call);
     let tasks = quote!(winograd_tasks(&D, batch));
     let mut launch = w.launch_with("winograd", args, quote!(Winograd = #descriptor), tasks, body);
     let scratch = quote!(winograd_scratch(&#descriptor));
     launch.scratch = Some(with_rows(w, &node.inputs[..1], scratch, quote!((#descriptor).conv)));
     vec![launch]
+}
+
+/// An expression of type `Option<Statistics>`: the partial moments that tasks leave.
+fn statistics(w: &Writer, geometry: &ConvGeometry, args: &mut Args) -> TokenStream {
+    let Some((served, of)) = served(w.s, w.kernel) else { return quote!(::core::option::Option::None) };
+    let (from, sample) = pointer(w, of, args);
+    let to = args.pointer(Arg::PartialsOf(served));
+    let pixels = geometry.output[0] * geometry.output[1];
+    let of = quote!(Load { from: #from, sample: #sample, pixels: #pixels });
+    quote!(::core::option::Option::Some(Statistics { of: #of, to: #to }))
 }
 
 pub fn weights(w: &Writer, role: ConvRole, geometry: &ConvGeometry, own: usize) -> Vec<Launch> {

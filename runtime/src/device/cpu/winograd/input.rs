@@ -48,17 +48,16 @@ impl Side<'_> {
             return None;
         }
         let [height, width] = self.extent;
-        let (high, wide) = (d.tiles(0), d.tiles(1));
-        let sample = tiles.start / (high * wide);
-        let own = tiles.start..tiles.end.min((sample + 1) * high * wide);
+        let (sample, [top, _]) = d.tile(tiles.start);
+        let own = tiles.start..tiles.end.min((sample + 1) * d.tiles(0) * d.tiles(1));
         tiles.start = own.end;
         let image = match self.source.in_memory() {
             // SAFETY: the caller's promises.
             Some(x) => unsafe { x.from.add(sample * x.sample + block * height * width * BLOCK) },
             None => {
-                let top = |id: usize| id / wide % high * EDGE;
-                let first = top(own.start).saturating_sub(self.padding[0]);
-                let last = (top(own.end - 1) + self.reach - self.padding[0]).min(height).max(first);
+                let (_, [bottom, _]) = d.tile(own.end - 1);
+                let first = top.saturating_sub(self.padding[0]);
+                let last = (bottom + self.reach - self.padding[0]).min(height).max(first);
                 // SAFETY: as above.
                 unsafe { self.source.fill(sample, block, first * width..last * width, self.rows) };
                 self.rows.wrapping_sub(first * width * BLOCK)
@@ -71,8 +70,7 @@ impl Side<'_> {
     #[inline(always)]
     pub fn patch(&self, d: &Conv, image: *const f32, id: usize) -> Patch {
         let [height, width] = self.extent;
-        let (high, wide) = (d.tiles(0), d.tiles(1));
-        let (ty, tx) = (id / wide % high * EDGE, id % wide * EDGE);
+        let (_, [ty, tx]) = d.tile(id);
         Patch { image, height, width, top: ty.wrapping_sub(self.padding[0]), left: tx.wrapping_sub(self.padding[1]) }
     }
 

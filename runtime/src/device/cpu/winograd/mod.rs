@@ -92,6 +92,13 @@ impl Conv {
     pub(super) const fn tiles(&self, axis: usize) -> usize {
         self.output[axis].div_ceil(EDGE)
     }
+
+    /// Sample, and row and column of the first output, of a tile.
+    #[inline(always)]
+    fn tile(&self, id: usize) -> (usize, [usize; 2]) {
+        let (high, wide) = (self.tiles(0), self.tiles(1));
+        (id / (high * wide), [id / wide % high * EDGE, id % wide * EDGE])
+    }
 }
 
 /// A convolution by Winograd's algorithm.
@@ -395,11 +402,10 @@ unsafe fn finish_body<S: Simd>(
     blocks: Range<usize>,
     sink: AnySink<'_>,
 ) {
-    let (high, wide) = (d.tiles(0), d.tiles(1));
     let pitch = pitch(tiles.len());
     for (j, block) in blocks.enumerate() {
         for (t, id) in tiles.clone().enumerate() {
-            let (sample, ty, tx) = (id / (high * wide), id / wide % high * EDGE, id % wide * EDGE);
+            let (sample, [ty, tx]) = d.tile(id);
             // SAFETY: the caller's promise; the results take the place of the first 16 products, all of which are read before.
             unsafe {
                 let y = m.add((j * POSITIONS * pitch + t) * BLOCK);

@@ -111,12 +111,11 @@ unsafe fn add_up<S: Simd, const SQUARES: bool>(
     block: usize,
     mean: S::V,
 ) -> (usize, S::V) {
-    let (high, wide) = (d.tiles(0), d.tiles(1));
     let zero = s.splat(0.0);
     let (mut a, mut b, mut c, mut e) = (zero, zero, zero, zero);
     let mut count = 0;
     for id in tiles {
-        let (sample, ty, tx) = (id / (high * wide), id / wide % high * EDGE, id % wide * EDGE);
+        let (sample, [ty, tx]) = d.tile(id);
         let [rows, columns] = [EDGE.min(d.output[0] - ty), EDGE.min(d.output[1] - tx)];
         count += rows * columns;
         for y in ty..ty + rows {
