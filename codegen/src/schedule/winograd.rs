@@ -79,6 +79,11 @@ fn fits(role: ConvRole, g: &ConvGeometry) -> bool {
     plain && within && input && output
 }
 
+/// Tiles of an image of outputs.
+fn tiles_of(image: [usize; 2]) -> usize {
+    image[0].div_ceil(EDGE) * image[1].div_ceil(EDGE)
+}
+
 fn estimate(target: &Target, rates: Rates, kind: ProgramKind, role: ConvRole, g: &ConvGeometry) -> Choice {
     // What pays for a single sample pays for many; training is about batches.
     let batch = if kind == ProgramKind::Infer { 1 } else { 32 };
@@ -87,7 +92,7 @@ fn estimate(target: &Target, rates: Rates, kind: ProgramKind, role: ConvRole, g:
         ConvRole::Input => (g.outputs, g.channels, g.input),
     };
     let to = blocks(to) * LANES;
-    let tiles = batch * image[0].div_ceil(EDGE) * image[1].div_ceil(EDGE);
+    let tiles = batch * tiles_of(image);
     let time = |work: usize, rate: u64| work as u64 / rate;
     let products = |taps: usize, count: usize| time(2 * taps * from * to * count, rates.flops);
     let direct = products(9, batch * image[0] * image[1]);
@@ -123,7 +128,7 @@ pub fn own(s: &Schedule, copy: Value, target: &Target) -> usize {
     let tiles = |v: Value| match &graph.node(v).op {
         Op::Conv { role, geometry: g } if graph.node(v).inputs[1] == copy => {
             let image = if *role == ConvRole::Input { g.input } else { g.output };
-            Some(image[0].div_ceil(EDGE) * image[1].div_ceil(EDGE))
+            Some(tiles_of(image))
         }
         _ => None,
     };
@@ -133,7 +138,7 @@ pub fn own(s: &Schedule, copy: Value, target: &Target) -> usize {
 
 /// Runs into which the tiles of a batch are cut, at most, for each of its samples.
 pub fn runs(g: &ConvGeometry) -> usize {
-    (g.output[0].div_ceil(EDGE) * g.output[1].div_ceil(EDGE)).div_ceil(TILES[0])
+    tiles_of(g.output).div_ceil(TILES[0])
 }
 
 /// The image that a kernel of this template pools.

@@ -46,11 +46,11 @@ const TASKS: usize = 32;
 /// Rows of output that are not worth cutting.
 const ROWS: usize = 4;
 
-const fn max(a: usize, b: usize) -> usize {
+pub(super) const fn max(a: usize, b: usize) -> usize {
     if a > b { a } else { b }
 }
 
-const fn min(a: usize, b: usize) -> usize {
+pub(super) const fn min(a: usize, b: usize) -> usize {
     if a < b { a } else { b }
 }
 

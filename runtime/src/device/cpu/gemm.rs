@@ -5,7 +5,7 @@
 use core::ops::Range;
 
 use super::{
-    BLOCK, Simd, Sink,
+    BLOCK, Level, Simd, Sink,
     finished::{AnySink, Finished},
     simd::levels::compiled_here,
     tile::{Buffer, CHUNK, Floats, Tile, Tiling, Walk, colliding, part, tile, tile_of_rows},
@@ -77,6 +77,28 @@ impl Gemm {
         if rows <= 2 && self.block_task < 4 && self.blocks >= 8 { 4 } else { self.block_task }
     }
 
+    /// Rows and blocks of a task.
+    #[inline(always)]
+    fn part(&self, batch: usize, task: usize) -> [Range<usize>; 2] {
+        let all_rows = self.rows.of(batch);
+        let row_tasks = all_rows.div_ceil(self.row_task);
+        let (row_task, block_task) = (task % row_tasks, task / row_tasks);
+        let width = self.task_blocks(all_rows);
+        [
+            row_task * self.row_task..((row_task + 1) * self.row_task).min(all_rows),
+            block_task * width..((block_task + 1) * width).min(self.blocks),
+        ]
+    }
+
+    /// As [`colliding`], of tasks whose rows may be copied together.
+    #[inline(always)]
+    fn colliding(&self, level: Level, batch: usize) -> Option<(usize, usize)> {
+        let all_rows = self.rows.of(batch);
+        let small = self.row_task <= ROWS && self.task_blocks(all_rows) <= BLOCKS;
+        let rows = all_rows.min(self.row_task).min(Tiling::highest(level));
+        colliding(rows, self.a_row, &self.walk(batch)).filter(|_| small)
+    }
+
     #[inline(always)]
     fn walk(&self, batch: usize) -> Walk {
         let [k0, k1, k2] = self.k;
@@ -96,8 +118,14 @@ impl Gemm {
 /// `a` and `b` are readable at every index that `d` describes for this batch, `task` is below [`gemm_tasks`], and `sink` may store what it is given.
 #[inline(always)]
 pub unsafe fn gemm<S: Simd, K: Sink>(s: S, d: &Gemm, a: *const f32, b: *const f32, batch: usize, task: usize, sink: K) {
+    let sink = AnySink::new(s, &sink);
     // SAFETY: the caller's promises.
-    unsafe { all_tiles(s, d, a, b, batch, task, AnySink::new(s, &sink)) }
+    unsafe {
+        match d.colliding(S::LEVEL, batch) {
+            Some((k, step)) => in_chunks(s, d, a, b, batch, task, sink, k, step),
+            None => all_tiles(s, d, a, b, batch, task, sink),
+        }
+    }
 }
 
 compiled_here! {
@@ -119,22 +147,9 @@ compiled_here! {
 /// As [`gemm`].
 #[inline(always)]
 unsafe fn run<S: Simd>(s: S, d: &Gemm, a: *const f32, b: *const f32, batch: usize, task: usize, sink: AnySink<'_>) {
-    let all_rows = d.rows.of(batch);
-    let row_tasks = all_rows.div_ceil(d.row_task);
-    let (row_task, block_task) = (task % row_tasks, task / row_tasks);
-    let rows = row_task * d.row_task..((row_task + 1) * d.row_task).min(all_rows);
-    let width = d.task_blocks(all_rows);
-    let blocks = block_task * width..((block_task + 1) * width).min(d.blocks);
+    let [rows, blocks] = d.part(batch, task);
     let walk = d.walk(batch);
     let tiling = Tiling::new(S::LEVEL, rows.len(), blocks.len());
-    let highest = rows.len().div_ceil(tiling.row_tiles.max(1));
-    if let Some((k, step)) = colliding(highest, d.a_row, &walk)
-        && rows.len() <= ROWS
-        && blocks.len() <= BLOCKS
-    {
-        // SAFETY: the caller's promises.
-        return unsafe { run_in_chunks(s, d, a, b, rows, blocks, tiling, k, step, sink) };
-    }
     let mut buffer = Buffer::new();
     let out = buffer.as_mut_ptr();
     for block_tile in 0..tiling.block_tiles {
@@ -173,24 +188,41 @@ unsafe fn run<S: Simd>(s: S, d: &Gemm, a: *const f32, b: *const f32, batch: usiz
     }
 }
 
-/// As [`run`], where the rows of A are [`colliding`]: all of the task are copied side by side, a chunk of k at a time, and all of its results are added up in memory.
-///
+compiled_here! {
+    /// As [`gemm`], where the rows of A are [`colliding`]: all of the task are copied side by side, a chunk of k at a time, and all of its results are added up in memory. (Within `all_tiles` it would be
+    /// inlined, and every page of its large buffers touched by every task of any product.)
+    ///
+    /// # Safety
+    /// As [`gemm`]; there are `k` steps of k, a vector of B lies `step` floats from the last, and tasks have at most [`ROWS`] and [`BLOCKS`].
+    unsafe fn in_chunks(
+        d: &Gemm,
+        a: *const f32,
+        b: *const f32,
+        batch: usize,
+        task: usize,
+        sink: AnySink<'_>,
+        k: usize,
+        step: usize,
+    ) = chunks_body
+}
+
 /// # Safety
-/// As [`gemm`]; there are `k` steps of k, a vector of B lies `step` floats from the last, rows and blocks are at most [`ROWS`] and [`BLOCKS`], and `tiling` is theirs.
+/// As [`in_chunks`].
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
-unsafe fn run_in_chunks<S: Simd>(
+unsafe fn chunks_body<S: Simd>(
     s: S,
     d: &Gemm,
     a: *const f32,
     b: *const f32,
-    rows: Range<usize>,
-    blocks: Range<usize>,
-    tiling: Tiling,
+    batch: usize,
+    task: usize,
+    sink: AnySink<'_>,
     k: usize,
     step: usize,
-    sink: AnySink<'_>,
 ) {
+    let [rows, blocks] = d.part(batch, task);
+    let tiling = Tiling::new(S::LEVEL, rows.len(), blocks.len());
     let (mut copies, mut results) = (Floats::<{ ROWS * CHUNK }>::new(), Floats::<{ ROWS * BLOCKS * BLOCK }>::new());
     let (copies, results) = (copies.as_mut_ptr(), results.as_mut_ptr());
     let row = blocks.len() * BLOCK;

@@ -99,11 +99,17 @@ const WIDEST: [&[usize]; 3] = [&[1; 2], &[4, 2, 1, 1, 1, 1], &[4, 4, 4, 4, 4, 4,
 const LOWEST: usize = 4;
 
 impl Tiling {
+    /// Rows of the highest tile.
+    #[inline(always)]
+    pub fn highest(level: Level) -> usize {
+        WIDEST[level as usize].len()
+    }
+
     /// The fewest tiles, as each costs as much as some ten steps of its loop; of those, the highest, which read least of B.
     #[inline]
     pub fn new(level: Level, rows: usize, blocks: usize) -> Tiling {
         let widest = WIDEST[level as usize];
-        let most = widest.len();
+        let most = Tiling::highest(level);
         let mut best = Tiling { row_tiles: 0, block_tiles: 0 };
         let mut height = most;
         while height >= LOWEST.min(most) && rows > 0 {
@@ -161,22 +167,33 @@ pub(super) fn colliding(rows: usize, a_row: usize, walk: &Walk) -> Option<(usize
     }
 }
 
-compiled_here! {
-    /// As [`tile`]. Rows of A that are [`colliding`] are copied side by side, chunk by chunk of k.
-    ///
-    /// # Safety
-    /// As [`tile`].
-    pub(super) unsafe fn tile_of_rows(rows: usize, blocks: usize, t: &Tile) = run_tile_of_rows
-}
-
+/// As [`tile`]. Rows of A that are [`colliding`] are copied side by side, chunk by chunk of k.
+///
 /// # Safety
 /// As [`tile`].
 #[inline(always)]
-unsafe fn run_tile_of_rows<S: Simd>(s: S, rows: usize, blocks: usize, t: &Tile) {
-    let Some((k, step)) = colliding(rows, t.a_row, t.walk) else {
-        // SAFETY: the caller's promise.
-        return unsafe { tile(s, rows, blocks, t) };
-    };
+pub(super) unsafe fn tile_of_rows<S: Simd>(s: S, rows: usize, blocks: usize, t: &Tile) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match colliding(rows, t.a_row, t.walk) {
+            Some((k, step)) => tile_of_copies(s, rows, blocks, t, k, step),
+            None => tile(s, rows, blocks, t),
+        }
+    }
+}
+
+compiled_here! {
+    /// As [`tile`], of copies: a function of its own, for the buffer is large, and every page of it is touched at each call.
+    ///
+    /// # Safety
+    /// As [`tile`]; there are `k` steps of k, and a vector of B lies `step` floats from the last.
+    unsafe fn tile_of_copies(rows: usize, blocks: usize, t: &Tile, k: usize, step: usize) = copies_body
+}
+
+/// # Safety
+/// As [`tile_of_copies`].
+#[inline(always)]
+unsafe fn copies_body<S: Simd>(s: S, rows: usize, blocks: usize, t: &Tile, k: usize, step: usize) {
     let mut copies = Floats::<{ 12 * CHUNK }>::new();
     let a = copies.as_mut_ptr();
     for start in (0..k).step_by(CHUNK) {

@@ -3,7 +3,11 @@
 
 use core::ops::Range;
 
-use super::super::{BLOCK, Conv, Simd, source::AnySource};
+use super::super::{
+    BLOCK, Conv, Simd,
+    conv::{max, min},
+    source::AnySource,
+};
 use super::{A, A2, A2_PLUS_B2, A2_TIMES_B2, B, B2, EDGE, MOST, POSITIONS, REACH, pitch};
 
 /// What the border is made of.
@@ -26,8 +30,8 @@ pub const fn winograd_rows(d: &Conv) -> usize {
     let [high, wide] = [d.tiles(0), d.tiles(1)];
     // A run of tiles begins and ends anywhere in a row of them.
     let touched = (MOST + wide - 2) / wide + 1;
-    let rows = EDGE * (if touched < high { touched } else { high }) + REACH - EDGE;
-    rows * (if d.input[1] > d.output[1] { d.input[1] } else { d.output[1] }) * BLOCK
+    let rows = EDGE * min(touched, high) + REACH - EDGE;
+    rows * max(d.input[1], d.output[1]) * BLOCK
 }
 
 impl Side<'_> {

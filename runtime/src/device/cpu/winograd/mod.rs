@@ -18,6 +18,7 @@ use core::ops::Range;
 
 use super::{
     BLOCK, Conv, PoolingSink, Simd, Sink, Source,
+    conv::{max, min},
     finished::{AnySink, Finished},
     simd::levels::compiled_here,
     source::AnySource,
@@ -63,18 +64,8 @@ const MOST_OF_OWN: usize = 64;
 /// … and so many blocks of inputs at a time, so that all it has of them stays in the second-level cache.
 const DEPTH: usize = 4;
 
-const fn max(a: usize, b: usize) -> usize {
-    if a > b { a } else { b }
-}
-
 const fn clamp(x: usize, low: usize, high: usize) -> usize {
-    if x < low {
-        low
-    } else if x > high {
-        high
-    } else {
-        x
-    }
+    max(low, min(x, high))
 }
 
 impl Conv {
