@@ -9,7 +9,7 @@ use super::{
     BLOCK, Conv, Gradient, Simd,
     conv::border,
     simd::levels::compiled_here,
-    tile::{Buffer, Tile, Tiling, Walk, part, tile},
+    tile::{Buffer, Tile, Tiling, Walk, part, tile_by_tile},
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -254,7 +254,7 @@ impl Job<'_> {
                             out_block: d.weight_block(),
                             add,
                         };
-                        cut(s, tiling, channels, block_tile.len(), &t);
+                        tile_by_tile(s, tiling, channels, block_tile.len(), &t);
                     }
                 }
             }
@@ -302,7 +302,7 @@ impl Job<'_> {
                         out_block: d.weight_block(),
                         add,
                     };
-                    cut(s, tiling, d.kernel[1], self.blocks.len(), &t);
+                    tile_by_tile(s, tiling, d.kernel[1], self.blocks.len(), &t);
                 }
             }
         }
@@ -336,30 +336,6 @@ impl Job<'_> {
                         }
                     }
                 }
-            }
-        }
-    }
-}
-
-/// Runs a tile too large for the registers in parts.
-///
-/// # Safety
-/// As [`tile`].
-#[inline(always)]
-unsafe fn cut<S: Simd>(s: S, tiling: Tiling, rows: usize, blocks: usize, t: &Tile) {
-    for block_tile in 0..tiling.block_tiles {
-        let blocks = part(blocks, tiling.block_tiles, block_tile);
-        for row_tile in 0..tiling.row_tiles {
-            let rows = part(rows, tiling.row_tiles, row_tile);
-            // SAFETY: a part of what the caller vouches for.
-            unsafe {
-                let t = Tile {
-                    a: t.a.add(rows.start * t.a_row),
-                    b: t.b.add(blocks.start * t.b_block),
-                    out: t.out.add(rows.start * t.out_row + blocks.start * t.out_block),
-                    ..*t
-                };
-                tile(s, rows.len(), blocks.len(), &t);
             }
         }
     }

@@ -8,7 +8,7 @@ use super::{
     BLOCK, Level, Simd, Sink,
     finished::{AnySink, Finished},
     simd::levels::compiled_here,
-    tile::{Buffer, CHUNK, Floats, Tile, Tiling, Walk, colliding, part, tile, tile_of_rows},
+    tile::{Buffer, CHUNK, Floats, Tile, Tiling, Walk, colliding, part, tile_by_tile, tile_of_rows},
 };
 
 /// An extent that may depend on the batch.
@@ -234,24 +234,18 @@ unsafe fn chunks_body<S: Simd>(
             for (i, row) in rows.clone().enumerate() {
                 core::ptr::copy_nonoverlapping(a.add(row * d.a_row + start), copies.add(i * CHUNK), count);
             }
-            for block_tile in 0..tiling.block_tiles {
-                let across = part(blocks.len(), tiling.block_tiles, block_tile);
-                for row_tile in 0..tiling.row_tiles {
-                    let down = part(rows.len(), tiling.row_tiles, row_tile);
-                    let t = Tile {
-                        a: copies.add(down.start * CHUNK),
-                        a_row: CHUNK,
-                        b: b.add((blocks.start + across.start) * d.b_block + start * step),
-                        b_block: d.b_block,
-                        walk: &walk,
-                        out: results.add(down.start * row + across.start * BLOCK),
-                        out_row: row,
-                        out_block: BLOCK,
-                        add: start > 0,
-                    };
-                    tile(s, down.len(), across.len(), &t);
-                }
-            }
+            let t = Tile {
+                a: copies,
+                a_row: CHUNK,
+                b: b.add(blocks.start * d.b_block + start * step),
+                b_block: d.b_block,
+                walk: &walk,
+                out: results,
+                out_row: row,
+                out_block: BLOCK,
+                add: start > 0,
+            };
+            tile_by_tile(s, tiling, rows.len(), blocks.len(), &t);
         }
         sink.put(&Finished {
             at: results,

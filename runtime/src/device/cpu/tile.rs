@@ -149,6 +149,30 @@ pub(super) unsafe fn tile<S: Simd>(_: S, rows: usize, blocks: usize, t: &Tile) {
     unsafe { table[blocks - 1][rows - 1](t) }
 }
 
+/// Runs what is too large for one tile in the tiles of a [`Tiling`].
+///
+/// # Safety
+/// As [`tile`].
+#[inline(always)]
+pub(super) unsafe fn tile_by_tile<S: Simd>(s: S, tiling: Tiling, rows: usize, blocks: usize, t: &Tile) {
+    for block_tile in 0..tiling.block_tiles {
+        let blocks = part(blocks, tiling.block_tiles, block_tile);
+        for row_tile in 0..tiling.row_tiles {
+            let rows = part(rows, tiling.row_tiles, row_tile);
+            // SAFETY: a part of what the caller vouches for.
+            unsafe {
+                let t = Tile {
+                    a: t.a.add(rows.start * t.a_row),
+                    b: t.b.add(blocks.start * t.b_block),
+                    out: t.out.add(rows.start * t.out_row + blocks.start * t.out_block),
+                    ..*t
+                };
+                tile(s, rows.len(), blocks.len(), &t);
+            }
+        }
+    }
+}
+
 /// Floats after which addresses have the same set of the first-level cache.
 const PAGE: usize = 1024;
 /// Rows of A that such a set holds beside the vectors of B that pass through it.

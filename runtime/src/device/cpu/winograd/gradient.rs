@@ -11,7 +11,7 @@ use super::super::{
     BLOCK, Conv, ConvWeight, Simd, Source,
     simd::levels::compiled_here,
     source::AnySource,
-    tile::{Tile, Tiling, Walk, part, tile},
+    tile::{Tile, Tiling, Walk, part, tile_by_tile},
 };
 use super::{
     A, A2, A2_TIMES_B2, B, B2, EDGE, KERNEL, N_A, N_B, POSITIONS, REACH,
@@ -131,24 +131,18 @@ unsafe fn run<S: Simd>(
                 let (a, b) = (v.add(position * pitch(own.len()) * rows), w.add(position * pitch(own.len()) * columns));
                 let walk =
                     Walk { count: [1, 1, 1, own.len()], a: [0, 0, 0, rows], b: [0, 0, 0, columns], tail: own.len() };
-                for block_tile in 0..tiling.block_tiles {
-                    let across = part(blocks.len(), tiling.block_tiles, block_tile);
-                    for row_tile in 0..tiling.row_tiles {
-                        let down = part(rows, tiling.row_tiles, row_tile);
-                        let t = Tile {
-                            a: a.add(down.start),
-                            a_row: 1,
-                            b: b.add(across.start * BLOCK),
-                            b_block: BLOCK,
-                            walk: &walk,
-                            out: sums.add((position * rows + down.start) * columns + across.start * BLOCK),
-                            out_row: columns,
-                            out_block: BLOCK,
-                            add: first > tiles.start,
-                        };
-                        tile(s, down.len(), across.len(), &t);
-                    }
-                }
+                let t = Tile {
+                    a,
+                    a_row: 1,
+                    b,
+                    b_block: BLOCK,
+                    walk: &walk,
+                    out: sums.add(position * rows * columns),
+                    out_row: columns,
+                    out_block: BLOCK,
+                    add: first > tiles.start,
+                };
+                tile_by_tile(s, tiling, rows, blocks.len(), &t);
             }
         }
         let dst = dst.add(chunk * d.floats());
