@@ -118,6 +118,7 @@ impl Product {
             tail: 0,
             row_task: 96,
             block_task: blocks.div_ceil(8).clamp(2, 6),
+            by_rows: false,
         }));
         let [a, b, bias, y] = [rows * k, k * outputs, outputs, rows * outputs].map(Floats::new);
         Product { d, rows, a, b, bias, y }

@@ -30,6 +30,13 @@ impl ProgramKind {
     }
 }
 
+impl ProgramKind {
+    /// It ends with gradients, and parameters change between runs.
+    pub fn trains(self) -> bool {
+        matches!(self, ProgramKind::Gradients | ProgramKind::Step)
+    }
+}
+
 /// What must be there when the program has run.
 #[derive(Clone, Debug, Default)]
 pub struct Roots {
@@ -76,7 +83,7 @@ pub struct Program {
 
 /// The program of this kind, with its backward part written; `None` if it needs a loss and there is none.
 pub fn program(module: &Module, kind: ProgramKind) -> Option<Program> {
-    let training = matches!(kind, ProgramKind::Gradients | ProgramKind::Step);
+    let training = kind.trains();
     let mode = if training { &module.training } else { &module.evaluation };
     let mut graph = mode.graph.clone();
     let mut roots = Roots::default();

@@ -243,6 +243,7 @@ mod k1_gemm {
             tail: 0usize,
             row_task: 96usize,
             block_task: 2usize,
+            by_rows: false,
         };
         gemm_tasks(&d, batch)
     }
@@ -275,6 +276,7 @@ mod k1_gemm {
                 tail: 0usize,
                 row_task: 96usize,
                 block_task: 2usize,
+                by_rows: false,
             };
             let p0 = cx.arg(0usize);
             let p1 = cx.arg(1usize);
@@ -343,6 +345,7 @@ mod k2_gemm {
         tail: 0usize,
         row_task: 24usize,
         block_task: 1usize,
+        by_rows: false,
     };
     pub fn tasks(#[allow(unused)] batch: usize, _: &[usize]) -> usize {
         gemm_tasks(&D, batch)

@@ -163,6 +163,9 @@ pub fn dense(w: &Writer, d: Dense) -> Vec<Launch> {
     }]
 }
 
+/// Bytes of a weight that third-level caches hold beside all else, so that every worker may read all of it.
+const READ_BY_ALL: usize = 4 << 20;
+
 struct GemmText {
     rows: TokenStream,
     blocks: usize,
@@ -174,14 +177,21 @@ struct GemmText {
 
 fn gemm(w: &Writer, g: GemmText, a: &Ident, b: &Ident, sink: Functor, args: Args) -> Launch {
     let GemmText { rows, blocks, a_row, b_block, k: [k0, k1, k2], tail } = g;
+    // Samples stay with a worker from layer to layer where that costs nothing: weights change nowhere, and each worker can read all of them.
+    let by_rows = !w.s.program.kind.trains() && blocks * b_block * size_of::<f32>() <= READ_BY_ALL;
     // Tall enough that a block of the weight is read from the cache many times, and enough tasks for several threads.
-    let row_task = if blocks <= 2 { 24usize } else { 96usize };
+    let row_task = match (by_rows, blocks <= 2) {
+        (true, true) => 16usize,
+        (true, false) => 32,
+        (false, true) => 24,
+        (false, false) => 96,
+    };
     let block_task = if blocks <= 2 { 1usize } else { blocks.div_ceil(8).clamp(2, 6) };
     let Functor { item, value } = sink;
     let descriptor = quote! {
         Gemm {
             rows: #rows, blocks: #blocks, a_row: #a_row, b_block: #b_block, k: [#k0, #k1, #k2], tail: #tail,
-            row_task: #row_task, block_task: #block_task,
+            row_task: #row_task, block_task: #block_task, by_rows: #by_rows,
         }
     };
     let body = quote!(#item gemm(s, &D, #a, #b, cx.batch, task, #value););

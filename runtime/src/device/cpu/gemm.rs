@@ -54,10 +54,12 @@ pub struct Gemm {
     pub k: [Digit; 3],
     /// If not 0: length of the innermost loop in the last iteration of the outermost.
     pub tail: usize,
-    /// A task covers so many rows …
+    /// A task covers so many rows at most, all nearly as many …
     pub row_task: usize,
     /// … of so many blocks.
     pub block_task: usize,
+    /// Neighbouring tasks, which one worker does, are of the same rows instead of the same blocks: what it makes of its samples it finds in its own cache in the next product. Each worker then reads all of `B`.
+    pub by_rows: bool,
 }
 
 /// Rows and blocks of tasks, at most, whose rows are copied together.
@@ -81,13 +83,11 @@ impl Gemm {
     #[inline(always)]
     fn part(&self, batch: usize, task: usize) -> [Range<usize>; 2] {
         let all_rows = self.rows.of(batch);
-        let row_tasks = all_rows.div_ceil(self.row_task);
-        let (row_task, block_task) = (task % row_tasks, task / row_tasks);
         let width = self.task_blocks(all_rows);
-        [
-            row_task * self.row_task..((row_task + 1) * self.row_task).min(all_rows),
-            block_task * width..((block_task + 1) * width).min(self.blocks),
-        ]
+        let (row_tasks, block_tasks) = (all_rows.div_ceil(self.row_task), self.blocks.div_ceil(width));
+        let (row_task, block_task) =
+            if self.by_rows { (task / block_tasks, task % block_tasks) } else { (task % row_tasks, task / row_tasks) };
+        [part(all_rows, row_tasks, row_task), block_task * width..((block_task + 1) * width).min(self.blocks)]
     }
 
     /// As [`colliding`], of tasks whose rows may be copied together.

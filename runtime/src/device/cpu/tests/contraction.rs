@@ -40,6 +40,7 @@ fn linear(
         tail: 0,
         row_task,
         block_task,
+        by_rows: false,
     }));
     let mut results = Vec::new();
     for level in all_levels() {
@@ -117,6 +118,7 @@ fn digits_and_tail() {
         tail: channels - BLOCK,
         row_task: 5,
         block_task: 1,
+        by_rows: false,
     }));
     for level in all_levels() {
         let mut y = vec![f32::NAN; batch * 2 * BLOCK];
