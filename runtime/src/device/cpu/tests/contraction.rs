@@ -18,7 +18,7 @@ impl Run for Case<'_> {
     }
 }
 
-/// Rows × k times k × columns.
+/// Rows × k times k × columns, with tasks in both orders.
 fn linear(
     rows: usize,
     inputs: usize,
@@ -31,30 +31,32 @@ fn linear(
     let (x, w) = (numbers.vec(rows * inputs), numbers.vec(outputs * inputs));
     let blocks = outputs.div_ceil(BLOCK);
     let weight = packed(&w, 1, outputs, inputs);
-    let d: &'static Gemm = Box::leak(Box::new(Gemm {
-        rows: if batch_rows { Count::Batch(1) } else { Count::Fixed(rows) },
-        blocks,
-        a_row: inputs,
-        b_block: inputs * BLOCK,
-        k: [Digit::NONE, Digit::NONE, Digit { count: Count::Fixed(inputs), a: 1, b: BLOCK }],
-        tail: 0,
-        row_task,
-        block_task,
-        by_rows: false,
-    }));
     let mut results = Vec::new();
-    for level in all_levels() {
-        let mut y = vec![f32::NAN; rows * blocks * BLOCK];
-        let place = Place { to: y.as_mut_ptr(), sample: blocks * BLOCK, pixels: 1 };
-        run_at(level, &mut Case { d, a: &x, b: &weight, batch: rows, place });
-        for r in 0..rows {
-            for o in 0..outputs {
-                let terms = || (0..inputs).map(|i| f64::from(x[r * inputs + i]) * f64::from(w[o * inputs + i]));
-                let got = y[r * blocks * BLOCK + o];
-                close(got, terms().sum(), terms().map(f64::abs).sum(), &(level, rows, inputs, outputs, r, o));
+    for by_rows in [false, true] {
+        let d: &'static Gemm = Box::leak(Box::new(Gemm {
+            rows: if batch_rows { Count::Batch(1) } else { Count::Fixed(rows) },
+            blocks,
+            a_row: inputs,
+            b_block: inputs * BLOCK,
+            k: [Digit::NONE, Digit::NONE, Digit { count: Count::Fixed(inputs), a: 1, b: BLOCK }],
+            tail: 0,
+            row_task,
+            block_task,
+            by_rows,
+        }));
+        for level in all_levels() {
+            let mut y = vec![f32::NAN; rows * blocks * BLOCK];
+            let place = Place { to: y.as_mut_ptr(), sample: blocks * BLOCK, pixels: 1 };
+            run_at(level, &mut Case { d, a: &x, b: &weight, batch: rows, place });
+            for r in 0..rows {
+                for o in 0..outputs {
+                    let terms = || (0..inputs).map(|i| f64::from(x[r * inputs + i]) * f64::from(w[o * inputs + i]));
+                    let got = y[r * blocks * BLOCK + o];
+                    close(got, terms().sum(), terms().map(f64::abs).sum(), &(level, rows, inputs, outputs, r, o));
+                }
             }
+            results.push((level, y));
         }
-        results.push((level, y));
     }
     same_bits(&results);
     results
