@@ -28,9 +28,7 @@ impl ProgramKind {
             ProgramKind::Step => "step",
         }
     }
-}
 
-impl ProgramKind {
     /// It ends with gradients, and parameters change between runs.
     pub fn trains(self) -> bool {
         matches!(self, ProgramKind::Gradients | ProgramKind::Step)

@@ -68,8 +68,8 @@ const BLOCKS: usize = 6;
 
 /// Number of tasks of [`gemm`].
 pub const fn gemm_tasks(d: &Gemm, batch: usize) -> usize {
-    let rows = d.rows.of(batch);
-    rows.div_ceil(d.row_task) * d.blocks.div_ceil(d.task_blocks(rows))
+    let [rows, blocks] = d.cuts(batch);
+    rows * blocks
 }
 
 impl Gemm {
@@ -79,12 +79,19 @@ impl Gemm {
         if rows <= 2 && self.block_task < 4 && self.blocks >= 8 { 4 } else { self.block_task }
     }
 
+    /// Parts of the rows and of the blocks that make the tasks.
+    #[inline(always)]
+    const fn cuts(&self, batch: usize) -> [usize; 2] {
+        let rows = self.rows.of(batch);
+        [rows.div_ceil(self.row_task), self.blocks.div_ceil(self.task_blocks(rows))]
+    }
+
     /// Rows and blocks of a task.
     #[inline(always)]
     fn part(&self, batch: usize, task: usize) -> [Range<usize>; 2] {
         let all_rows = self.rows.of(batch);
         let width = self.task_blocks(all_rows);
-        let (row_tasks, block_tasks) = (all_rows.div_ceil(self.row_task), self.blocks.div_ceil(width));
+        let [row_tasks, block_tasks] = self.cuts(batch);
         let (row_task, block_task) =
             if self.by_rows { (task / block_tasks, task % block_tasks) } else { (task % row_tasks, task / row_tasks) };
         [part(all_rows, row_tasks, row_task), block_task * width..((block_task + 1) * width).min(self.blocks)]
@@ -92,11 +99,11 @@ impl Gemm {
 
     /// As [`colliding`], of tasks whose rows may be copied together.
     #[inline(always)]
-    fn colliding(&self, level: Level, batch: usize) -> Option<(usize, usize)> {
+    fn colliding(&self, level: Level, batch: usize) -> bool {
         let all_rows = self.rows.of(batch);
         let small = self.row_task <= ROWS && self.task_blocks(all_rows) <= BLOCKS;
         let rows = all_rows.min(self.row_task).min(Tiling::highest(level));
-        colliding(rows, self.a_row, &self.walk(batch)).filter(|_| small)
+        small && colliding(rows, self.a_row, &self.walk(batch))
     }
 
     #[inline(always)]
@@ -121,9 +128,10 @@ pub unsafe fn gemm<S: Simd, K: Sink>(s: S, d: &Gemm, a: *const f32, b: *const f3
     let sink = AnySink::new(s, &sink);
     // SAFETY: the caller's promises.
     unsafe {
-        match d.colliding(S::LEVEL, batch) {
-            Some((k, step)) => in_chunks(s, d, a, b, batch, task, sink, k, step),
-            None => all_tiles(s, d, a, b, batch, task, sink),
+        if d.colliding(S::LEVEL, batch) {
+            in_chunks(s, d, a, b, batch, task, sink);
+        } else {
+            all_tiles(s, d, a, b, batch, task, sink);
         }
     }
 }
@@ -193,7 +201,7 @@ compiled_here! {
     /// inlined, and every page of its large buffers touched by every task of any product.)
     ///
     /// # Safety
-    /// As [`gemm`]; there are `k` steps of k, a vector of B lies `step` floats from the last, and tasks have at most [`ROWS`] and [`BLOCKS`].
+    /// As [`gemm`], of a product whose rows are colliding.
     unsafe fn in_chunks(
         d: &Gemm,
         a: *const f32,
@@ -201,15 +209,12 @@ compiled_here! {
         batch: usize,
         task: usize,
         sink: AnySink<'_>,
-        k: usize,
-        step: usize,
     ) = chunks_body
 }
 
 /// # Safety
 /// As [`in_chunks`].
 #[inline(always)]
-#[allow(clippy::too_many_arguments)]
 unsafe fn chunks_body<S: Simd>(
     s: S,
     d: &Gemm,
@@ -218,9 +223,8 @@ unsafe fn chunks_body<S: Simd>(
     batch: usize,
     task: usize,
     sink: AnySink<'_>,
-    k: usize,
-    step: usize,
 ) {
+    let Walk { count: [.., k], b: [.., step], .. } = d.walk(batch);
     let [rows, blocks] = d.part(batch, task);
     let tiling = Tiling::new(S::LEVEL, rows.len(), blocks.len());
     let (mut copies, mut results) = (Floats::<{ ROWS * CHUNK }>::new(), Floats::<{ ROWS * BLOCKS * BLOCK }>::new());

@@ -180,15 +180,12 @@ const MEETING: usize = 6;
 /// Steps of k that are copied at a time.
 pub(super) const CHUNK: usize = 512;
 
-/// The length of a product's sums, and the distance of their terms in B, if more rows of A lie whole pages apart than a set of the first-level cache holds, so that each throws another's line out before it is used up.
+/// Whether more rows of A lie whole pages apart than a set of the first-level cache holds, so that each throws another's line out before it is used up, in a product of one loop of k that is long enough to copy them.
 #[inline(always)]
-pub(super) fn colliding(rows: usize, a_row: usize, walk: &Walk) -> Option<(usize, usize)> {
-    match *walk {
-        Walk { count: [1, 1, 1, k], a: [_, _, _, 1], b: [_, _, _, step], .. } => {
-            (rows > MEETING && a_row.is_multiple_of(PAGE) && k >= CHUNK).then_some((k, step))
-        }
-        _ => None,
-    }
+pub(super) fn colliding(rows: usize, a_row: usize, walk: &Walk) -> bool {
+    matches!(*walk, Walk { count: [1, 1, 1, k], a: [_, _, _, 1], .. } if k >= CHUNK)
+        && rows > MEETING
+        && a_row.is_multiple_of(PAGE)
 }
 
 /// As [`tile`]. Rows of A that are [`colliding`] are copied side by side, chunk by chunk of k.
@@ -199,9 +196,10 @@ pub(super) fn colliding(rows: usize, a_row: usize, walk: &Walk) -> Option<(usize
 pub(super) unsafe fn tile_of_rows<S: Simd>(s: S, rows: usize, blocks: usize, t: &Tile) {
     // SAFETY: the caller's promise.
     unsafe {
-        match colliding(rows, t.a_row, t.walk) {
-            Some((k, step)) => tile_of_copies(s, rows, blocks, t, k, step),
-            None => tile(s, rows, blocks, t),
+        if colliding(rows, t.a_row, t.walk) {
+            tile_of_copies(s, rows, blocks, t);
+        } else {
+            tile(s, rows, blocks, t);
         }
     }
 }
@@ -210,14 +208,15 @@ compiled_here! {
     /// As [`tile`], of copies: a function of its own, for the buffer is large, and every page of it is touched at each call.
     ///
     /// # Safety
-    /// As [`tile`]; there are `k` steps of k, and a vector of B lies `step` floats from the last.
-    unsafe fn tile_of_copies(rows: usize, blocks: usize, t: &Tile, k: usize, step: usize) = copies_body
+    /// As [`tile`]; the rows are [`colliding`].
+    unsafe fn tile_of_copies(rows: usize, blocks: usize, t: &Tile) = copies_body
 }
 
 /// # Safety
 /// As [`tile_of_copies`].
 #[inline(always)]
-unsafe fn copies_body<S: Simd>(s: S, rows: usize, blocks: usize, t: &Tile, k: usize, step: usize) {
+unsafe fn copies_body<S: Simd>(s: S, rows: usize, blocks: usize, t: &Tile) {
+    let Walk { count: [.., k], b: [.., step], .. } = *t.walk;
     let mut copies = Floats::<{ 12 * CHUNK }>::new();
     let a = copies.as_mut_ptr();
     for start in (0..k).step_by(CHUNK) {
