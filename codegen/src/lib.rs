@@ -104,7 +104,7 @@ pub fn plan(module: &Module, target: &Target) -> Plans {
         let launches = schedule::launches::launches(&schedule, target);
         debug_assert_eq!(launches.verify(&schedule), Ok(()));
         let memory = memory::plan(&schedule, &launches, target.chunks);
-        debug_assert_eq!(memory.verify(), Ok(()));
+        debug_assert_eq!(memory.verify(&schedule, &launches, target.chunks), Ok(()));
         Some(Planned { kind, schedule, launches, memory })
     };
     let mut programs: Vec<Planned> = ProgramKind::ALL.into_iter().filter_map(|kind| planned(kind, target)).collect();

@@ -53,19 +53,13 @@ pub fn plan(schedule: &Schedule, launches: &Launches, chunks: usize) -> Memory {
     wanted.sort_by_key(|p| (std::cmp::Reverse(p.size), p.alive, p.tenant));
     let mut memory = Memory::default();
     for mut place in wanted {
-        let mut taken: Vec<(usize, usize)> = memory
+        let taken = memory
             .places
             .iter()
             .filter(|p| p.storage == place.storage && p.alive.0 <= place.alive.1 && place.alive.0 <= p.alive.1)
             .map(|p| (p.offset, p.offset + p.size))
             .collect();
-        taken.sort_unstable();
-        for (start, end) in taken {
-            if place.offset + place.size <= start {
-                break;
-            }
-            place.offset = place.offset.max(end);
-        }
+        place.offset = lowest_gap(taken, place.size);
         let total = match place.storage {
             Storage::Batch => &mut memory.batch_floats,
             Storage::Derived => &mut memory.derived_floats,
@@ -76,6 +70,19 @@ pub fn plan(schedule: &Schedule, launches: &Launches, chunks: usize) -> Memory {
     }
     memory.places.sort_by_key(|p| (class(p.storage), p.alive, p.tenant));
     memory
+}
+
+/// The lowest offset at which so many floats lie between these ranges, which may overlap each other.
+pub fn lowest_gap(mut taken: Vec<(usize, usize)>, floats: usize) -> usize {
+    taken.sort_unstable();
+    let mut offset = 0;
+    for (start, end) in taken {
+        if offset + floats <= start {
+            break;
+        }
+        offset = offset.max(end);
+    }
+    offset
 }
 
 fn tenants(s: &Schedule, launches: &Launches, chunks: usize) -> Vec<Place> {
@@ -185,8 +192,32 @@ impl Memory {
         text
     }
 
-    /// No two tenants that are alive together overlap.
-    pub fn verify(&self) -> Result<(), String> {
+    /// Whether whatever a kernel reads lies in memory that holds it at that time, found from schedule and launches alone: a
+    /// value is there from the first level of the kernel that stores it to the last level of the last kernel that reads it or
+    /// lies within it; partial results from where they are left to where they are added up; results to the end; what is kept
+    /// from run to run always. In all that time no one else may write to a float of it.
+    pub fn verify(&self, s: &Schedule, launches: &Launches, chunks: usize) -> Result<(), String> {
+        let wanted = tenants(s, launches, chunks);
+        for want in &wanted {
+            let Some(place) = self.places.iter().find(|p| p.tenant == want.tenant) else {
+                return Err(format!("{:?} has no place", want.tenant));
+            };
+            let needed = lifetime(s, launches, want);
+            if place.storage != want.storage || place.size < want.size {
+                return Err(format!("{:?} has a place for something else", want.tenant));
+            }
+            if place.alive.0 > needed.0 || place.alive.1 < needed.1 {
+                return Err(format!("{:?} lives from {} to {}, in {:?}", want.tenant, needed.0, needed.1, place.alive));
+            }
+            let arena = match place.storage {
+                Storage::Batch => self.batch_floats,
+                Storage::Derived => self.derived_floats,
+                _ => self.fixed_floats,
+            };
+            if place.offset + place.size > arena {
+                return Err(format!("{:?} ends behind its arena", want.tenant));
+            }
+        }
         for (i, a) in self.places.iter().enumerate() {
             for b in &self.places[..i] {
                 let together = a.storage == b.storage && a.alive.0 <= b.alive.1 && b.alive.0 <= a.alive.1;
@@ -196,6 +227,31 @@ impl Memory {
             }
         }
         Ok(())
+    }
+}
+
+/// The levels at which someone writes or reads this tenant, whoever planned it.
+fn lifetime(s: &Schedule, launches: &Launches, tenant: &Place) -> (usize, usize) {
+    let end = launches.levels.iter().map(|l| l.1 + 1).max().unwrap_or(0);
+    let touches = |kernel: usize| match tenant.tenant {
+        Tenant::Value(whole) => {
+            let k = &s.kernels[kernel];
+            let within = |v: &Value| s.whole(*v).whole == whole;
+            // What is copied nowhere is read by whoever reads the value that lies in it.
+            let inputs = k.nodes.iter().flat_map(|v| &s.graph().node(*v).inputs).any(|v| {
+                s.storage(*v) == Some(tenant.storage) && !k.nodes.contains(&s.base(*v)) && within(&s.base(*v))
+            });
+            inputs || k.reads.iter().any(within) || k.stores.iter().any(within)
+        }
+        Tenant::Partials(own) => own == kernel || moments::producer(s, &s.kernels[own]) == Some(kernel),
+    };
+    let levels = (0..s.kernels.len()).filter(|k| touches(*k)).map(|k| launches.levels[k]);
+    let (first, last) = levels.fold((end, 0), |all, level| (all.0.min(level.0), all.1.max(level.1)));
+    let is_root = |whole: Value| s.program.roots.all().iter().any(|r| s.whole(*r).whole == whole);
+    let first = if tenant.storage == Storage::Derived { 0 } else { first };
+    match tenant.tenant {
+        Tenant::Value(whole) if is_root(whole) || tenant.storage == Storage::Derived => (first, end),
+        _ => (first, last),
     }
 }
 
@@ -216,8 +272,9 @@ mod tests {
         let program = program::program(module, ProgramKind::Step).unwrap();
         let target = Target { lanes: false, ..Target::cpu(Fusion::On) };
         let s = schedule(module, &ParamPlan::new(module, target.order), &program, &target);
-        let memory = plan(&s, &launches::launches(&s, &target), target.chunks);
-        assert_eq!(memory.verify(), Ok(()));
+        let launches = launches::launches(&s, &target);
+        let memory = plan(&s, &launches, target.chunks);
+        assert_eq!(memory.verify(&s, &launches, target.chunks), Ok(()));
         // The forward pass comes first.
         let whole = s.within.values().map(|place| place.whole).min().unwrap();
         let place = memory.places.iter().find(|p| p.tenant == Tenant::Value(whole)).unwrap();

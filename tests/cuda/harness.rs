@@ -34,7 +34,7 @@ impl Compiled {
         let launches = launches(&schedule, &target);
         launches.verify(&schedule).unwrap();
         let memory = memory::plan(&schedule, &launches, target.chunks);
-        memory.verify().unwrap();
+        memory.verify(&schedule, &launches, target.chunks).unwrap();
         let planned = Planned { kind: program.kind, schedule, launches, memory };
         let mut kernels = Kernels::default();
         let launches = launch_list(&planned, &params, &target, &mut kernels);

@@ -5,6 +5,7 @@ mod again;
 mod algorithms;
 mod check;
 mod dense;
+mod found;
 mod images;
 mod losses;
 mod rare;

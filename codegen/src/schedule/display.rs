@@ -1,7 +1,8 @@
 //! The plan as a tree of stable text: kernels in order, what each computes, reads and stores.
 
+use super::lanes::Step;
 use super::winograd::Choice;
-use super::{Chain, Form, Iter, Rows, Schedule, Storage};
+use super::{Form, Iter, Rows, Schedule, Storage};
 use crate::graph::Value;
 use crate::graph::dims_text;
 use std::fmt::Write;
@@ -96,8 +97,10 @@ fn describe(form: &Form) -> String {
             format!("{}×{}×{} → {}{own}", g.channels, g.kernel[0], g.kernel[1], g.outputs)
         }
         Form::Window { axes: [y, x], .. } => format!("{}×{}", y.kernel, x.kernel),
-        Form::Block(stages) | Form::Lanes(Chain { stages, .. }) => {
-            stages.iter().map(|stage| stage.form.name()).collect::<Vec<_>>().join(", ")
+        Form::Block(stages) => stages.iter().map(|stage| stage.form.name()).collect::<Vec<_>>().join(", "),
+        Form::Lanes(chain) => {
+            let step = |step: &Step| step.stages().map(|stage| stage.form.name()).collect::<Vec<_>>().join(" + ");
+            chain.steps.iter().map(step).collect::<Vec<_>>().join(", ")
         }
         Form::Rows(rows) => match rows {
             Rows::Gather { data, index, .. } | Rows::ScatterAdd { data, index, .. } => {

@@ -77,6 +77,47 @@ pub fn access(operand: &[usize], node: &[usize], flat: bool) -> Option<Access> {
     (operand[0] == 1 && operand[1..] == node[1..]).then_some(Access::Pixel)
 }
 
+/// What lanes of a vector are loaded from, of one operand's sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Read {
+    /// One number for all lanes: the pixel's, or the only one.
+    Number { per_pixel: bool },
+    /// Those of a block of channels, the same for every pixel.
+    Channels,
+    /// A vector of the standard layout.
+    Vector,
+    /// Numbers so far apart in `count` lanes. The other lanes hold nothing.
+    Strided { stride: usize, count: usize },
+}
+
+/// How a walk reads an operand of extents `operand` under a node of extents `node`; `None` if only a scalar loop can follow.
+pub fn read(operand: &[usize], node: &[usize], iter: Iter) -> Option<Read> {
+    let per_pixel = !iter.flat && operand.len() >= 2 && iter.pixels > 1;
+    Some(match access(operand, node, iter.flat)? {
+        Access::One => Read::Number { per_pixel: false },
+        Access::Pixel => Read::Number { per_pixel: true },
+        Access::Channel => Read::Channels,
+        // A pixel's only number belongs in all lanes: who reads it may be wider than it is.
+        Access::Full if per_pixel && operand[0] == 1 => Read::Number { per_pixel: true },
+        Access::Full if per_pixel && !is_blocked(operand) => {
+            Read::Strided { stride: iter.pixels, count: iter.channels.min(LANES) }
+        }
+        Access::Full => Read::Vector,
+    })
+}
+
+impl Read {
+    /// Floats from the beginning of the sample to what a lane is loaded from; `None` for a lane that holds nothing.
+    pub fn offset(self, iter: Iter, block: usize, pixel: usize, lane: usize) -> Option<usize> {
+        match self {
+            Read::Number { per_pixel } => Some(if per_pixel { pixel } else { 0 }),
+            Read::Channels => Some(block * LANES + lane),
+            Read::Vector => Some((block * iter.pixels + pixel) * LANES + lane),
+            Read::Strided { stride, count } => (lane < count).then_some(pixel + lane * stride),
+        }
+    }
+}
+
 /// A matrix product between a batch of vectors and a weight: `Linear`, or a convolution whose kernel is its whole input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Dense {
@@ -320,9 +361,10 @@ pub fn reduction(order: Order, graph: &Graph, value: Value) -> Option<Form> {
     let stays = |axis: usize| shape.dims[axis] == 1 || !axes.contains(&axis);
     let rank = shape.rank();
     let (channels, pixels) = if iter.flat {
+        // A flat walk has one pixel: a sum over the batch alone sums none.
         match ((0..rank).all(gone), (0..rank).all(stays)) {
             (true, _) => (true, true),
-            (_, true) => (false, true),
+            (_, true) => (false, false),
             _ => return None,
         }
     } else {

@@ -1,12 +1,14 @@
 //! What stands behind a max-pool's gradient moves in front of it: a quarter of the elements, or less.
 //!
 //! An activation before a max-pool takes its slope at values that the pool has chosen, `map(y, route(dy, argmax(y)))`.
-//! Where the map makes 0 of a gradient of 0, as every slope times a gradient does, that is
-//! `route(map(max(y), dy), argmax(y))`: the same numbers, computed on what was pooled, and `y` need not be kept.
+//! Where the map is a slope times the gradient, linear in it, that is `route(map(max(y), dy), argmax(y))`: the same numbers,
+//! computed on what was pooled, and `y` need not be kept. A pixel that no window chose gets 0 either way; one that several
+//! chose gets the sum of what each sends, and a slope times a sum is the sum of the slope times each, because all of them chose
+//! the same `y`.
 
 use super::Target;
 use super::program::Program;
-use crate::graph::expr::{Expr, Pool, Scalar};
+use crate::graph::expr::{Binary, Expr, Scalar, Unary};
 use crate::graph::op::{Op, WindowAxis, WindowOp};
 use crate::graph::{Graph, Node, Value};
 
@@ -71,22 +73,63 @@ fn slope(graph: &Graph, node: &Node) -> Option<Slope> {
     let constant = |v: &Value| graph.shape(*v).dims.iter().skip(1).all(|d| *d == 1);
     let rest = node.inputs.iter().enumerate().filter(|(i, _)| *i != at && *i != other);
     let fits = graph.shape(*y) == shape && graph.shape(node.inputs[at]) == shape && node.ty == route.ty;
-    if own != axes || !fits || !rest.map(|(_, v)| v).all(constant) || !vanishes(expr, at) {
+    if own != axes || !fits || !rest.map(|(_, v)| v).all(constant) || !is_linear(expr, at) {
         return None;
     }
     Some(Slope { at, other, dy: route.inputs[0], max: max_of(graph, *y, axes)? })
 }
 
-/// Whether the result is 0 wherever this operand is.
-fn vanishes(expr: &Expr, operand: usize) -> bool {
-    if expr.nodes().iter().any(|n| matches!(n, Scalar::Index(_))) {
-        return false;
+/// Whether the result is this operand times something that does not depend on it: then it is 0 where the operand is 0, and of a
+/// sum of operands the sum of the results.
+fn is_linear(expr: &Expr, operand: usize) -> bool {
+    /// How a node depends on the operand.
+    #[derive(Clone, Copy, PartialEq)]
+    enum Part {
+        Zero,
+        Linear,
+        /// Not at all.
+        Free,
+        Otherwise,
     }
-    let mut pool = Pool::default();
-    let inputs: Vec<_> =
-        (0..expr.operands()).map(|i| if i == operand { pool.constant(0.0) } else { pool.input(i) }).collect();
-    let root = pool.import(expr, &inputs);
-    pool.value(root) == Some(0.0)
+    use Part::{Free, Linear, Otherwise, Zero};
+    let mut parts: Vec<Part> = Vec::with_capacity(expr.nodes().len());
+    for scalar in expr.nodes() {
+        let of = |id: crate::graph::expr::Id| parts[id.0 as usize];
+        let free = scalar.operands().all(|id| matches!(of(id), Free | Zero));
+        parts.push(match *scalar {
+            Scalar::Input(i) if i as usize == operand => Linear,
+            Scalar::Const(bits) if f64::from_bits(bits) == 0.0 => Zero,
+            // An index is another one among the pooled.
+            Scalar::Index(_) => return false,
+            Scalar::Unary(Unary::Neg, a) => of(a),
+            Scalar::Binary(Binary::Add | Binary::Sub, a, b) => match (of(a), of(b)) {
+                (Linear, Linear | Zero) | (Zero, Linear) => Linear,
+                (Zero, Zero) => Zero,
+                _ if free => Free,
+                _ => Otherwise,
+            },
+            Scalar::Binary(Binary::Mul, a, b) => match (of(a), of(b)) {
+                (Zero, _) | (_, Zero) => Zero,
+                (Linear, Free) | (Free, Linear) => Linear,
+                _ if free => Free,
+                _ => Otherwise,
+            },
+            Scalar::Binary(Binary::Div, a, b) => match (of(a), of(b)) {
+                (Linear, Free) => Linear,
+                _ if free => Free,
+                _ => Otherwise,
+            },
+            Scalar::Select(truth, a, b) if of(truth) == Free => match (of(a), of(b)) {
+                (Linear, Linear | Zero) | (Zero, Linear) => Linear,
+                (Zero, Zero) => Zero,
+                _ if free => Free,
+                _ => Otherwise,
+            },
+            _ if free => Free,
+            _ => Otherwise,
+        });
+    }
+    matches!(parts[expr.root().0 as usize], Linear | Zero)
 }
 
 /// The pool itself.
@@ -102,14 +145,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slope_vanishes_with_its_gradient() {
+    fn a_slope_is_linear_in_its_gradient() {
         let relu = Expr::build(2, |p, v| {
             let zero = p.constant(0.0);
-            let truth = p.binary(crate::graph::expr::Binary::Gt, v[0], zero);
+            let truth = p.binary(Binary::Gt, v[0], zero);
             p.select(truth, v[1], zero)
         });
-        assert!(vanishes(&relu, 1) && !vanishes(&relu, 0));
+        assert!(is_linear(&relu, 1) && !is_linear(&relu, 0));
+        let tanh = Expr::build(2, |p, v| {
+            let one = p.constant(1.0);
+            let square = p.mul(v[0], v[0]);
+            let slope = p.sub(one, square);
+            let product = p.mul(v[1], slope);
+            p.unary(Unary::Neg, product)
+        });
+        assert!(is_linear(&tanh, 1) && !is_linear(&tanh, 0));
         let shifted = Expr::build(2, |p, v| p.add(v[0], v[1]));
-        assert!(!vanishes(&shifted, 1));
+        assert!(!is_linear(&shifted, 1));
+        // It vanishes with its operand, but several windows that choose one pixel add up before the square is taken.
+        let squared = Expr::build(2, |p, v| {
+            let square = p.mul(v[1], v[1]);
+            p.mul(v[0], square)
+        });
+        assert!(!is_linear(&squared, 1));
     }
 }

@@ -246,7 +246,7 @@ fn sum_to_join(s: &Schedule, k: usize) -> Option<usize> {
     let fits = |sum: &Kernel| {
         let Form::Column { iter: own, reduced } = sum.form else { return false };
         let same = !matches!(kernel.form, Form::Column { reduced: r, .. } if r != reduced);
-        let whole = reduced.batch && reduced.pixels && !reduced.channels;
+        let whole = reduced.batch && !reduced.channels && (reduced.pixels || iter.pixels == 1);
         let other = |v: &&Value| !kernel.stores.contains(v) && !kernel.reads.contains(v);
         let made = |v: &Value| s.kernels[k..].iter().any(|other| other.stores.contains(v));
         own == iter

@@ -4,8 +4,7 @@ use super::expr;
 use crate::graph::expr::{Expr, Id, Pool, Scalar};
 use crate::graph::op::{MoveOp, Op, WindowOp};
 use crate::graph::{DType, Value};
-use crate::schedule::form::{Access, Iter, access};
-use crate::schedule::layout::{LANES, is_blocked};
+use crate::schedule::form::{Iter, Read, read};
 use crate::schedule::{Kernel, Schedule, Storage};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote};
@@ -256,34 +255,31 @@ impl<'a> Eval<'a> {
         let vector = |address: TokenStream| {
             if integer { quote!(s.load_i32(#address.cast())) } else { quote!(s.load(#address)) }
         };
-        match access(dims, under, self.at.iter.flat).expect("checked by the schedule") {
-            Access::One => single(offset(&pointer, [sample])),
-            Access::Pixel => single(offset(&pointer, [sample, self.at.pixel.as_ref().map(|p| quote!(#p))])),
-            Access::Channel => {
+        match read(dims, under, self.at.iter).expect("checked by the schedule") {
+            Read::Number { per_pixel: false } => single(offset(&pointer, [sample])),
+            Read::Number { per_pixel: true } => {
+                single(offset(&pointer, [sample, self.at.pixel.as_ref().map(|p| quote!(#p))]))
+            }
+            Read::Channels => {
                 let block = self.at.block.as_ref().map(|b| quote!(#b * 16usize));
                 vector(offset(&pointer, [sample, block]))
             }
-            Access::Full if self.planar(dims) => {
-                let (address, stride, count) = self.planar_address(&pointer, sample);
+            Read::Strided { stride, count } => {
+                let address = self.strided_address(&pointer, sample);
                 if integer {
                     quote!(s.gather_i32(#address.cast(), #stride, #count))
                 } else {
                     quote!(s.gather(#address, #stride, #count))
                 }
             }
-            Access::Full => vector(offset(&pointer, [sample, self.at.vector_term()])),
+            Read::Vector => vector(offset(&pointer, [sample, self.at.vector_term()])),
         }
     }
 
-    /// Whether a channel-wise walk meets a row-major value: lanes are `pixels` apart.
-    fn planar(&self, dims: &[usize]) -> bool {
-        !self.at.iter.flat && dims.len() >= 2 && !is_blocked(dims) && self.at.iter.pixels > 1
-    }
-
-    fn planar_address(&self, pointer: &Ident, sample: Option<TokenStream>) -> (TokenStream, usize, usize) {
+    /// Of the first lane, in a channel-wise walk over a row-major value.
+    fn strided_address(&self, pointer: &Ident, sample: Option<TokenStream>) -> TokenStream {
         debug_assert!(self.at.block.is_none(), "row-major values have few channels");
-        let pixel = self.at.pixel.as_ref().map(|p| quote!(#p));
-        (offset(pointer, [sample, pixel]), self.at.iter.pixels, self.at.iter.channels.min(LANES))
+        offset(pointer, [sample, self.at.pixel.as_ref().map(|p| quote!(#p))])
     }
 
     /// Store `result` as `value`.
@@ -293,19 +289,25 @@ impl<'a> Eval<'a> {
         let pointer = args.pointer(Arg::Value(value));
         let sample = self.at.sample_term(self.s.sample_stride(value));
         let integer = ty.dtype == DType::I32;
-        if ty.shape.numel() == 1 {
-            let address = offset(&pointer, [sample]);
-            return if integer {
-                quote!(s.scatter_i32(#address.cast::<i32>(), 1usize, 1usize, #result);)
-            } else {
-                quote!(s.store_first(#address, #result, 1usize);)
-            };
-        }
-        if self.planar(dims) {
-            let (address, stride, count) = self.planar_address(&pointer, sample);
-            let scatter = if integer { quote!(s.scatter_i32) } else { quote!(s.scatter) };
-            let address = if integer { quote!(#address.cast::<i32>()) } else { address };
-            return quote!(#scatter(#address, #stride, #count, #result););
+        match read(dims, dims, self.at.iter).expect("a value is read as it is stored") {
+            // One number: the first lane has it.
+            Read::Number { per_pixel } => {
+                let pixel = self.at.pixel.as_ref().filter(|_| per_pixel).map(|p| quote!(#p));
+                let address = offset(&pointer, [sample, pixel]);
+                return if integer {
+                    quote!(s.scatter_i32(#address.cast::<i32>(), 1usize, 1usize, #result);)
+                } else {
+                    quote!(s.store_first(#address, #result, 1usize);)
+                };
+            }
+            Read::Strided { stride, count } => {
+                let address = self.strided_address(&pointer, sample);
+                let scatter = if integer { quote!(s.scatter_i32) } else { quote!(s.scatter) };
+                let address = if integer { quote!(#address.cast::<i32>()) } else { address };
+                return quote!(#scatter(#address, #stride, #count, #result););
+            }
+            Read::Channels => unreachable!("under itself a value is no broadcast"),
+            Read::Vector => {}
         }
         let address = offset(&pointer, [sample, self.at.vector_term()]);
         if integer {

@@ -12,7 +12,7 @@ use crate::graph::expr::{Id, Pool, Scalar};
 use crate::graph::op::{ConvGeometry, ConvRole, Op, WindowAxis, WindowOp};
 use crate::graph::{DType, Value};
 use crate::schedule::form::{Access, Form, access};
-use crate::schedule::lanes::{anchor, master, partials};
+use crate::schedule::lanes::{Step, anchor, master, partials};
 use crate::schedule::layout::{LANES, is_blocked};
 use crate::schedule::{Chain, Stage};
 use proc_macro2::{Ident, TokenStream};
@@ -21,13 +21,12 @@ use std::collections::HashMap;
 
 pub fn lanes(w: &Writer, chain: &Chain) -> Vec<Launch> {
     let (sums, floats) = partials(w.s, chain);
-    let mut text = Text { w, chain, args: Args::default(), borders: Vec::new(), masked: chain.imports.clone() };
+    let mut text = Text { w, args: Args::default(), borders: Vec::new(), masked: chain.imports.clone() };
     let chunks = w.chunks;
     let tasks = if sums.is_empty() { quote!(lane_groups(batch)) } else { quote!(lane_chunks(batch, #chunks)) };
-    let (scratch, scratch_floats) = scratch(w, chain);
     let mut outside = TokenStream::new();
-    for (value, offset) in &scratch {
-        let place = place(*value);
+    for slot in &chain.slots {
+        let (place, offset) = (place(slot.value), slot.offset);
         outside.extend(quote!(let #place = scratch.add(#offset);));
     }
     let mut inside = TokenStream::new();
@@ -41,23 +40,19 @@ pub fn lanes(w: &Writer, chain: &Chain) -> Vec<Launch> {
         clear = quote!(let sums = #pointer.add(task * #floats); sums.write_bytes(0, #floats););
     }
     let mut imported = Vec::new();
-    let mut pooled = Vec::new();
-    for (i, stage) in chain.stages.iter().enumerate() {
-        for value in stage_reads(w, stage).into_iter().filter(|v| chain.imports.contains(v)) {
+    for step in &chain.steps {
+        for value in step.reads(w.s).into_iter().filter(|v| chain.imports.contains(v)) {
             if !imported.contains(&value) {
                 imported.push(value);
                 inside.extend(text.import(value));
             }
         }
-        if !pooled.contains(&i) {
-            let pool = text.pool_behind(i);
-            pooled.extend(pool);
-            inside.extend(text.stage(stage, pool.map(|k| &chain.stages[k]), &sums));
-        }
+        inside.extend(text.step(step, &sums));
     }
     for value in &chain.exports {
         inside.extend(text.export(*value));
     }
+    let scratch_floats = chain.scratch_floats();
     let body = quote! {
         let scratch = cx.scratch(worker);
         let border = scratch.add(#scratch_floats);
@@ -99,66 +94,8 @@ fn place(value: Value) -> Ident {
     format_ident!("v{}", value.0)
 }
 
-/// Batch values that a stage reads, its own not counted.
-fn stage_reads(w: &Writer, stage: &Stage) -> Vec<Value> {
-    let inputs = stage.nodes.iter().flat_map(|v| &w.s.graph().node(*v).inputs).map(|v| w.s.base(*v));
-    let mut list: Vec<Value> = Vec::new();
-    for value in inputs.filter(|v| w.s.graph().shape(*v).batch && !stage.nodes.contains(v)) {
-        if !list.contains(&value) {
-            list.push(value);
-        }
-    }
-    list
-}
-
-/// Where in the scratch memory the chain's own values lie, and its size.
-fn scratch(w: &Writer, chain: &Chain) -> (Vec<(Value, usize)>, usize) {
-    let mut wanted: Vec<(Value, usize, usize, usize)> = Vec::new();
-    let last_reader = |value: Value| {
-        let reads = |stage: &Stage| stage_reads(w, stage).contains(&value);
-        let exported = chain.exports.contains(&value).then_some(chain.stages.len());
-        exported.or_else(|| chain.stages.iter().rposition(reads)).unwrap_or(chain.stages.len())
-    };
-    for value in &chain.imports {
-        let first = chain.stages.iter().position(|stage| stage_reads(w, stage).contains(value)).unwrap_or(0);
-        wanted.push((*value, first, last_reader(*value), 0));
-    }
-    for (i, stage) in chain.stages.iter().enumerate() {
-        for value in &stage.stores {
-            if w.s.graph().shape(*value).batch && !chain.shared.contains(value) {
-                wanted.push((*value, i, last_reader(*value), 0));
-            }
-        }
-    }
-    for entry in &mut wanted {
-        entry.3 = w.s.graph().shape(entry.0).numel() * LANES;
-    }
-    wanted.sort_by_key(|(value, first, _, floats)| (std::cmp::Reverse(*floats), *first, *value));
-    let mut placed: Vec<(usize, (Value, usize, usize, usize))> = Vec::new();
-    for entry in wanted {
-        let (_, first, last, floats) = entry;
-        let together = |other: &&(usize, (Value, usize, usize, usize))| other.1.1 <= last && first <= other.1.2;
-        let mut taken: Vec<(usize, usize)> =
-            placed.iter().filter(together).map(|(at, other)| (*at, at + other.3)).collect();
-        taken.sort_unstable();
-        let mut offset = 0;
-        for (start, end) in taken {
-            if offset + floats <= start {
-                break;
-            }
-            offset = offset.max(end);
-        }
-        placed.push((offset, entry));
-    }
-    let size = placed.iter().map(|(at, entry)| at + entry.3).max().unwrap_or(0);
-    let mut list: Vec<(Value, usize)> = placed.into_iter().map(|(at, entry)| (entry.0, at)).collect();
-    list.sort_unstable();
-    (list, size)
-}
-
 struct Text<'a> {
     w: &'a Writer<'a>,
-    chain: &'a Chain,
     args: Args,
     /// Descriptors of convolutions, for the size of their bordered copies.
     borders: Vec<TokenStream>,
@@ -203,21 +140,8 @@ impl Text<'_> {
         quote!({ static V: LaneValue = #text; lane_export(s, &V, #from, #to.add(n * #sample), #sample, live); })
     }
 
-    /// The stage that pools what this convolution makes, if a tile can hold its windows.
-    fn pool_behind(&self, stage: usize) -> Option<usize> {
-        let Stage { form: Form::Conv { .. }, stores, .. } = &self.chain.stages[stage] else { return None };
-        let quarter = |a: &WindowAxis| a.kernel == 2 && a.stride == 2 && a.dilation == 1 && a.padding == 0;
-        let pools = |other: &Stage| {
-            let Form::Window { op: WindowOp::Max | WindowOp::ArgMax, axes, .. } = &other.form else { return false };
-            let node = self.w.s.graph().node(anchor(self.w.s, &other.nodes));
-            // Pixels outside of all windows are not computed: nobody else may want them.
-            let alone = *stores == [self.w.s.base(node.inputs[0])];
-            alone && axes.iter().all(|a| quarter(a) && a.output * 2 == a.input)
-        };
-        (stage + 1..self.chain.stages.len()).find(|k| pools(&self.chain.stages[*k]))
-    }
-
-    fn stage(&mut self, stage: &Stage, pool: Option<&Stage>, sums: &[(Value, usize)]) -> TokenStream {
+    fn step(&mut self, step: &Step, sums: &[(Value, usize)]) -> TokenStream {
+        let stage = &step.stage;
         let graph = self.w.s.graph();
         let operand = |v: Value, i: usize| place(self.w.s.base(graph.node(v).inputs[i]));
         let sum_at = |value: Value| {
@@ -230,7 +154,7 @@ impl Text<'_> {
                 let weight = master(self.w.s, self.w.s.base(graph.node(value).inputs[1])).expect("checked");
                 let (x, weight) = (operand(value, 0), self.pointer(weight));
                 let conv = self.conv_text(geometry, *role);
-                let (template, item, sink) = match pool {
+                let (template, item, sink) = match &step.pool {
                     Some(pool) => {
                         let (item, sink) = self.pool_sink(stage, pool, value);
                         (name("lane_conv_pool"), item, sink)
@@ -389,14 +313,9 @@ impl Text<'_> {
     /// The sink of a convolution and the pool behind it.
     fn pool_sink(&mut self, conv: &Stage, pool: &Stage, acc: Value) -> (TokenStream, TokenStream) {
         let results = self.pool_results(pool);
-        // What is pooled is stored only where somebody besides the pool wants it.
         let pooled = self.w.s.base(self.w.s.graph().node(anchor(self.w.s, &pool.nodes)).inputs[0]);
-        let other = |stage: &&Stage| *stage != pool && stage_reads(self.w, stage).contains(&pooled);
-        let kept = self.chain.shared.contains(&pooled)
-            || self.chain.exports.contains(&pooled)
-            || self.chain.stages.iter().any(|stage| other(&stage));
         let mut eval = Eval::new(self, &conv.nodes, &[(acc, name("acc"))]);
-        let each = eval.value_and_stores(pooled, if kept { &conv.stores } else { &[] });
+        let each = eval.value_and_stores(pooled, &conv.stores);
         let (mut fields, mut values) = eval.finish();
         let mut eval = Eval::new(self, &pool.nodes, &results);
         let put = eval.stores(&pool.stores);

@@ -4,14 +4,20 @@
 //! cache and barriers. A chain keeps to itself what only its own kernels read; what another chain reads is stored in the
 //! lanes' order (`[C][H][W][16 samples]` for each group); everything else goes through a transposition at the chain's edge.
 //! Sums over the batch leave partial results, which a second launch adds up.
+//!
+//! A chain is steps, run in order on a group; `scratch` says where a worker keeps what only the chain reads. What a chain may
+//! hold is said by the conditions here, each with the reason why it suffices; `verify` finds out from the finished chain alone
+//! whether every step reads what it means to read.
+
+mod scratch;
 
 use super::blocks::Stage;
-use super::form::{self, Access, Form, Reduced};
+use super::form::{self, Access, Form};
 use super::layout::{LANES, Layout};
 use super::params::behind_reshapes;
 use super::{Kernel, Schedule, Target};
 use crate::graph::expr::{Expr, Scalar};
-use crate::graph::op::{ConvGeometry, ConvRole, Leaf, Op, ReduceOp, WindowOp};
+use crate::graph::op::{ConvGeometry, ConvRole, Leaf, Op, ReduceOp, WindowAxis, WindowOp};
 use crate::graph::{DType, Value};
 
 /// The largest batch that runs without chains: a group that is mostly empty costs as much as a full one.
@@ -20,16 +26,74 @@ pub const SMALL_BATCH: usize = 15;
 /// Convolutions with more than so many channels and outputs fill the lanes of a block well enough.
 const FEW: usize = 8;
 
+/// What a chain does in one go with a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    pub stage: Stage,
+    /// The max-pool of what the stage, a convolution, makes, taken of its tiles. The stage stores what is pooled only where
+    /// somebody besides the pool reads it.
+    pub pool: Option<Stage>,
+}
+
+impl Step {
+    /// The stage and its pool, in order.
+    pub fn stages(&self) -> impl Iterator<Item = &Stage> {
+        [&self.stage].into_iter().chain(&self.pool)
+    }
+
+    /// What the step leaves in memory.
+    pub fn stores(&self) -> impl Iterator<Item = Value> {
+        self.stages().flat_map(|stage| stage.stores.iter().copied())
+    }
+
+    /// Values with a batch that it reads from memory: the operands of its nodes, but for what it computes itself.
+    pub fn reads(&self, s: &Schedule) -> Vec<Value> {
+        let own = |v: &Value| self.stages().any(|stage| stage.nodes.contains(v));
+        let inputs = self.stages().flat_map(|stage| &stage.nodes).flat_map(|v| &s.graph().node(*v).inputs);
+        let mut list: Vec<Value> = Vec::new();
+        for value in inputs.map(|v| s.base(*v)).filter(|v| s.graph().shape(*v).batch && !own(v)) {
+            if !list.contains(&value) {
+                list.push(value);
+            }
+        }
+        list
+    }
+}
+
+/// Where in a worker's scratch a value of a group lies, in vectors of 16 samples, and from which to which step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slot {
+    pub value: Value,
+    pub offset: usize,
+    pub floats: usize,
+    /// First and last step, inclusive; the number of steps where the value is exported.
+    pub alive: (usize, usize),
+}
+
 /// Kernels that run one after the other on each group of samples.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chain {
-    pub stages: Vec<Stage>,
+    pub steps: Vec<Step>,
     /// Values of other kernels, in the standard layout.
     pub imports: Vec<Value>,
     /// Own values that other kernels read in the standard layout.
     pub exports: Vec<Value>,
     /// Values that other chains have stored or will read.
     pub shared: Vec<Value>,
+    /// Of imports, and of own values that are not shared; by value.
+    pub slots: Vec<Slot>,
+}
+
+impl Chain {
+    /// The stages of all steps, pools included.
+    pub fn stages(&self) -> impl Iterator<Item = &Stage> {
+        self.steps.iter().flat_map(Step::stages)
+    }
+
+    /// Floats of scratch.
+    pub fn scratch_floats(&self) -> usize {
+        self.slots.iter().map(|slot| slot.offset + slot.floats).max().unwrap_or(0)
+    }
 }
 
 /// Finds the chains. Runs before values are given storage.
@@ -113,11 +177,7 @@ fn fits(s: &Schedule, kernel: &Kernel) -> bool {
         Form::ConvWeight { geometry, .. } => few(geometry),
         Form::Window { op, iter, .. } => *op != WindowOp::Pick && iter.batch,
         Form::Map(iter) => iter.batch,
-        Form::Column { reduced, .. } => {
-            let all = Reduced { batch: true, channels: false, pixels: true };
-            let sum = |v: &Value| matches!(s.graph().node(*v).op, Op::Reduce { op: ReduceOp::Sum, .. });
-            *reduced == all && kernel.nodes.iter().all(sum)
-        }
+        Form::Column { .. } => kernel.nodes.iter().all(|v| is_sum_of_each_channel(s, *v)),
         Form::Row { .. }
         | Form::Dense(_)
         | Form::DenseBackward(_)
@@ -131,6 +191,18 @@ fn fits(s: &Schedule, kernel: &Kernel) -> bool {
         | Form::Lanes(_) => false,
     };
     right && kernel.nodes.iter().all(|v| follows(s, *v))
+}
+
+/// Whether a node is what the template for sums computes: of each channel one number, the sum over all samples and all pixels.
+/// That suffices because the axes are the node's own: what a kernel's form says of them depends on how it walks, and a flat
+/// walk calls a sum over nothing but the batch one over its single pixel.
+pub fn is_sum_of_each_channel(s: &Schedule, value: Value) -> bool {
+    let node = s.graph().node(value);
+    let Op::Reduce { op: ReduceOp::Sum, axes, batch: true } = &node.op else { return false };
+    let dims = &s.graph().shape(node.inputs[0]).dims;
+    let gone = |axis: usize| dims[axis] == 1 || axes.contains(&axis);
+    let layout = s.layout(value);
+    !axes.contains(&0) && (1..dims.len()).all(gone) && (0..dims[0]).all(|channel| layout.offset(channel) == channel)
 }
 
 fn few(g: &ConvGeometry) -> bool {
@@ -187,7 +259,7 @@ fn sums(s: &Schedule, values: &[Value]) -> Vec<Value> {
 /// Sums of a chain, where their partial results lie in those of a chunk, and the floats of a chunk.
 pub fn partials(s: &Schedule, chain: &Chain) -> (Vec<(Value, usize)>, usize) {
     let (mut list, mut floats) = (Vec::new(), 0);
-    for value in chain.stages.iter().flat_map(|stage| sums(s, &stage.stores)) {
+    for value in chain.stages().flat_map(|stage| sums(s, &stage.stores)) {
         list.push((value, floats));
         floats += s.layout(value).size.div_ceil(LANES) * LANES;
     }
@@ -262,13 +334,60 @@ fn chain(s: &Schedule, region: &[usize], all_shared: &[Value]) -> Kernel {
     let stores: Vec<Value> = own.iter().copied().filter(|v| s.is_needed_outside(*v, region)).collect();
     let batch = |v: &Value| s.graph().shape(*v).batch;
     let is_shared = |v: &Value| all_shared.contains(v);
-    let chain = Chain {
+    let mut chain = Chain {
         imports: all_reads.iter().copied().filter(|v| batch(v) && !is_shared(v)).collect(),
         exports: stores.iter().copied().filter(|v| batch(v) && !is_shared(v)).collect(),
         shared: all_reads.iter().chain(&stores).copied().filter(is_shared).collect(),
-        stages,
+        steps: steps(s, stages, &stores),
+        slots: Vec::new(),
     };
+    chain.slots = scratch::slots(s, &chain);
     Kernel { form: Form::Lanes(chain), nodes, reads: all_reads, stores }
+}
+
+/// The stages in order, a pool with the convolution whose tiles hold its windows; `outside` are values that leave the chain.
+fn steps(s: &Schedule, stages: Vec<Stage>, outside: &[Value]) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    let mut rest = std::collections::VecDeque::from(stages);
+    while let Some(stage) = rest.pop_front() {
+        let at = rest.iter().position(|other| holds_windows(s, &stage, other, &rest));
+        let pool = at.and_then(|at| rest.remove(at));
+        let mut step = Step { stage, pool };
+        if let Some(pool) = &step.pool {
+            let pooled = pooled(s, pool);
+            let read = rest.iter().any(|other| Step { stage: other.clone(), pool: None }.reads(s).contains(&pooled));
+            if !read && !outside.contains(&pooled) {
+                step.stage.stores.clear();
+            }
+        }
+        steps.push(step);
+    }
+    steps
+}
+
+/// What a pool's windows are of.
+fn pooled(s: &Schedule, pool: &Stage) -> Value {
+    s.base(s.graph().node(anchor(s, &pool.nodes)).inputs[0])
+}
+
+/// Whether `other`, a later stage, can be taken of the tiles of `stage`, `rest` being all stages behind it.
+///
+/// It suffices that
+/// 1. its windows are 2 × 2, side by side, and cover the image: a tile of four pixels is a window, and every pixel is in one;
+/// 2. the convolution stores nothing but what is pooled, so that no one waits for pixels in another order;
+/// 3. whatever else it reads is there before the convolution runs: the pool moves to the convolution's place, in front of all
+///    stages between the two.
+fn holds_windows(s: &Schedule, stage: &Stage, other: &Stage, rest: &std::collections::VecDeque<Stage>) -> bool {
+    let (Form::Conv { .. }, Form::Window { op: WindowOp::Max | WindowOp::ArgMax, axes, .. }) =
+        (&stage.form, &other.form)
+    else {
+        return false;
+    };
+    let quarter = |a: &WindowAxis| a.kernel == 2 && a.stride == 2 && a.dilation == 1 && a.padding == 0;
+    let tiles = axes.iter().all(|a| quarter(a) && a.output * 2 == a.input);
+    let late = |v: &Value| rest.iter().any(|stage| stage.stores.contains(v));
+    let reads = Step { stage: other.clone(), pool: None }.reads(s);
+    tiles && stage.stores == [pooled(s, other)] && !reads.iter().any(late)
 }
 
 #[cfg(test)]
@@ -304,7 +423,7 @@ mod tests {
         assert!(!forward.shared.is_empty() && forward.shared.iter().all(|v| backward.shared.contains(v)));
         // What came of the dense layers, and the image once more.
         assert_eq!((backward.imports.len(), backward.exports.len()), (2, 0));
-        assert!(backward.stages.iter().any(|stage| matches!(stage.form, Form::ConvWeight { .. })));
+        assert!(backward.stages().any(|stage| matches!(stage.form, Form::ConvWeight { .. })));
         assert!(chains(TWO, ProgramKind::Step, false).is_empty());
     }
 
@@ -313,7 +432,7 @@ mod tests {
         assert!(chains("Conv2d<32, 3>; Relu; MaxPool2d<2>;", ProgramKind::Step, true).is_empty());
         for chain in chains("Conv2d<6, 3>; BatchNorm; Relu; MaxPool2d<2>;", ProgramKind::Step, true) {
             // A sum over the batch ends a chain: nobody inside it reads the sum.
-            let sums: Vec<Value> = chain.stages.iter().flat_map(|stage| &stage.stores).copied().collect();
+            let sums: Vec<Value> = chain.stages().flat_map(|stage| &stage.stores).copied().collect();
             assert!(chain.imports.iter().all(|v| !sums.contains(v)));
         }
     }

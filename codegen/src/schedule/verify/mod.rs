@@ -1,0 +1,94 @@
+//! What must hold of a finished schedule, whatever fused it: kernels run in order and communicate through stored values
+//! only, so whoever reads comes after whoever stores, and each place is written once; and within a kernel everybody computes
+//! with the elements that they ask for. Memory is verified by `memory`, which knows offsets.
+
+pub mod elements;
+mod lanes;
+
+use super::layout::Order;
+use super::{Schedule, Storage};
+use crate::graph::Value;
+use crate::graph::op::{Leaf, Op};
+
+/// The first violation, naming kernel and value.
+pub fn verify(s: &Schedule) -> Result<(), String> {
+    let mut stored: Vec<Option<usize>> = vec![None; s.graph().nodes.len()];
+    // States, gradients: a place of which there is one.
+    let mut written: Vec<(Storage, usize)> = Vec::new();
+    for (k, kernel) in s.kernels.iter().enumerate() {
+        for &read in &kernel.reads {
+            check_read(s, k, read, &stored, &written)?;
+        }
+        for &value in &kernel.stores {
+            if !kernel.nodes.contains(&value) {
+                return Err(format!("kernel {k} stores {value}, which it does not compute"));
+            }
+            if let Some(before) = stored[value.index()].replace(k) {
+                return Err(format!("kernels {before} and {k} both store {value}"));
+            }
+            let Some(place) = s.storage(value) else {
+                return Err(format!("kernel {k} stores {value}, which has no place"));
+            };
+            match place {
+                Storage::Batch | Storage::Fixed | Storage::Derived => {}
+                Storage::Port(_) | Storage::Param(_) => {
+                    return Err(format!("kernel {k} stores {value} into {place:?}, which programs only read"));
+                }
+                Storage::State(_) | Storage::Grad(_) => {
+                    if let Some((_, before)) = written.iter().find(|(p, _)| *p == place) {
+                        return Err(format!("kernels {before} and {k} both write {place:?}"));
+                    }
+                    written.push((place, k));
+                }
+            }
+        }
+    }
+    check_roots(s, &stored)?;
+    // CUDA's loops take every element's index apart, whatever shares a kernel.
+    if s.order == Order::Blocked {
+        (0..s.kernels.len()).try_for_each(|k| elements::verify(s, k))?;
+    }
+    Ok(())
+}
+
+fn check_read(
+    s: &Schedule,
+    k: usize,
+    read: Value,
+    stored: &[Option<usize>],
+    written: &[(Storage, usize)],
+) -> Result<(), String> {
+    match &s.graph().node(read).op {
+        Op::Leaf(Leaf::State(i)) => match written.iter().find(|(p, _)| *p == Storage::State(*i)) {
+            Some((_, before)) => Err(format!("kernel {k} reads state {i}, which kernel {before} has assigned")),
+            None => Ok(()),
+        },
+        Op::Leaf(_) => Ok(()),
+        _ if stored[read.index()].is_some() => Ok(()),
+        _ => Err(format!("kernel {k} reads {read}, which no earlier kernel stores")),
+    }
+}
+
+fn check_roots(s: &Schedule, stored: &[Option<usize>]) -> Result<(), String> {
+    let roots = &s.program.roots;
+    for root in roots.all() {
+        let base = s.base(root);
+        if stored[base.index()].is_none() && !matches!(s.graph().node(base).op, Op::Leaf(_)) {
+            return Err(format!("root {root} is not stored"));
+        }
+    }
+    for (param, gradient) in &roots.gradients {
+        if s.storage(*gradient) != Some(Storage::Grad(*param)) {
+            return Err(format!("the gradient of parameter {param} lies in {:?}", s.storage(*gradient)));
+        }
+    }
+    for assign in &roots.assigns {
+        if !matches!(s.storage(*assign), Some(Storage::State(_))) {
+            return Err(format!("{assign} assigns {:?}, no state", s.storage(*assign)));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,110 @@
+//! Ordinary networks that were computed wrongly once, each by a rule that the networks of that day did not try.
+
+use crate::check::parity;
+
+// A max-pool was taken of a convolution's tiles while its result lay where the convolution still read the image. Every chain
+// that was tested had padding, whose bordered copy of the image hid it.
+parity! {
+    a_pool_behind_a_convolution_without_padding PoolBehindValid PoolBehindValidUnfused {
+        input x: [1, 12, 12];
+        target t: [6];
+        Conv2d<6, 5>; MaxPool2d<2>; Flatten; Linear<6>;
+        loss: Mse(_, t);
+    }
+}
+
+parity! {
+    convolution_pool_activation_twice PoolThenRelu PoolThenReluUnfused {
+        input x: [1, 20, 16];
+        target class: class<4>;
+        Conv2d<10, 5>; MaxPool2d<2>; Relu; Conv2d<20, 5>; MaxPool2d<2>; Relu; Flatten; Linear<4>;
+        loss: CrossEntropy(_, class);
+    }
+}
+
+parity! {
+    an_activation_before_the_pool_and_three_channels ReluThenPool ReluThenPoolUnfused {
+        input x: [3, 13, 9];
+        target class: class<4>;
+        Conv2d<6, [4, 2]>; Relu; MaxPool2d<2>; Conv2d<10, 3>; Tanh; MaxPool2d<2, ceil_mode = true>; Flatten; Linear<4>;
+        loss: CrossEntropy(_, class);
+    }
+}
+
+// What a pool reads besides the image must be there when its convolution runs: once, it was not asked for.
+parity! {
+    a_pool_whose_epilogue_reads_a_later_convolution PoolReadsLater PoolReadsLaterUnfused {
+        input x: [1, 12, 12];
+        target t: [6];
+        Conv2d<6, 3, padding = 1> as stem;
+        Conv2d<6, 3, padding = 1> as a;
+        Conv2d<6, 3, padding = 1, stride = 2>(stem) as b;
+        MaxPool2d<2>(a); Add(_, b); Flatten; Linear<6>;
+        loss: Mse(_, t);
+    }
+}
+
+parity! {
+    a_pool_whose_epilogue_reads_another_input PoolReadsInput PoolReadsInputUnfused {
+        input x: [1, 12, 12];
+        input y: [6, 6, 6];
+        target t: [6];
+        Conv2d<6, 3, padding = 1>(x); MaxPool2d<2>; Mul(_, y); Relu; Conv2d<6, 3>; Flatten; Linear<6>;
+        loss: Mse(_, t);
+    }
+}
+
+// The gradient of a value per pixel is a sum over the batch alone; it was taken for a bias, and the pixels added up.
+parity! {
+    a_parameter_for_each_pixel_before_a_convolution_of_few_channels EachPixel EachPixelUnfused {
+        input x: [1, 3, 3];
+        target t: [1, 3, 3];
+        param p: [1, 3, 3] = Zeros;
+        Add(x, p); Conv2d<1, 3, padding = 1>;
+        loss: Mse(_, t);
+    }
+}
+
+parity! {
+    parameters_for_each_pixel_of_several_channels EachPixelOfSix EachPixelOfSixUnfused {
+        input x: [2, 5, 4];
+        target t: [6, 5, 4];
+        param p: [2, 5, 4] = Normal<0, 0.5>;
+        param q: [6, 5, 4] = Normal<0, 0.5>;
+        param r: [6, 1, 1] = Normal<0, 0.5>;
+        Add(x, p); Conv2d<6, 3, padding = 1>; Mul(_, q); Add(_, r); Conv2d<6, 3, padding = 1>;
+        loss: Mse(_, t);
+    }
+}
+
+// A number per position, read back from memory, was loaded into the first lane and used in all.
+parity! {
+    a_normalisation_of_each_position_by_hand EachPosition EachPositionUnfused {
+        fn square(x, m) { (x - m) * (x - m) }
+        fn over(x, v) { x / sqrt(v + 1e-5) }
+        input x: [16, 8];
+        target t: [16, 8];
+        Conv1d<16, 1> as conv;
+        Average<axis = 0, keepdim = true> as m;
+        square(conv, m);
+        Average<axis = 0, keepdim = true> as v;
+        over(conv, v);
+        loss: Mse(_, t);
+    }
+}
+
+parity! {
+    a_normalisation_of_each_pixel_by_hand EachPixelNorm EachPixelNormUnfused {
+        fn square(x, m) { (x - m) * (x - m) }
+        fn over(x, v) { x / sqrt(v + 1e-5) }
+        input x: [7, 3, 5];
+        target t: [7, 3, 5];
+        param scale: [1, 3, 5] = Ones;
+        Conv2d<7, 3, padding = 1> as conv;
+        Average<axis = 0, keepdim = true> as m;
+        square(conv, m);
+        Average<axis = 0, keepdim = true>; Mul(_, scale) as v;
+        over(conv, v); Gelu; Conv2d<7, 1>;
+        loss: Mse(_, t);
+    }
+}
