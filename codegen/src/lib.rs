@@ -102,9 +102,9 @@ pub fn plan(module: &Module, target: &Target) -> Plans {
         let program = schedule::program::program(module, kind)?;
         let schedule = schedule::schedule(module, &params, &program, target);
         let launches = schedule::launches::launches(&schedule, target);
-        debug_assert_eq!(launches.verify(&schedule), Ok(()));
+        schedule::verify::demand(kind, launches.verify(&schedule));
         let memory = memory::plan(&schedule, &launches, target.chunks);
-        debug_assert_eq!(memory.verify(&schedule, &launches, target.chunks), Ok(()));
+        schedule::verify::demand(kind, memory.verify(&schedule, &launches, target.chunks));
         Some(Planned { kind, schedule, launches, memory })
     };
     let mut programs: Vec<Planned> = ProgramKind::ALL.into_iter().filter_map(|kind| planned(kind, target)).collect();

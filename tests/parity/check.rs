@@ -26,14 +26,17 @@ const BATCHES: [usize; 6] = [1, 2, 15, 16, 17, 37];
 const EMULATED: [(usize, u64, Option<usize>); 5] =
     [(1, 0, None), (2, 1, Some(1)), (3, 2, Some(3)), (5, 3, Some(5)), (17, 4, None)];
 
-/// Declares a network (and its unfused twin) and checks both against the interpreter.
+/// Declares a network (and its unfused twin), `with` functions that it uses, and checks both against the interpreter.
 macro_rules! parity {
     ($(#[$attribute:meta])* $test:ident $name:ident $unfused:ident { $($body:tt)* }) => {
-        kiln::network! { #[fusion(both)] $(#[$attribute])* pub $name { $($body)* } }
+        $crate::check::parity! { $(#[$attribute])* $test $name $unfused with {} { $($body)* } }
+    };
+    ($(#[$attribute:meta])* $test:ident $name:ident $unfused:ident with { $($fns:tt)* } { $($body:tt)* }) => {
+        kiln::network! { $($fns)* #[fusion(both)] $(#[$attribute])* pub $name { $($body)* } }
 
         #[test]
         fn $test() {
-            let source = concat!("pub ", stringify!($name), " { ", stringify!($($body)*), " }");
+            let source = concat!(stringify!($($fns)*), " pub ", stringify!($name), " { ", stringify!($($body)*), " }");
             crate::check::check::<$name>(source);
             crate::check::check::<$unfused>(source);
         }

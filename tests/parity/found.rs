@@ -45,10 +45,10 @@ parity! {
 }
 
 parity! {
-    a_pool_whose_epilogue_reads_another_input PoolReadsInput PoolReadsInputUnfused {
+    a_pool_whose_epilogue_reads_what_no_chain_makes PoolReadsImport PoolReadsImportUnfused {
         input x: [1, 12, 12];
-        input y: [6, 6, 6];
         target t: [6];
+        Flatten; Linear<216>; Reshape<[6, 6, 6]> as y;
         Conv2d<6, 3, padding = 1>(x); MaxPool2d<2>; Mul(_, y); Relu; Conv2d<6, 3>; Flatten; Linear<6>;
         loss: Mse(_, t);
     }
@@ -79,9 +79,10 @@ parity! {
 
 // A number per position, read back from memory, was loaded into the first lane and used in all.
 parity! {
-    a_normalisation_of_each_position_by_hand EachPosition EachPositionUnfused {
+    a_normalisation_of_each_position_by_hand EachPosition EachPositionUnfused with {
         fn square(x, m) { (x - m) * (x - m) }
         fn over(x, v) { x / sqrt(v + 1e-5) }
+    } {
         input x: [16, 8];
         target t: [16, 8];
         Conv1d<16, 1> as conv;
@@ -94,9 +95,10 @@ parity! {
 }
 
 parity! {
-    a_normalisation_of_each_pixel_by_hand EachPixelNorm EachPixelNormUnfused {
+    a_normalisation_of_each_pixel_by_hand EachPixelNorm EachPixelNormUnfused with {
         fn square(x, m) { (x - m) * (x - m) }
-        fn over(x, v) { x / sqrt(v + 1e-5) }
+        fn over(x, v) { x / sqrt(v * v + 0.1) }
+    } {
         input x: [7, 3, 5];
         target t: [7, 3, 5];
         param scale: [1, 3, 5] = Ones;

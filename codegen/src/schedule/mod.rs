@@ -121,7 +121,7 @@ pub fn schedule(module: &Module, params: &ParamPlan, program: &Program, target: 
     parts::parts(&mut schedule, target);
     derived::keep(&mut schedule, target);
     fuse::assign_storage(&mut schedule);
-    debug_assert_eq!(verify::verify(&schedule), Ok(()));
+    verify::demand(program.kind, verify::verify(&schedule));
     schedule
 }
 

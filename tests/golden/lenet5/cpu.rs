@@ -19,11 +19,9 @@ mod k0_lanes {
             let p7 = cx.arg(7usize);
             let p8 = cx.arg(8usize);
             let scratch = cx.scratch(worker);
-            let border = scratch.add(87808usize);
-            let v0 = scratch.add(75264usize);
-            let v7 = scratch.add(0usize);
-            let v14 = scratch.add(0usize);
-            let v15 = scratch.add(25600usize);
+            let border = scratch.add(12544usize);
+            let v0 = scratch.add(0usize);
+            let v15 = scratch.add(0usize);
             for group in lane_task(cx.batch, tasks(cx.batch, &[]), task) {
                 let n = group * 16usize;
                 let live = (cx.batch - n).min(16usize);

@@ -120,9 +120,8 @@ pub fn reduced_to(element: usize, operand: &[usize], axes: &[usize]) -> usize {
     at
 }
 
-pub fn verify(s: &Schedule, k: usize) -> Result<(), String> {
-    let kernel = &s.kernels[k];
-    let found = match &kernel.form {
+pub fn verify(s: &Schedule, kernel: &Kernel) -> Result<(), String> {
+    match &kernel.form {
         Form::Map(iter) => walk(s, kernel, *iter, &[]).stores(&kernel.stores),
         Form::Row { iter, per_pixel } => row(s, kernel, *iter, *per_pixel),
         Form::Column { iter, reduced } => column(s, kernel, *iter, *reduced),
@@ -135,8 +134,7 @@ pub fn verify(s: &Schedule, k: usize) -> Result<(), String> {
         // Each reads the elements of one node by its own layouts, one by one or in rows that `rows` found in them.
         Form::ConvFlipped { .. } | Form::WinogradWeights { .. } | Form::Rows(_) | Form::Scalar => Ok(()),
         Form::Block(_) => Ok(()),
-    };
-    found.map_err(|why| format!("kernel {k} ({}): {why}", kernel.form.name()))
+    }
 }
 
 fn walk<'a>(s: &'a Schedule, kernel: &'a Kernel, iter: Iter, given: &[(Value, Given)]) -> Walk<'a> {

@@ -4,11 +4,24 @@
 
 pub mod elements;
 mod lanes;
+mod operands;
 
 use super::layout::Order;
-use super::{Schedule, Storage};
+use super::{ProgramKind, Schedule, Storage};
 use crate::graph::Value;
 use crate::graph::op::{Leaf, Op};
+
+/// Refuses a plan that a verifier has found wrong: no program is better than one that computes something else. Every plan is
+/// verified, not only those of debug builds.
+pub fn demand(program: ProgramKind, found: Result<(), String>) {
+    if let Err(why) = found {
+        panic!(
+            "this is a fault of Kiln, not of your network: its plan for `{}` would compute something else ({why}). \
+             Please report the network; `#[fusion(off)]` above it gives it a plan of single kernels until then",
+            program.name()
+        );
+    }
+}
 
 /// The first violation, naming kernel and value.
 pub fn verify(s: &Schedule) -> Result<(), String> {
@@ -46,7 +59,10 @@ pub fn verify(s: &Schedule) -> Result<(), String> {
     check_roots(s, &stored)?;
     // CUDA's loops take every element's index apart, whatever shares a kernel.
     if s.order == Order::Blocked {
-        (0..s.kernels.len()).try_for_each(|k| elements::verify(s, k))?;
+        for (k, kernel) in s.kernels.iter().enumerate() {
+            let found = elements::verify(s, kernel).and_then(|()| operands::verify(s, kernel));
+            found.map_err(|why| format!("kernel {k} ({}): {why}", kernel.form.name()))?;
+        }
     }
     Ok(())
 }

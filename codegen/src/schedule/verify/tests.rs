@@ -6,7 +6,7 @@ use crate::declaration::Fusion;
 use crate::memory::{self, Tenant};
 use crate::schedule::form::{Iter, Reduced};
 use crate::schedule::lanes::Chain;
-use crate::schedule::{Form, Kernel, ParamPlan, ProgramKind, Target, launches, program, schedule};
+use crate::schedule::{Form, Kernel, ParamPlan, Target, launches, program, schedule};
 
 /// The Step program of a network with states, parameters and several kernels.
 fn step(fusion: Fusion) -> Schedule {
