@@ -9,6 +9,7 @@ use crate::schedule::form::Form;
 use crate::schedule::launches::phases;
 use crate::schedule::{Kernel, Launches, Order, ProgramKind, Schedule, Storage};
 use crate::schedule::{lanes, moments};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// What occupies an arena.
@@ -194,20 +195,18 @@ impl Memory {
 
     /// Whether whatever a kernel reads lies in memory that holds it at that time, found from schedule and launches alone: a
     /// value is there from the first level of the kernel that stores it to the last level of the last kernel that reads it or
-    /// lies within it; partial results from where they are left to where they are added up; results to the end; what is kept
-    /// from run to run always. In all that time no one else may write to a float of it.
+    /// what lies within it; partial results from where they are left to where they are added up; results to the end; what is
+    /// kept from run to run always. In all that time no one else may write to a float of it.
     pub fn verify(&self, s: &Schedule, launches: &Launches, chunks: usize) -> Result<(), String> {
-        let wanted = tenants(s, launches, chunks);
-        for want in &wanted {
-            let Some(place) = self.places.iter().find(|p| p.tenant == want.tenant) else {
-                return Err(format!("{:?} has no place", want.tenant));
-            };
-            let needed = lifetime(s, launches, want);
-            if place.storage != want.storage || place.size < want.size {
-                return Err(format!("{:?} has a place for something else", want.tenant));
+        let places: BTreeMap<Tenant, &Place> = self.places.iter().map(|p| (p.tenant, p)).collect();
+        for (tenant, needed) in needs(s, launches, chunks) {
+            let Some(place) = places.get(&tenant) else { return Err(format!("{tenant:?} has no place")) };
+            if place.storage != needed.storage || place.size < needed.size {
+                return Err(format!("{tenant:?} has a place for something else"));
             }
-            if place.alive.0 > needed.0 || place.alive.1 < needed.1 {
-                return Err(format!("{:?} lives from {} to {}, in {:?}", want.tenant, needed.0, needed.1, place.alive));
+            let (first, last) = needed.alive;
+            if place.alive.0 > first || place.alive.1 < last {
+                return Err(format!("{tenant:?} lives from {first} to {last}, in {:?}", place.alive));
             }
             let arena = match place.storage {
                 Storage::Batch => self.batch_floats,
@@ -215,7 +214,7 @@ impl Memory {
                 _ => self.fixed_floats,
             };
             if place.offset + place.size > arena {
-                return Err(format!("{:?} ends behind its arena", want.tenant));
+                return Err(format!("{tenant:?} ends behind its arena"));
             }
         }
         for (i, a) in self.places.iter().enumerate() {
@@ -230,29 +229,49 @@ impl Memory {
     }
 }
 
-/// The levels at which someone writes or reads this tenant, whoever planned it.
-fn lifetime(s: &Schedule, launches: &Launches, tenant: &Place) -> (usize, usize) {
+/// Memory that a tenant needs, whoever planned it: at which levels someone writes or reads it.
+struct Need {
+    storage: Storage,
+    size: usize,
+    alive: (usize, usize),
+}
+
+fn needs(s: &Schedule, launches: &Launches, chunks: usize) -> BTreeMap<Tenant, Need> {
     let end = launches.levels.iter().map(|l| l.1 + 1).max().unwrap_or(0);
-    let touches = |kernel: usize| match tenant.tenant {
-        Tenant::Value(whole) => {
-            let k = &s.kernels[kernel];
-            let within = |v: &Value| s.whole(*v).whole == whole;
-            // What is copied nowhere is read by whoever reads the value that lies in it.
-            let inputs = k.nodes.iter().flat_map(|v| &s.graph().node(*v).inputs).any(|v| {
-                s.storage(*v) == Some(tenant.storage) && !k.nodes.contains(&s.base(*v)) && within(&s.base(*v))
-            });
-            inputs || k.reads.iter().any(within) || k.stores.iter().any(within)
-        }
-        Tenant::Partials(own) => own == kernel || moments::producer(s, &s.kernels[own]) == Some(kernel),
+    let mut needs: BTreeMap<Tenant, Need> = BTreeMap::new();
+    let mut touch = |tenant: Tenant, storage: Storage, size: usize, (first, last): (usize, usize)| {
+        let need = needs.entry(tenant).or_insert(Need { storage, size, alive: (first, last) });
+        need.alive = (need.alive.0.min(first), need.alive.1.max(last));
     };
-    let levels = (0..s.kernels.len()).filter(|k| touches(*k)).map(|k| launches.levels[k]);
-    let (first, last) = levels.fold((end, 0), |all, level| (all.0.min(level.0), all.1.max(level.1)));
-    let is_root = |whole: Value| s.program.roots.all().iter().any(|r| s.whole(*r).whole == whole);
-    let first = if tenant.storage == Storage::Derived { 0 } else { first };
-    match tenant.tenant {
-        Tenant::Value(whole) if is_root(whole) || tenant.storage == Storage::Derived => (first, end),
-        _ => (first, last),
+    let arena = |v: Value| match s.storage(v) {
+        Some(storage @ (Storage::Batch | Storage::Fixed | Storage::Derived)) => Some(storage),
+        _ => None,
+    };
+    for (k, kernel) in s.kernels.iter().enumerate() {
+        // Who computes with a value that it does not make reads it, whatever `reads` says.
+        let operands = kernel.nodes.iter().flat_map(|v| &s.graph().node(*v).inputs).map(|v| s.base(*v));
+        let operands = operands.filter(|v| !kernel.nodes.contains(v));
+        for value in operands.chain(kernel.reads.iter().copied()).chain(kernel.stores.iter().copied()) {
+            let Some(storage) = arena(value) else { continue };
+            let whole = s.whole(value).whole;
+            touch(Tenant::Value(whole), storage, s.layout(whole).size, launches.levels[k]);
+            if storage == Storage::Derived {
+                touch(Tenant::Value(whole), storage, 0, (0, end));
+            }
+        }
+        if let Some((storage, size)) = partials(s, kernel, chunks) {
+            touch(Tenant::Partials(k), storage, size, launches.levels[k]);
+            if let Some(producer) = moments::producer(s, kernel) {
+                touch(Tenant::Partials(k), storage, size, launches.levels[producer]);
+            }
+        }
     }
+    for root in s.program.roots.all() {
+        if let Some(storage) = arena(root) {
+            touch(Tenant::Value(s.whole(root).whole), storage, 0, (end, end));
+        }
+    }
+    needs
 }
 
 #[cfg(test)]
