@@ -110,3 +110,23 @@ parity! {
         loss: Mse(_, t);
     }
 }
+
+// A transposed convolution read the caller's buffer as if its channels lay in blocks: the gradient of its weight was wrong wherever
+// what it makes has fewer than five channels. Autoencoders were tested behind other layers only.
+parity! {
+    a_transposed_convolution_of_the_input TransposedInput TransposedInputUnfused {
+        input x: [6, 4, 3];
+        target t: [2, 8, 6];
+        ConvTranspose2d<2, 2, stride = 2>;
+        loss: Mse(_, t);
+    }
+}
+
+parity! {
+    a_transposed_convolution_of_a_narrow_input TransposedNarrow TransposedNarrowUnfused {
+        input x: [40, 7, 1];
+        target t: [4, 7, 1];
+        ConvTranspose2d<4, 1>; Elu;
+        loss: HalfSquare(_, t);
+    }
+}

@@ -68,8 +68,8 @@ impl Rebuild<'_> {
                 node = self.hoist(node, old, from);
             }
         }
-        if self.params.order == Order::Blocked && !reads_port(&node, &self.graph) {
-            for i in 0..node.inputs.len() {
+        if self.params.order == Order::Blocked {
+            for i in (0..node.inputs.len()).filter(|i| !reads_port(&node, *i, &self.graph)).collect::<Vec<_>>() {
                 node.inputs[i] = self.packed(node.inputs[i], old, from);
             }
         }
@@ -187,10 +187,16 @@ fn reads_transposed(node: &Node) -> bool {
     }
 }
 
-/// Whether this node reads a dense buffer as it is: contractions broadcast single elements of their left operand.
-fn reads_port(node: &Node, graph: &Graph) -> bool {
+/// Whether this node reads a dense buffer as it is, where operand `i` is one: contractions broadcast single elements of what
+/// they contract over, which may lie in any distance from sample to sample. An operand in blocks of channels, or one that is read
+/// in vectors, such as the other operand of a weight's gradient, must lie as the template expects it.
+fn reads_port(node: &Node, i: usize, graph: &Graph) -> bool {
     match &node.op {
-        Op::Conv { role: ConvRole::Forward | ConvRole::Weight, .. } => !is_blocked(&graph.shape(node.inputs[0]).dims),
+        Op::Conv { role: ConvRole::Forward | ConvRole::Weight, .. } => {
+            i == 0 && !is_blocked(&graph.shape(node.inputs[0]).dims)
+        }
+        // Of a weight's gradient, `dense::weight_operands` says which operand is read in vectors.
+        Op::Contract { lhs, out, .. } if !out.contains(&0) => lhs.len() == 2 && i != usize::from(lhs[1] != out[0]),
         Op::Contract { lhs, .. } => lhs.len() == 2,
         Op::Move(_) => true,
         _ => false,

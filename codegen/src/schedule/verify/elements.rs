@@ -154,7 +154,10 @@ impl Walk<'_> {
                 return Err(format!("{value} is no value of this walk"));
             };
             for place in places(self.iter) {
-                let Some(element) = element(self.iter, place) else { continue };
+                let Some(mut element) = element(self.iter, place) else { continue };
+                if self.graph().shape(value).numel() == 1 {
+                    element = 0;
+                }
                 if element >= self.graph().shape(value).numel() {
                     return Err(format!("{value} has no element {element} to store"));
                 }
@@ -217,10 +220,11 @@ impl Walk<'_> {
                 Ok(())
             }
             Op::Random { .. } => {
-                let own = if self.iter.flat { self.iter } else { Iter::channelwise(&node.ty.shape) };
-                let lane = if own.channels == 1 { 0 } else { place.block * LANES + place.lane };
-                let pixel = if own.pixels == 1 { 0 } else { place.pixel };
-                let drawn = lane * own.pixels + pixel;
+                // A number of the generator for each element, counted in PyTorch's order.
+                let shape = &node.ty.shape;
+                let own = if self.iter.flat { Iter::of(self.s.order, shape) } else { Iter::channelwise(shape) };
+                let channel = if own.channels == 1 { 0 } else { place.block * LANES + place.lane };
+                let drawn = channel * own.pixels + if own.pixels == 1 { 0 } else { place.pixel };
                 if drawn == wanted { Ok(()) } else { Err(format!("draws number {drawn} of {base} for {wanted}")) }
             }
             Op::Window { op: WindowOp::Route, .. } => {
@@ -298,18 +302,21 @@ fn row(s: &Schedule, kernel: &Kernel, iter: Iter, per_pixel: bool) -> Result<(),
     for &value in &kernel.nodes {
         let dims = &s.graph().shape(value).dims;
         let single = if per_pixel { dims[0] == 1 } else { s.graph().shape(value).numel() == 1 };
+        // A number of the whole sample is computed again for each pixel.
+        let per_pixel_number = per_pixel && s.graph().shape(value).numel() > 1;
         if is_reduction(s, value) {
             let goes = |place: Place| if per_pixel { place.pixel } else { 0 };
             walk(s, kernel, iter, &given).reduces(value, goes)?;
         } else if single {
             // What is computed once is used in every lane of the row.
             for place in all_lanes(outer) {
-                walk(s, kernel, outer, &given).computes(value, if per_pixel { place.pixel } else { 0 }, place)?;
+                let wanted = if per_pixel_number { place.pixel } else { 0 };
+                walk(s, kernel, outer, &given).computes(value, wanted, place)?;
             }
         } else {
             continue;
         }
-        given.push((value, Given::Number { per_pixel }));
+        given.push((value, Given::Number { per_pixel: per_pixel_number }));
     }
     let numbers: Vec<Value> = given.iter().map(|(v, _)| *v).collect();
     for value in kernel.stores.iter().filter(|v| numbers.contains(v)) {

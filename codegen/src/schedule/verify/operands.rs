@@ -109,6 +109,11 @@ fn gradient_operands(s: &Schedule, kernel: &Kernel) -> Result<(), String> {
     }
     let (x, dy) = weight_operands(s.graph(), gradient);
     image(s, kernel, x, is_plain(&d, d.pixels))?;
+    // One number an output, read in whole vectors.
     image(s, kernel, dy, true)?;
+    let memory = s.layout(s.base(dy)).size;
+    if memory < blocks(d.outputs) * LANES && memory > 1 {
+        return Err(format!("{dy} is read in vectors, and ends at {memory}"));
+    }
     weight(s, gradient, gradient)
 }
