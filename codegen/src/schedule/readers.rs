@@ -253,10 +253,18 @@ fn sum_to_join(s: &Schedule, k: usize) -> Option<usize> {
             && same
             && whole
             && sum.reads.iter().any(|v| kernel.stores.contains(v))
+            && waits_for_no_sum(s, kernel, sum, iter)
             && !sum.reads.iter().filter(other).any(made)
             && same_windows(s, &[kernel, sum])
     };
     (k + 1..s.kernels.len()).find(|other| fits(&s.kernels[*other]))
+}
+
+/// Whether all that `sum` reads of `kernel` is there element by element. A sum that has joined before is whole only when the pass
+/// is over: who adds up what such a sum is part of, as the second of two normalisations does, needs a pass of its own.
+fn waits_for_no_sum(s: &Schedule, kernel: &Kernel, sum: &Kernel, iter: Iter) -> bool {
+    let element = |v: &Value| s.graph().shape(*v).batch && Iter::of(s.order, s.graph().shape(*v)) == iter;
+    sum.reads.iter().filter(|v| kernel.stores.contains(v)).all(element)
 }
 
 fn join_sum(s: &mut Schedule, k: usize, sum: usize) {

@@ -1,0 +1,22 @@
+//! Valid networks that once made the compiler panic: all programs of each are planned and emitted for both targets.
+
+fn compiles(text: &str) {
+    let tokens = kiln_codegen::compile(text.parse().unwrap()).to_string();
+    assert!(!tokens.contains("compile_error"), "{tokens}");
+}
+
+#[test]
+fn activations_between_batch_norms() {
+    for activation in ["Silu", "Gelu", "Gelu<approximate = tanh>", "Mish", "Elu", "Softplus", "Tanh", "Relu"] {
+        for norms in ["BatchNorm; Relu; BatchNorm", "GroupNorm<2>; BatchNorm", "BatchNorm; BatchNorm"] {
+            compiles(&format!(
+                "pub Net {{ input x: [3, 8, 8]; target y: class<3>; Conv2d<6, 3>; {norms}; {activation}; GlobalAvgPool;
+                 Linear<3>; loss: CrossEntropy(_, y); }}"
+            ));
+        }
+    }
+    compiles(
+        "pub Net { input x: [6, 8, 8]; target y: class<3>; Residual { BatchNorm; BatchNorm; } Relu; GlobalAvgPool;
+         Linear<3>; loss: CrossEntropy(_, y); }",
+    );
+}
