@@ -2,7 +2,7 @@
 
 use super::spatial::pair_text;
 use crate::diagnostics::{Diagnostic, Errors, Source};
-use crate::syntax::constant::{Constants, Number};
+use crate::syntax::constant::{Constants, LARGEST_NUMBER, Number, is_finite};
 use crate::syntax::{Argument, ArgumentValue, Call};
 
 pub type Result<T> = std::result::Result<T, Diagnostic>;
@@ -287,6 +287,25 @@ impl<'a> Args<'a> {
         }
     }
 
+    /// As `floats`, of numbers of which none is negative: factors that costs are multiplied by.
+    pub fn weights(&self, name: &str) -> Result<Option<Vec<f64>>> {
+        let Some(weights) = self.floats(name)? else { return Ok(None) };
+        if let Some(i) = weights.iter().position(|x| *x < 0.0) {
+            let message = format!("`{name}` of `{}` has no negative numbers, found {}", self.layer, weights[i]);
+            let help = "0 leaves out, and a cost below zero would have no minimum";
+            return Err(Diagnostic::new(self.item_source(name, i), message).help(help));
+        }
+        Ok(Some(weights))
+    }
+
+    /// Where item `i` of a list stands.
+    fn item_source(&self, name: &str, i: usize) -> Source {
+        match self.find(name).map(|a| &a.value) {
+            Some(ArgumentValue::List(items)) if i < items.len() => items[i].source,
+            _ => self.source(name),
+        }
+    }
+
     fn real(&self, name: &str, argument: &Argument) -> Result<f64> {
         let number = match &argument.value {
             ArgumentValue::Text(text) => {
@@ -295,10 +314,17 @@ impl<'a> Args<'a> {
             }
             _ => self.number(argument)?,
         };
-        number.float().ok_or_else(|| {
-            let message = format!("`{name}` of `{}` is a number, found `{}`", self.layer, number.text());
-            Diagnostic::new(argument.source, message)
-        })
+        match number.float() {
+            Some(x) if is_finite(x) => Ok(x),
+            Some(x) => {
+                let message = format!("`{name}` of `{}` is a finite number, found {x:e}", self.layer);
+                Err(Diagnostic::new(argument.source, message).help(LARGEST_NUMBER))
+            }
+            None => {
+                let message = format!("`{name}` of `{}` is a number, found `{}`", self.layer, number.text());
+                Err(Diagnostic::new(argument.source, message))
+            }
+        }
     }
 
     pub fn float_or(&self, name: &str, default: f64) -> Result<f64> {

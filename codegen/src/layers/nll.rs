@@ -30,11 +30,15 @@ pub(super) fn at_class(p: &mut Pool, label: Id, value: Id) -> Id {
 
 /// `weight = […]`, one number per class, as a constant vector.
 pub(super) fn weights(site: &mut Site, classes: usize) -> Result<Option<Value>> {
-    let Some(weights) = site.args.floats("weight")? else { return Ok(None) };
+    let Some(weights) = site.args.weights("weight")? else { return Ok(None) };
     if weights.len() != classes {
         let message =
             format!("`weight` of `{}` has {} numbers, but there are {classes} classes", site.args.layer, weights.len());
         return Err(Diagnostic::new(site.args.source("weight"), message));
+    }
+    if weights.iter().all(|x| *x == 0.0) {
+        let message = format!("`weight` of `{}` is 0 for every class, so there is nothing to learn", site.args.layer);
+        return Err(Diagnostic::new(site.args.source("weight"), message).help("one number above 0 at least"));
     }
     Ok(Some(site.b.constants(&weights)))
 }

@@ -11,6 +11,7 @@ use crate::graph::op::Op;
 use crate::layers;
 use crate::layers::args::Args;
 use crate::layers::site::Site;
+use crate::syntax::constant::{LARGEST_NUMBER, is_finite};
 use crate::syntax::{ArgumentValue, Call};
 
 /// How much there is before an imported block is lowered.
@@ -55,6 +56,11 @@ impl Lowering<'_> {
                 self.complain(call.source, format!("`{name}` is a number, found {}", value.text()), "`1.0` or `0.0`");
                 return None;
             };
+            if !is_finite(value) {
+                let message = format!("`{name}` is a finite number, found {value:e}");
+                self.complain(call.source, message, LARGEST_NUMBER);
+                return None;
+            }
             numbers.push((name, value));
         }
         let trail = self.trail(inputs[0]);

@@ -11,6 +11,7 @@ use crate::graph::op::ReduceOp;
 use crate::layers::args::{Args, Surplus};
 use crate::layers::site::{Site, Wishes};
 use crate::layers::{self, Loss, Truth};
+use crate::syntax::constant::{LARGEST_NUMBER, is_finite};
 use crate::syntax::{Call, Operand, Term};
 
 impl Lowering<'_> {
@@ -46,7 +47,12 @@ impl Lowering<'_> {
         let sign = if term.negative { -1.0 } else { 1.0 };
         let Some(weight) = &term.weight else { return Some(sign) };
         match self.constants.argument(weight).map(|number| (number, number.float())) {
-            Ok((_, Some(value))) => Some(sign * value),
+            Ok((_, Some(value))) if is_finite(value) => Some(sign * value),
+            Ok((_, Some(value))) => {
+                let message = format!("the weight of a loss term is a finite number, found {value:e}");
+                self.errors.push(Diagnostic::new(weight.source, message).help(LARGEST_NUMBER));
+                None
+            }
             Ok((number, None)) => {
                 let message = format!("the weight of a loss term is a number, found {}", number.text());
                 self.errors.push(Diagnostic::new(weight.source, message));

@@ -31,6 +31,14 @@ impl Number {
     }
 }
 
+/// What to say about numbers that no `f32` holds.
+pub const LARGEST_NUMBER: &str = "networks compute in `f32`, whose numbers end at 3.4e38";
+
+/// Whether a kernel can hold the number: neither NaN nor infinite, as written and as an `f32`.
+pub fn is_finite(x: f64) -> bool {
+    (x as f32).is_finite()
+}
+
 /// The constants in force at a place.
 #[derive(Clone, Debug, Default)]
 pub struct Constants {
@@ -71,7 +79,24 @@ impl Constants {
         }
     }
 
+    /// The number that an expression gives. One that is not finite is a mistake, told where it first appears.
     pub fn expr(&self, expr: &Expr) -> Result<Number, Diagnostic> {
+        let number = self.evaluate(expr)?;
+        let text = tokens_text(expr);
+        match number {
+            Number::Float(x) if x.is_nan() => {
+                let message = format!("`{text}` has no value");
+                Err(Diagnostic::new(Source::of(expr), message).help("write a finite number"))
+            }
+            Number::Float(x) if x.is_infinite() => {
+                let message = format!("`{text}` is infinite");
+                Err(Diagnostic::new(Source::of(expr), message).help(LARGEST_NUMBER))
+            }
+            number => Ok(number),
+        }
+    }
+
+    fn evaluate(&self, expr: &Expr) -> Result<Number, Diagnostic> {
         let wrong = |message: String| Diagnostic::new(Source::of(expr), message);
         match expr {
             Expr::Lit(lit) => match &lit.lit {

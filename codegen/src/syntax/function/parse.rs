@@ -3,7 +3,9 @@
 use super::{Ast, Block, Kind, Statement, error};
 use crate::diagnostics::Source;
 use crate::graph::expr::Binary;
+use crate::syntax::constant::{LARGEST_NUMBER, is_finite};
 use proc_macro2::Ident;
+use quote::ToTokens;
 use syn::parse::ParseStream;
 use syn::{Result, Token, braced, parenthesized, token};
 
@@ -260,7 +262,7 @@ fn parse_number(input: ParseStream) -> Result<f64> {
             Err(error(&literal, format!("the suffix `{suffix}` means nothing here"), help))
         }
     };
-    match &literal {
+    let number: f64 = match &literal {
         syn::Lit::Int(n) => {
             suffixed(n.suffix())?;
             n.base10_parse::<u64>().map(|n| n as f64)
@@ -270,7 +272,11 @@ fn parse_number(input: ParseStream) -> Result<f64> {
             x.base10_parse()
         }
         other => Err(error(other, "expected a number".into(), "a number is written like `1`, `0.5` or `1e-8`")),
+    }?;
+    if is_finite(number) {
+        return Ok(number);
     }
+    Err(error(&literal, format!("`{}` is infinite", literal.to_token_stream()), LARGEST_NUMBER))
 }
 
 /// Whether what follows is `<0.1>(`: a comparison cannot look like that, because comparisons do not chain.
