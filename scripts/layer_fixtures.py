@@ -173,6 +173,8 @@ LOSSES = [
     ("L1(_, y)", "[5]", lambda p, y: F.l1_loss(p, y)),
     ("Huber(_, y)", "[5]", lambda p, y: F.huber_loss(p, y)),
     ("Huber<delta = 0.5>(_, y)", "[5]", lambda p, y: F.huber_loss(p, y, delta=0.5)),
+    ("SmoothL1(_, y)", "[5]", lambda p, y: F.smooth_l1_loss(p, y)),
+    ("SmoothL1<beta = 0.5>(_, y)", "[5]", lambda p, y: F.smooth_l1_loss(p, y, beta=0.5)),
     ("BceWithLogits(_, one_hot(y))", "class<5>",
      lambda p, y: F.binary_cross_entropy_with_logits(p, F.one_hot(y, 5).double())),
     ("BceWithLogits<pos_weight = 3>(_, y)", "[5]",

@@ -233,7 +233,7 @@ fn losses() {
     let weighted =
         "pub N { input x: [4]; target c: class<3>; Linear<3>; LogSoftmax; loss: Nll<weight = [1, 0.5, 2]>(_, c); }";
     check_gradients(weighted, 4, 12);
-    for loss in ["Mse", "HalfSquare", "L1", "Huber", "Huber<delta = 0.3>", "Perceptron"] {
+    for loss in ["Mse", "HalfSquare", "L1", "Huber", "Huber<delta = 0.3>", "SmoothL1<beta = 0.3>", "Perceptron"] {
         let text =
             format!("pub N {{ input x: [4]; target t: [3, 2]; Linear<6>; Reshape<[3, 2]>; loss: {loss}(_, t); }}");
         check_gradients(&text, 4, 12);

@@ -5,7 +5,8 @@ use crate::check::parity;
 parity! { distances Distances DistancesUnfused {
     input x: [5]; target t: [17];
     Linear<17> as y; output y;
-    loss: L1(y, t) + 2 * Huber(y, t) + Huber<delta = 0.3>(y, t) + 0.5 * HalfSquare(y, t);
+    loss: L1(y, t) + 2 * Huber(y, t) + Huber<delta = 0.3>(y, t) + 0.5 * HalfSquare(y, t)
+        + SmoothL1<beta = 0.7>(y, t);
 } }
 
 parity! { binary Binary BinaryUnfused {

@@ -37,7 +37,7 @@ const FOREIGN: &[(&str, &str)] = &[
     ("nllloss", "Nll"),
     ("mseloss", "Mse"),
     ("l1loss", "L1"),
-    ("smoothl1loss", "Huber"),
+    ("smoothl1loss", "SmoothL1"),
     ("huberloss", "Huber"),
     ("bceloss", "Bce"),
     ("bcewithlogitsloss", "BceWithLogits"),

@@ -60,6 +60,7 @@ mod reshape;
 mod sigmoid;
 mod silu;
 mod slice;
+mod smooth_l1;
 mod softmax;
 mod softplus;
 mod standardize;
@@ -185,6 +186,7 @@ pub const LOSSES: &[Loss] = &[
     mse::LOSS,
     l1::LOSS,
     huber::LOSS,
+    smooth_l1::LOSS,
     bce::LOSS,
     bce_with_logits::LOSS,
     half_square::LOSS,
