@@ -403,14 +403,18 @@ fn host_node(pool: &Pool, id: Id, hypers: &[Ident], done: &mut Vec<Id>, statemen
             match op {
                 Unary::Neg => quote!(-#a),
                 Unary::Exp => quote!(#a.exp()),
+                Unary::Expm1 => quote!(#a.exp_m1()),
                 Unary::Ln => quote!(#a.ln()),
+                Unary::Log1p => quote!(#a.ln_1p()),
                 Unary::Sqrt => quote!(#a.sqrt()),
                 Unary::Abs => quote!(#a.abs()),
                 Unary::Sin => quote!(#a.sin()),
                 Unary::Cos => quote!(#a.cos()),
                 Unary::Tanh => quote!(#a.tanh()),
                 Unary::Sigmoid => quote!(1.0 / (1.0 + (-#a).exp())),
-                Unary::Erf => quote!(compile_error!("erf of hyper-parameters is not supported")),
+                Unary::Erf | Unary::Erfc => {
+                    quote!(compile_error!("erf and erfc of hyper-parameters are not supported"))
+                }
                 Unary::Floor => quote!(#a.floor()),
                 Unary::Not => quote!(!#a),
                 Unary::Float => quote!(f64::from(#a)),

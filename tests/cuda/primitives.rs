@@ -166,15 +166,24 @@ fn maps() {
     check("functions", 5, &[sample(&[7]), sample(&[7])], |g, x| {
         g.map2(x[0], x[1], |p, a, b| {
             let mut sum = p.binary(Binary::Max, a, b);
-            for op in
-                [Unary::Exp, Unary::Sin, Unary::Cos, Unary::Tanh, Unary::Sigmoid, Unary::Erf, Unary::Abs, Unary::Floor]
-            {
+            for op in [
+                Unary::Exp,
+                Unary::Expm1,
+                Unary::Sin,
+                Unary::Cos,
+                Unary::Tanh,
+                Unary::Sigmoid,
+                Unary::Erf,
+                Unary::Erfc,
+                Unary::Abs,
+                Unary::Floor,
+            ] {
                 let term = p.unary(op, a);
                 sum = p.add(sum, term);
             }
             let (two, square) = (p.constant(2.0), p.mul(b, b));
             let positive = p.add(square, two);
-            for op in [Unary::Ln, Unary::Sqrt] {
+            for op in [Unary::Ln, Unary::Log1p, Unary::Sqrt] {
                 let term = p.unary(op, positive);
                 sum = p.add(sum, term);
             }

@@ -86,7 +86,13 @@ fn of_unary(pool: &mut Pool, op: Unary, a: Id, da: Id, out: Id) -> Option<Id> {
     let factor = match op {
         Unary::Neg => return Some(pool.neg(da)),
         Unary::Exp => out,
+        // Not `out + 1`, which is 0 where the power is small.
+        Unary::Expm1 => pool.unary(Unary::Exp, a),
         Unary::Ln => return Some(quotient(pool, da, a)),
+        Unary::Log1p => {
+            let sum = pool.add(one, a);
+            return Some(quotient(pool, da, sum));
+        }
         Unary::Sqrt => {
             let half = pool.constant(0.5);
             let numerator = product(pool, half, da);
@@ -112,11 +118,12 @@ fn of_unary(pool: &mut Pool, op: Unary, a: Id, da: Id, out: Id) -> Option<Id> {
             let rest = pool.sub(one, out);
             pool.mul(out, rest)
         }
-        Unary::Erf => {
+        Unary::Erf | Unary::Erfc => {
             let square = pool.mul(a, a);
             let exponent = pool.neg(square);
             let exp = pool.unary(Unary::Exp, exponent);
-            pool.scale(std::f64::consts::FRAC_2_SQRT_PI, exp)
+            let slope = std::f64::consts::FRAC_2_SQRT_PI;
+            pool.scale(if op == Unary::Erf { slope } else { -slope }, exp)
         }
         // Steps, and truth values that no derivative passes.
         Unary::Floor | Unary::Not | Unary::Float => return None,
@@ -376,7 +383,7 @@ mod tests {
     #[test]
     fn every_function() {
         use Unary::*;
-        for op in [Neg, Exp, Ln, Sqrt, Abs, Sin, Cos, Tanh, Sigmoid, Erf, Floor] {
+        for op in [Neg, Exp, Expm1, Ln, Log1p, Sqrt, Abs, Sin, Cos, Tanh, Sigmoid, Erf, Erfc, Floor] {
             let plain = Expr::build(1, |p, x| p.unary(op, x[0]));
             let inner = Expr::build(1, |p, x| {
                 let y = p.mul(x[0], x[0]);
@@ -387,7 +394,7 @@ mod tests {
             for x in [0.3, 0.7, 1.6, 2.4] {
                 check(&plain, &[x]);
                 check(&inner, &[x]);
-                if !matches!(op, Ln | Sqrt) {
+                if !matches!(op, Ln | Sqrt) && (op != Log1p || x < 1.0) {
                     check(&plain, &[-x]);
                 }
             }

@@ -28,7 +28,11 @@ pub enum Uniform {
 pub enum Unary {
     Neg,
     Exp,
+    /// e^x - 1, exact where e^x is nearly 1.
+    Expm1,
     Ln,
+    /// ln(1 + x), exact where x is nearly 0.
+    Log1p,
     Sqrt,
     Abs,
     Sin,
@@ -37,6 +41,8 @@ pub enum Unary {
     /// 1 / (1 + e^-x)
     Sigmoid,
     Erf,
+    /// 1 - erf(x), exact where erf(x) is nearly 1.
+    Erfc,
     /// Largest integer not above x.
     Floor,
     Not,
@@ -347,7 +353,9 @@ pub fn fold_unary(op: Unary, x: f64) -> f64 {
     match op {
         Unary::Neg => -x,
         Unary::Exp => x.exp(),
+        Unary::Expm1 => x.exp_m1(),
         Unary::Ln => x.ln(),
+        Unary::Log1p => x.ln_1p(),
         Unary::Sqrt => x.sqrt(),
         Unary::Abs => x.abs(),
         Unary::Sin => x.sin(),
@@ -355,6 +363,7 @@ pub fn fold_unary(op: Unary, x: f64) -> f64 {
         Unary::Tanh => x.tanh(),
         Unary::Sigmoid => 1.0 / (1.0 + (-x).exp()),
         Unary::Erf => erf(x),
+        Unary::Erfc => erfc(x),
         Unary::Floor => x.floor(),
         Unary::Not => f64::from(x == 0.0),
         Unary::Float => x,
@@ -398,14 +407,22 @@ pub fn erf(x: f64) -> f64 {
             sum += term / (2.0 * n + 1.0);
         }
         sum * 2.0 / std::f64::consts::PI.sqrt()
-    } else if a > 6.0 {
-        1.0
     } else {
-        let mut fraction = 0.0;
-        for n in (1..=60).rev() {
-            fraction = f64::from(n) / 2.0 / (a + fraction);
-        }
-        1.0 - (-a * a).exp() / (std::f64::consts::PI.sqrt() * (a + fraction))
+        1.0 - erfc_beyond(a)
     };
     value.copysign(x)
+}
+
+/// What is left of 1, also where that is little.
+pub fn erfc(x: f64) -> f64 {
+    if x >= 2.5 { erfc_beyond(x) } else { 1.0 - erf(x) }
+}
+
+/// erfc from 2.5 on: its continued fraction.
+fn erfc_beyond(x: f64) -> f64 {
+    let mut fraction = 0.0;
+    for n in (1..=60).rev() {
+        fraction = f64::from(n) / 2.0 / (x + fraction);
+    }
+    (-x * x).exp() / (std::f64::consts::PI.sqrt() * (x + fraction))
 }

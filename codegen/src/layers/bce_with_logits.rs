@@ -21,29 +21,24 @@ fn lower(site: &mut Site) -> Result<Value> {
     Ok(mean_of_elements(site, &operands, |p, v| {
         let (zero, one) = (p.constant(0.0), p.constant(1.0));
         let (score, truth) = (v[0], v[1]);
-        // −ln sigmoid(x) = ln(1 + e⁻ˣ) = ln(1 + eˣ) − x: each where its power is small, and with its own slope at 0.
-        let positive = p.binary(Binary::Gt, score, zero);
-        let minus = p.neg(score);
-        let mut log = |exponent: Id| {
-            let power = p.unary(Unary::Exp, exponent);
-            let sum = p.add(one, power);
-            p.unary(Unary::Ln, sum)
-        };
-        let (above, below) = (log(minus), log(score));
-        let below = p.sub(below, score);
-        let surprise = p.select(positive, above, below);
         let weight = match v.get(2) {
             Some(weight) => *weight,
             None => p.constant(weights.all),
         };
-        // (1 − y)·x + (1 + (w − 1)·y)·surprise
-        let rest = p.sub(one, truth);
-        let rest = p.mul(rest, score);
-        let more = p.sub(weight, one);
-        let more = p.mul(more, truth);
-        let factor = p.add(one, more);
-        let cost = p.mul(factor, surprise);
-        p.add(rest, cost)
+        // −w·y·ln sigmoid(x) − (1 − y)·ln sigmoid(−x), with −ln sigmoid(x) = ln(1 + e⁻ˣ) = ln(1 + eˣ) − x. Of each the form whose
+        // power is small is taken, and what cancels is left out, so that value and slope are exact where one of them is nearly 0:
+        // (w·y + 1 − y)·ln(1 + e^−|x|), and beside it (1 − y)·x where x is positive, −w·y·x elsewhere.
+        let positive = p.binary(Binary::Gt, score, zero);
+        let minus = p.neg(score);
+        let exponent = p.select(positive, minus, score);
+        let power = p.unary(Unary::Exp, exponent);
+        let soft = p.unary(Unary::Log1p, power);
+        let (no, yes) = (p.sub(one, truth), p.mul(weight, truth));
+        let factor = p.add(yes, no);
+        let soft = p.mul(factor, soft);
+        let (above, below) = (p.mul(no, score), p.mul(yes, minus));
+        let hard = p.select(positive, above, below);
+        p.add(soft, hard)
     }))
 }
 
@@ -54,9 +49,16 @@ struct PositiveWeights {
 
 fn positive_weights(site: &mut Site) -> Result<PositiveWeights> {
     let list = match site.args.is_list("pos_weight") {
-        true => site.args.floats("pos_weight")?.unwrap_or_default(),
+        true => site.args.weights("pos_weight")?.unwrap_or_default(),
         false => vec![site.args.float_or("pos_weight", 1.0)?],
     };
+    if let [all] = list[..]
+        && all < 0.0
+    {
+        let message = format!("`pos_weight` of `BceWithLogits` is not negative, found {all}");
+        let help = "0 leaves out, and a cost below zero would have no minimum";
+        return Err(Diagnostic::new(site.args.source("pos_weight"), message).help(help));
+    }
     if let [all] = list[..] {
         return Ok(PositiveWeights { all, per_channel: None });
     }

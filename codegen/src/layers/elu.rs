@@ -15,10 +15,9 @@ pub const LAYER: Layer = Layer {
 fn lower(site: &mut Site) -> Result<Value> {
     let alpha = site.args.float_or("alpha", 1.0)?;
     Ok(site.map1(|p, x| {
-        let (zero, one) = (p.constant(0.0), p.constant(1.0));
+        let zero = p.constant(0.0);
         let positive = p.binary(Binary::Gt, x, zero);
-        let power = p.unary(Unary::Exp, x);
-        let less = p.sub(power, one);
+        let less = p.unary(Unary::Expm1, x);
         let below = p.scale(alpha, less);
         p.select(positive, x, below)
     }))

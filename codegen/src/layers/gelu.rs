@@ -17,20 +17,24 @@ pub const LAYER: Layer = Layer {
 fn lower(site: &mut Site) -> Result<Value> {
     let by_tanh = site.args.word_or("approximate", &["none", "tanh"], "none")? == "tanh";
     Ok(site.map1(|p, x| {
-        let inner = if by_tanh {
-            // √(2/π)·(x + 0.044715 x³)
-            let square = p.mul(x, x);
-            let cube = p.mul(square, x);
+        if by_tanh {
+            // (1 + tanh u)/2 = sigmoid(2u), which keeps its digits where it is small, with u = √(2/π)·(x + 0.044715 x³). Beyond ±30 it
+            // is 0 or 1, and the cube of what a float holds might be infinite.
+            let (low, high) = (p.constant(-30.0), p.constant(30.0));
+            let within = p.binary(Binary::Max, low, x);
+            let within = p.binary(Binary::Min, high, within);
+            let square = p.mul(within, within);
+            let cube = p.mul(square, within);
             let small = p.scale(0.044715, cube);
-            let sum = p.add(x, small);
-            let scaled = p.scale(FRAC_2_SQRT_PI * FRAC_1_SQRT_2, sum);
-            p.unary(Unary::Tanh, scaled)
-        } else {
-            let scaled = p.scale(FRAC_1_SQRT_2, x);
-            p.unary(Unary::Erf, scaled)
-        };
-        let one = p.constant(1.0);
-        let (half, sum) = (p.scale(0.5, x), p.add(one, inner));
-        p.mul(half, sum)
+            let sum = p.add(within, small);
+            let scaled = p.scale(2.0 * FRAC_2_SQRT_PI * FRAC_1_SQRT_2, sum);
+            let gate = p.unary(Unary::Sigmoid, scaled);
+            return p.mul(x, gate);
+        }
+        // Φ(x) = erfc(−x/√2)/2, which keeps its digits where 1 + erf(x/√2) has none left.
+        let scaled = p.scale(-FRAC_1_SQRT_2, x);
+        let share = p.unary(Unary::Erfc, scaled);
+        let half = p.scale(0.5, x);
+        p.mul(half, share)
     }))
 }

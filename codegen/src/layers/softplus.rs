@@ -18,14 +18,19 @@ fn lower(site: &mut Site) -> Result<Value> {
     Ok(site.map1(|p, x| softplus_of(p, x, beta, threshold)))
 }
 
-/// ln(1 + e^(beta·x)) / beta; beyond the threshold x, whose power might overflow.
+/// ln(1 + e^(beta·x)) / beta, and x beyond the threshold, as PyTorch's. With |beta·x| in the power no threshold makes it overflow.
 pub(super) fn softplus_of(p: &mut Pool, x: Id, beta: f64, threshold: f64) -> Id {
-    let (one, limit) = (p.constant(1.0), p.constant(threshold));
+    let (zero, limit) = (p.constant(0.0), p.constant(threshold));
     let scaled = p.scale(beta, x);
     let linear = p.binary(Binary::Gt, scaled, limit);
-    let power = p.unary(Unary::Exp, scaled);
-    let sum = p.add(one, power);
-    let log = p.unary(Unary::Ln, sum);
-    let soft = p.scale(1.0 / beta, log);
+    // ln(1 + eˣ) = x + ln(1 + e⁻ˣ). A choice and no |x|, whose slope at 0 is 0.
+    let positive = p.binary(Binary::Gt, scaled, zero);
+    let minus = p.neg(scaled);
+    let exponent = p.select(positive, minus, scaled);
+    let power = p.unary(Unary::Exp, exponent);
+    let log = p.unary(Unary::Log1p, power);
+    let log = p.scale(1.0 / beta, log);
+    let above = p.select(positive, x, zero);
+    let soft = p.add(above, log);
     p.select(linear, x, soft)
 }

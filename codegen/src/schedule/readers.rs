@@ -175,7 +175,11 @@ fn same_windows(s: &Schedule, kernels: &[&Kernel]) -> bool {
 fn is_light(s: &Schedule, value: Value) -> bool {
     use Unary::*;
     let heavy = |n: &Scalar| {
-        matches!(n, Scalar::Unary(Exp | Ln | Sin | Cos | Tanh | Sigmoid | Erf, _) | Scalar::Binary(Binary::Pow, _, _))
+        matches!(
+            n,
+            Scalar::Unary(Exp | Expm1 | Ln | Log1p | Sin | Cos | Tanh | Sigmoid | Erf | Erfc, _)
+                | Scalar::Binary(Binary::Pow, _, _)
+        )
     };
     match &s.graph().node(value).op {
         Op::Map(expr) => !expr_has(expr, heavy),

@@ -59,9 +59,11 @@ enum Kind {
     Call { name: Ident, constants: Vec<Ast>, args: Vec<Ast> },
 }
 
-const UNARY: [(&str, Unary); 9] = [
+const UNARY: [(&str, Unary); 12] = [
     ("exp", Unary::Exp),
+    ("expm1", Unary::Expm1),
     ("ln", Unary::Ln),
+    ("log1p", Unary::Log1p),
     ("sqrt", Unary::Sqrt),
     ("abs", Unary::Abs),
     ("sin", Unary::Sin),
@@ -69,13 +71,16 @@ const UNARY: [(&str, Unary); 9] = [
     ("tanh", Unary::Tanh),
     ("sigmoid", Unary::Sigmoid),
     ("erf", Unary::Erf),
+    ("erfc", Unary::Erfc),
 ];
 
 const BINARY: [(&str, Binary); 3] = [("pow", Binary::Pow), ("min", Binary::Min), ("max", Binary::Max)];
 
 /// Names from elsewhere, and what to write here.
-const FOREIGN: [(&str, &str); 12] = [
+const FOREIGN: [(&str, &str); 14] = [
     ("log", "`ln(x)`"),
+    ("ln_1p", "`log1p(x)`"),
+    ("exp_m1", "`expm1(x)`"),
     ("relu", "`max(x, 0)`"),
     ("powi", "`pow(x, n)`"),
     ("powf", "`pow(x, n)`"),

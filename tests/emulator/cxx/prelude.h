@@ -35,12 +35,15 @@ KILN_DEV float4 make_float4(float x, float y, float z, float w) { return {x, y, 
 
 extern "C" {
 float expf(float);
+float expm1f(float);
 float logf(float);
+float log1pf(float);
 float sqrtf(float);
 float sinf(float);
 float cosf(float);
 float tanhf(float);
 float erff(float);
+float erfcf(float);
 float powf(float, float);
 float floorf(float);
 float fabsf(float);

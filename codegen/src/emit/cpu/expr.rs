@@ -101,7 +101,9 @@ fn unary_method(op: Unary) -> Ident {
     let name = match op {
         Unary::Neg => "neg",
         Unary::Exp => "exp",
+        Unary::Expm1 => "expm1",
         Unary::Ln => "ln",
+        Unary::Log1p => "log1p",
         Unary::Sqrt => "sqrt",
         Unary::Abs => "abs",
         Unary::Sin => "sin",
@@ -109,6 +111,7 @@ fn unary_method(op: Unary) -> Ident {
         Unary::Tanh => "tanh",
         Unary::Sigmoid => "sigmoid",
         Unary::Erf => "erf",
+        Unary::Erfc => "erfc",
         Unary::Floor => "floor",
         Unary::Not => "not",
         Unary::Float => "float",

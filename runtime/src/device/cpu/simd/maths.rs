@@ -1,6 +1,7 @@
 //! Transcendental functions, written once over [`Simd`]: within a few units in the last place over the whole range.
 //!
-//! Polynomials are those of Cephes (Moshier) on reduced arguments; `erf` follows the known two-branch minimax form. Special values are C's.
+//! Polynomials are those of Cephes (Moshier) on reduced arguments; `erf` follows the known two-branch minimax form, `erfc` is interpolated.
+//! Special values are C's.
 
 use core::f32::consts::{FRAC_1_SQRT_2, LOG2_E};
 
@@ -37,12 +38,19 @@ fn exp_sum<S: Simd>(s: S, x: S::V, low: S::V) -> S::V {
 /// As [`exp_sum`], for x from -104 to 89.
 #[inline(always)]
 fn exp_between<S: Simd>(s: S, x: S::V, low: S::V) -> S::V {
+    let (less, n) = exp_reduced(s, x, low);
+    s.times_two_to(s.add(less, s.splat(1.0)), n)
+}
+
+/// (y, n) with exp(x + low) = (1 + y)·2ⁿ, for x from -104 to 89.
+#[inline(always)]
+fn exp_reduced<S: Simd>(s: S, x: S::V, low: S::V) -> (S::V, S::V) {
     let rounded = s.fma(x, s.splat(LOG2_E), s.splat(ROUND));
     let n = s.sub(rounded, s.splat(ROUND));
     let r = s.fma(n, s.splat(-LN2[0]), x);
     let r = s.add(s.fma(n, s.splat(-LN2[1]), r), low);
     let p = polynomial(s, r, [1.987_569_2e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 5.0e-1]);
-    s.times_two_to(s.add(s.fma(p, s.mul(r, r), r), s.splat(1.0)), n)
+    (s.fma(p, s.mul(r, r), r), n)
 }
 
 /// y · 2ⁿ for integers n from -250 to 250 and y near 1, where there is no instruction for it: in two halves, as 2ⁿ may be too large or too
@@ -66,6 +74,19 @@ pub fn exp<S: Simd>(s: S, x: S::V) -> S::V {
     exp_sum(s, x, s.splat(0.0))
 }
 
+#[inline(always)]
+pub fn expm1<S: Simd>(s: S, x: S::V) -> S::V {
+    // Below -20 the result rounds to -1; the constant comes first so that NaN stays.
+    let within = s.max(s.splat(-20.0), s.min(s.splat(89.0), x));
+    let (y, n) = exp_reduced(s, within, s.splat(0.0));
+    // (1 + y)·2ⁿ - 1 = (y + (1 - 2⁻ⁿ))·2ⁿ, where n = 0 leaves y as it is; 2⁻ⁿ is nothing beside 1 long before it leaves the normal range.
+    let n_low = s.min(s.splat(64.0), n);
+    let minus = s.int_sub(s.int_splat(ROUND.to_bits()), s.bits(s.add(n_low, s.splat(ROUND))));
+    let y = s.add(y, s.sub(s.splat(1.0), power_of_two(s, minus)));
+    // -0 would leave the reduction as +0.
+    s.select(s.eq(x, s.splat(0.0)), x, s.times_two_to(y, n))
+}
+
 /// x = m · 2ᵉ with m in [√½, √2), for x > 0; gives (m, e).
 #[inline(always)]
 fn split<S: Simd>(s: S, x: S::V) -> (S::V, S::V) {
@@ -81,7 +102,15 @@ fn split<S: Simd>(s: S, x: S::V) -> (S::V, S::V) {
 #[inline(always)]
 pub fn ln<S: Simd>(s: S, x: S::V) -> S::V {
     let (m, e) = split(s, x);
-    let f = s.sub(m, s.splat(1.0));
+    let y = ln_near_one(s, s.sub(m, s.splat(1.0)), e, s.splat(0.0));
+    let y = s.select(s.eq(x, s.splat(f32::INFINITY)), x, y);
+    let y = s.select(s.ge(x, s.splat(0.0)), y, s.splat(f32::NAN));
+    s.select(s.eq(x, s.splat(0.0)), s.splat(f32::NEG_INFINITY), y)
+}
+
+/// e·ln 2 + ln(1 + f) + low, for 1 + f in [√½, √2) and |low| ≪ 1.
+#[inline(always)]
+fn ln_near_one<S: Simd>(s: S, f: S::V, e: S::V, low: S::V) -> S::V {
     let p = polynomial(
         s,
         f,
@@ -98,12 +127,26 @@ pub fn ln<S: Simd>(s: S, x: S::V) -> S::V {
         ],
     );
     let square = s.mul(f, f);
-    let y = s.fma(e, s.splat(LN2[1]), s.mul(s.mul(p, square), f));
+    let y = s.add(s.fma(e, s.splat(LN2[1]), s.mul(s.mul(p, square), f)), low);
     let y = s.fma(square, s.splat(-0.5), y);
-    let y = s.fma(e, s.splat(LN2[0]), s.add(f, y));
+    s.fma(e, s.splat(LN2[0]), s.add(f, y))
+}
+
+#[inline(always)]
+pub fn log1p<S: Simd>(s: S, x: S::V) -> S::V {
+    let (zero, one) = (s.splat(0.0), s.splat(1.0));
+    let sum = s.add(one, x);
+    let (m, e) = split(s, sum);
+    // Where the sum is near 1 it is not needed: f is x itself. Elsewhere what its rounding lost comes back as a quotient.
+    let near = s.eq(e, zero);
+    let lost = s.select(s.gt(x, one), s.sub(one, s.sub(sum, x)), s.sub(x, s.sub(sum, one)));
+    let f = s.select(near, x, s.sub(m, one));
+    let y = ln_near_one(s, f, e, s.select(near, zero, s.div(lost, sum)));
     let y = s.select(s.eq(x, s.splat(f32::INFINITY)), x, y);
-    let y = s.select(s.ge(x, s.splat(0.0)), y, s.splat(f32::NAN));
-    s.select(s.eq(x, s.splat(0.0)), s.splat(f32::NEG_INFINITY), y)
+    let y = s.select(s.ge(x, s.splat(-1.0)), y, s.splat(f32::NAN));
+    let y = s.select(s.eq(x, s.splat(-1.0)), s.splat(f32::NEG_INFINITY), y);
+    // -0 would come out as +0.
+    s.select(s.eq(x, zero), x, y)
 }
 
 /// x = n · π/2 + r with |r| ≤ π/4; gives (r, n as an integer).
@@ -239,6 +282,37 @@ pub fn erf<S: Simd>(s: S, x: S::V) -> S::V {
     let q = s.select(s.gt(t, s.splat(4.0)), s.splat(-104.0), s.fma(q, t, s.neg(t)));
     let large = copy_sign(s, s.sub(s.splat(1.0), exp(s, q)), x);
     s.select(s.gt(t, s.splat(0.927_734_4)), large, small)
+}
+
+/// e^(-t²) · P((t - 2)/(t + 2)) / (t + 2) for t = |x|: the polynomial is the interpolation of erfc(t)·e^(t²)·(t + 2) at the Chebyshev nodes of
+/// t from 0 to 10.1, where erfc is no float any more but 0.
+#[inline(always)]
+pub fn erfc<S: Simd>(s: S, x: S::V) -> S::V {
+    let two = s.splat(2.0);
+    // The constant comes first so that NaN stays.
+    let t = s.min(s.splat(10.1), s.abs(x));
+    let r = s.div(s.splat(1.0), s.add(t, two));
+    let p = polynomial(
+        s,
+        s.mul(s.sub(t, two), r),
+        [
+            6.372_179e-5,
+            3.854_520_4e-5,
+            -5.879_974e-4,
+            -8.226_513_7e-4,
+            3.061_688_5e-3,
+            6.472_252e-3,
+            -2.150_571_5e-2,
+            -3.644_125_2e-2,
+            2.794_717_8e-1,
+            -6.871_607_3e-1,
+            1.021_582_7,
+        ],
+    );
+    // Rounded, the square would cost the power its last digits.
+    let (square, lost) = s.exact_product(t, t);
+    let y = s.mul(s.mul(p, r), exp_sum(s, s.neg(square), s.neg(lost)));
+    s.select(s.lt(x, s.splat(0.0)), s.sub(two, y), y)
 }
 
 /// ln x as a sum of two floats, for x > 0 and finite.

@@ -231,9 +231,19 @@ pub trait Simd: Copy + 'static {
     fn exp(self, x: Self::V) -> Self::V {
         maths::exp(self, x)
     }
+    /// e^x - 1, within a few units in the last place near 0 too.
+    #[inline(always)]
+    fn expm1(self, x: Self::V) -> Self::V {
+        maths::expm1(self, x)
+    }
     #[inline(always)]
     fn ln(self, x: Self::V) -> Self::V {
         maths::ln(self, x)
+    }
+    /// ln(1 + x), within a few units in the last place near 0 too.
+    #[inline(always)]
+    fn log1p(self, x: Self::V) -> Self::V {
+        maths::log1p(self, x)
     }
     #[inline(always)]
     fn sin(self, x: Self::V) -> Self::V {
@@ -254,6 +264,11 @@ pub trait Simd: Copy + 'static {
     #[inline(always)]
     fn erf(self, x: Self::V) -> Self::V {
         maths::erf(self, x)
+    }
+    /// 1 - erf(x), within a few units in the last place where that is nearly 0 too.
+    #[inline(always)]
+    fn erfc(self, x: Self::V) -> Self::V {
+        maths::erfc(self, x)
     }
     /// C's `powf`, special cases included.
     #[inline(always)]

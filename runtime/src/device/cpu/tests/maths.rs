@@ -4,12 +4,15 @@ use super::*;
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum Function {
     Exp,
+    Expm1,
     Ln,
+    Log1p,
     Sin,
     Cos,
     Tanh,
     Sigmoid,
     Erf,
+    Erfc,
 }
 
 struct Apply<'a> {
@@ -28,12 +31,15 @@ impl Run for Apply<'_> {
                 let v = s.load(self.x.as_ptr().add(i));
                 let y = match self.function {
                     Function::Exp => s.exp(v),
+                    Function::Expm1 => s.expm1(v),
                     Function::Ln => s.ln(v),
+                    Function::Log1p => s.log1p(v),
                     Function::Sin => s.sin(v),
                     Function::Cos => s.cos(v),
                     Function::Tanh => s.tanh(v),
                     Function::Sigmoid => s.sigmoid(v),
                     Function::Erf => s.erf(v),
+                    Function::Erfc => s.erfc(v),
                 };
                 s.store(self.y.as_mut_ptr().add(i), y);
             }
@@ -79,22 +85,33 @@ fn erf(x: f64) -> f64 {
         }
         return sum * 2.0 / std::f64::consts::PI.sqrt();
     }
+    x.signum() * (1.0 - erfc(t))
+}
+
+/// Its continued fraction where it is small.
+fn erfc(x: f64) -> f64 {
+    if x < 2.5 || x.is_nan() {
+        return 1.0 - erf(x);
+    }
     let mut fraction = 0.0;
     for n in (1..200).rev() {
-        fraction = f64::from(n) / 2.0 / (t + fraction);
+        fraction = f64::from(n) / 2.0 / (x + fraction);
     }
-    x.signum() * (1.0 - (-t * t).exp() / ((t + fraction) * std::f64::consts::PI.sqrt()))
+    (-x * x).exp() / ((x + fraction) * std::f64::consts::PI.sqrt())
 }
 
 fn reference(function: Function, x: f64) -> f64 {
     match function {
         Function::Exp => x.exp(),
+        Function::Expm1 => x.exp_m1(),
         Function::Ln => x.ln(),
+        Function::Log1p => x.ln_1p(),
         Function::Sin => x.sin(),
         Function::Cos => x.cos(),
         Function::Tanh => x.tanh(),
         Function::Sigmoid => 1.0 / (1.0 + (-x).exp()),
         Function::Erf => erf(x),
+        Function::Erfc => erfc(x),
     }
 }
 
@@ -103,12 +120,15 @@ fn errors_are_small() {
     let x = sweep();
     let bounds = [
         (Function::Exp, 2.0),
+        (Function::Expm1, 2.0),
         (Function::Ln, 2.0),
+        (Function::Log1p, 2.0),
         (Function::Sin, 2.5),
         (Function::Cos, 2.5),
         (Function::Tanh, 3.0),
         (Function::Sigmoid, 3.0),
         (Function::Erf, 3.0),
+        (Function::Erfc, 4.0),
     ];
     let mut failed = false;
     for (function, bound) in bounds {

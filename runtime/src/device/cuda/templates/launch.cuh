@@ -20,3 +20,9 @@ template <int ARGS, int PARTS> struct KilnLaunch {
   /// First block of each merged phase; the last entry is the number of blocks.
   u32 first[PARTS + 1];
 };
+
+/// 1 / (1 + e^-x) by the power that is at most 1: nothing overflows, and a result that is nearly 0 keeps its digits.
+KILN_DEV float kiln_sigmoid(float x) {
+  const float power = expf(-fabsf(x));
+  return (x < 0.0f ? power : 1.0f) / (1.0f + power);
+}
