@@ -17,13 +17,13 @@ pub use predictor::Predictor;
 pub use probes::{Excitation, Probe, Unit, probe};
 pub use profile::LaunchTime;
 
-use crate::data::{Confusion, Dataset, Feed, Receive};
+use crate::data::{Confusion, Dataset, Feed, Receive, argmax};
 use crate::device::Device;
 use crate::engine::{Engine, Finished, Role, Scores};
 use crate::error::{Error, Result};
 use crate::network::Network;
 use crate::optim::{Bound, Optimizer};
-use crate::plan::PortKind;
+use crate::plan::Counted;
 use crate::train::Evaluation;
 use std::marker::PhantomData;
 use std::sync::Mutex;
@@ -90,7 +90,9 @@ impl<N: Network> Model<N> {
         Predictor::new(self)
     }
 
-    /// Loss, accuracy and confusion over a data set, in evaluation mode.
+    /// Loss, accuracy and confusion over a data set, in evaluation mode. Accuracy and confusion are those of the first term of
+    /// the loss that compares with a class (`CrossEntropy`, `Nll`): of the scores that this term reads, whether they are an
+    /// output or not, and of its target. A NaN among the scores counts as the largest, as in PyTorch.
     pub fn evaluate(&self, data: &Dataset<N::Inputs, N::Targets>) -> Result<Evaluation> {
         let plan = N::plan();
         let (inputs, targets) = (data.inputs(), data.targets());
@@ -98,15 +100,8 @@ impl<N: Network> Model<N> {
         if inputs.len() == 0 && plan.evaluate.is_some() {
             return Err(Error::empty("the data set to evaluate"));
         }
-        let truth = plan.targets.iter().enumerate().find_map(|(index, port)| match port.kind {
-            PortKind::Class { classes } => Some((index, classes)),
-            PortKind::Dense { .. } | PortKind::Ids { .. } => None,
-        });
-        let scores = truth.and_then(|(_, classes)| {
-            plan.outputs.iter().position(|port| matches!(port.kind, PortKind::Dense { dims } if dims == [classes]))
-        });
         let (mut loss, mut correct) = (0.0, None);
-        let mut confusion = Confusion::new(truth.and(scores).and(truth).map_or(0, |(_, classes)| classes));
+        let mut confusion = Confusion::new(plan.counted.map_or(0, |counted| counted.classes));
         let mut values = Vec::new();
         Self::in_chunks(&self.engine, Role::Evaluate, inputs, targets, |finished, samples, targets| {
             let found = finished.scores()?;
@@ -114,7 +109,7 @@ impl<N: Network> Model<N> {
             if let Some(right) = found.correct {
                 *correct.get_or_insert(0) += right;
             }
-            if let (Some((target, classes)), Some(output)) = (truth, scores) {
+            if let Some(Counted { target, output, classes }) = plan.counted {
                 values.clear();
                 finished.output(output, &mut values)?;
                 let mut at = 0;
@@ -311,15 +306,4 @@ fn feeding<'a>(inputs: &'a impl Feed, targets: &'a impl Feed) -> impl Fn(&mut dy
         inputs.each_port(push);
         targets.each_port(push);
     }
-}
-
-/// Position of the first maximum.
-fn argmax(row: &[f32]) -> usize {
-    let mut best = 0;
-    for (i, value) in row.iter().enumerate() {
-        if *value > row[best] {
-            best = i;
-        }
-    }
-    best
 }

@@ -81,6 +81,7 @@ pub static NO_PLAN: Plan = Plan {
     inputs: &[],
     targets: &[],
     outputs: &[],
+    counted: None,
     layers: &[],
     returns: &[],
     infer: Program { variants: &[] },

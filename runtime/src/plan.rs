@@ -6,7 +6,7 @@
 use crate::device::cpu::Ctx;
 
 /// Changes whenever emitted code and this file must change together.
-pub const VERSION: u32 = 7;
+pub const VERSION: u32 = 8;
 
 /// One canonical axis of a [`Layout`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -261,6 +261,16 @@ pub struct Kernels {
     pub forward: usize,
 }
 
+/// The class target of the first loss term that compares with one, and the scores that this term reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counted {
+    /// Into [`Plan::targets`].
+    pub target: usize,
+    /// Into the outputs of the program `evaluate`: one of [`Plan::outputs`], or behind them where these scores are none of them.
+    pub output: usize,
+    pub classes: usize,
+}
+
 /// Everything about one network.
 #[derive(Clone, Copy)]
 pub struct Plan {
@@ -278,6 +288,8 @@ pub struct Plan {
     pub inputs: &'static [Port],
     pub targets: &'static [Port],
     pub outputs: &'static [Port],
+    /// What a confusion compares.
+    pub counted: Option<Counted>,
     pub layers: &'static [LayerRow],
     /// What gives each output, as [`LayerRow::from`] counts.
     pub returns: &'static [usize],

@@ -1,6 +1,6 @@
 //! Tables of `kiln::plan` that both halves of a plan have: where values lie, in which order, what goes in and comes out.
 
-use crate::graph::{Init, Module, Port, PortKind, Value};
+use crate::graph::{Counted, Init, Module, Port, PortKind, Value};
 use crate::memory::{Memory, Tenant};
 use crate::schedule::params::Slot;
 use crate::schedule::{Layout, ParamPlan, Schedule, Storage};
@@ -77,6 +77,15 @@ pub fn results(s: &Schedule, memory: &Memory, params: &ParamPlan) -> TokenStream
     let outputs = roots.outputs.iter().map(|v| stored(*v));
     let (loss, correct) = (optional(roots.loss), optional(roots.correct));
     quote!(outputs: &[#(#outputs),*], loss: #loss, correct: #correct,)
+}
+
+/// `Plan::counted`.
+pub fn counted(module: &Module) -> TokenStream {
+    let mode = &module.evaluation;
+    let Some(Counted { target, scores }) = mode.counted else { return quote!(::core::option::Option::None) };
+    let PortKind::Class(classes) = module.targets[target].kind else { return quote!(::core::option::Option::None) };
+    let output = mode.outputs.iter().position(|v| *v == scores).unwrap_or(mode.outputs.len());
+    quote!(::core::option::Option::Some(Counted { target: #target, output: #output, classes: #classes }))
 }
 
 /// The space and offset of the partial results of a kernel.

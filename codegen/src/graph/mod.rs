@@ -306,6 +306,15 @@ pub struct Port {
     pub source: Source,
 }
 
+/// A class target, and the scores that the first CrossEntropy or Nll term compares with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counted {
+    /// Into `Module::targets`.
+    pub target: usize,
+    /// One number for each class. It need not be an output.
+    pub scores: Value,
+}
+
 /// One graph with the values that programs root in.
 #[derive(Clone, Debug, Default)]
 pub struct Mode {
@@ -316,6 +325,8 @@ pub struct Mode {
     pub loss: Option<Value>,
     /// Scalar, without batch: how many samples of the batch are classified right (for the first CrossEntropy or Nll term).
     pub correct: Option<Value>,
+    /// What `correct` compares.
+    pub counted: Option<Counted>,
     /// `Assign` nodes; empty in evaluation mode.
     pub assigns: Vec<Value>,
     /// Parallel to `Module::probes`.

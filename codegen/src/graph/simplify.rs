@@ -25,6 +25,7 @@ pub fn simplify(mode: &mut Mode) {
     mode.outputs.iter_mut().for_each(map);
     mode.loss.iter_mut().for_each(map);
     mode.correct.iter_mut().for_each(map);
+    mode.counted.iter_mut().for_each(|counted| map(&mut counted.scores));
     mode.assigns.iter_mut().for_each(map);
     mode.probes.iter_mut().for_each(map);
     prune(mode);
@@ -151,6 +152,7 @@ fn prune(mode: &mut Mode) {
     mode.outputs.iter_mut().for_each(moved);
     mode.loss.iter_mut().for_each(moved);
     mode.correct.iter_mut().for_each(moved);
+    mode.counted.iter_mut().for_each(|counted| moved(&mut counted.scores));
     mode.assigns.iter_mut().for_each(moved);
     mode.probes.iter_mut().for_each(moved);
 }

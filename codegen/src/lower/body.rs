@@ -78,6 +78,7 @@ pub(super) struct Computed {
 pub(super) struct LossValue {
     pub total: Option<Value>,
     pub correct: Option<Value>,
+    pub counted: Option<Counted>,
     /// The first operand of each term.
     pub predictions: Vec<Option<(String, Value)>>,
     pub source: Source,

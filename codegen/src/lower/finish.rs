@@ -41,6 +41,7 @@ impl Lowering<'_> {
             outputs: values,
             loss: loss.as_ref().and_then(|l| l.total),
             correct: loss.as_ref().and_then(|l| l.correct),
+            counted: loss.as_ref().and_then(|l| l.counted),
             assigns: std::mem::take(&mut self.tables.assigns),
             probes: self.probes.iter().map(|(_, value)| *value).collect(),
         };

@@ -7,7 +7,7 @@ use super::*;
 use crate::graph::builder::Builder;
 use crate::graph::dims_text;
 use crate::graph::expr::{Binary, Unary};
-use crate::graph::op::ReduceOp;
+use crate::graph::op::{Leaf, Op, ReduceOp};
 use crate::layers::args::{Args, Surplus};
 use crate::layers::site::{Site, Wishes};
 use crate::layers::{self, Loss, Truth};
@@ -22,7 +22,7 @@ impl Lowering<'_> {
                 .push(Diagnostic::new(source, message).help("one line adds all terms: `loss: A(…) + 0.3 * B(…);`"));
             return;
         }
-        let mut lost = LossValue { total: None, correct: None, predictions: Vec::new(), source };
+        let mut lost = LossValue { total: None, correct: None, counted: None, predictions: Vec::new(), source };
         let mut weighted: Vec<(f64, Option<Value>)> = Vec::new();
         for term in terms {
             let weight = self.term_weight(term);
@@ -155,6 +155,9 @@ impl Lowering<'_> {
         };
         if let (Some(truth), None) = (class_truth, lost.correct) {
             lost.correct = Some(self.correct(prediction, truth, name_source));
+            if let Op::Leaf(Leaf::Target(target)) = self.graph.node(truth).op {
+                lost.counted = Some(Counted { target, scores: prediction });
+            }
         }
         Some(value)
     }

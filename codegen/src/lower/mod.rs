@@ -23,7 +23,7 @@ pub(crate) use attributes::probe_handle;
 use crate::declaration::{Declaration, Fusion, Member};
 use crate::diagnostics::{Diagnostic, Errors, Source};
 use crate::graph::simplify::simplify;
-use crate::graph::{Label, LayerRow, Mode, Module, Port, Value};
+use crate::graph::{Counted, Label, LayerRow, Mode, Module, Port, Value};
 use crate::layers::args::listed;
 use crate::layers::foreign;
 use crate::layers::site::Tables;

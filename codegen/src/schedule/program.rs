@@ -8,7 +8,8 @@ use crate::graph::{Graph, Module, Value};
 pub enum ProgramKind {
     /// Evaluation mode, outputs.
     Infer,
-    /// Evaluation mode, outputs, loss and correct predictions.
+    /// Evaluation mode, outputs (and behind them the scores whose right answers are counted, where they are none), loss and
+    /// correct predictions.
     Evaluate,
     /// Training mode, loss and gradients; changes nothing.
     Gradients,
@@ -87,6 +88,9 @@ pub fn program(module: &Module, kind: ProgramKind) -> Option<Program> {
     let mut roots = Roots::default();
     if !training {
         roots.outputs = mode.outputs.clone();
+        if kind == ProgramKind::Evaluate {
+            roots.outputs.extend(mode.counted.map(|counted| counted.scores).filter(|v| !mode.outputs.contains(v)));
+        }
     }
     if kind != ProgramKind::Infer {
         roots.loss = Some(mode.loss?);

@@ -235,14 +235,17 @@ impl<T: Flat, const K: usize> Flat for [T; K] {
     }
 }
 
+/// The index of the largest value. Equal values: the first. NaN counts as largest, as in PyTorch. Kernels that count right
+/// answers decide the same.
+pub(crate) fn argmax(row: &[f32]) -> usize {
+    let better = |best: f32, x: f32| x > best || (x.is_nan() && !best.is_nan());
+    row.iter().enumerate().fold(0, |best, (i, &x)| if better(row[best], x) { i } else { best })
+}
+
 impl<const N: usize> Rows<N> {
     /// The index of each sample's largest value. Equal values: the first. NaN counts as largest, as in PyTorch.
     pub fn argmax(&self) -> Classes<N> {
-        let largest = |row: &[f32]| {
-            let better = |best: f32, x: f32| x > best || (x.is_nan() && !best.is_nan());
-            row.iter().enumerate().fold(0, |best, (i, &x)| if better(row[best], x) { i } else { best })
-        };
-        Classes::from_checked(self.rows().map(|row| largest(row) as i32).collect())
+        Classes::from_checked(self.rows().map(|row| argmax(row) as i32).collect())
     }
 
     /// `exp(x) / Σ exp(x)` of each sample, computed against its maximum.
@@ -313,6 +316,7 @@ mod tests {
         assert_eq!(digits().argmax(), Classes::from_vec(vec![2, 0]).unwrap());
         assert_eq!(Rows::one([1.0, 3.0, 3.0]).argmax().row(0), 1);
         assert_eq!(Rows::one([1.0, f32::NAN, 3.0]).argmax().row(0), 1);
+        assert_eq!(Rows::one([f32::NAN, 1.0, f32::NAN]).argmax().row(0), 0);
         let even = Rows::one([1000.0, 1000.0]).softmax();
         assert_eq!(even.row(0), [0.5, 0.5]);
         let sum: f32 = digits().softmax().row(0).iter().sum();

@@ -26,6 +26,7 @@ mod standardize;
 pub use classes::Classes;
 pub use confusion::Confusion;
 pub use dataset::Dataset;
+pub(crate) use dense::argmax;
 pub use dense::{Dense, Images, Rows, Sequences};
 pub use feed::{Feed, Receive};
 pub use ids::Ids;

@@ -105,6 +105,7 @@ static PLAN: Plan = Plan {
     inputs: &[Port { name: "x", kind: PortKind::Dense { dims: &[4] } }],
     targets: &[Port { name: "y", kind: PortKind::Class { classes: 3 } }],
     outputs: &[Port { name: "fc", kind: PortKind::Dense { dims: &[3] } }],
+    counted: Some(Counted { target: 0, output: 0, classes: 3 }),
     layers: &[LayerRow { path: "fc", text: "Linear<3>", output: &[3], parameters: 15, flops: 24, from: &[0] }],
     returns: &[1],
     infer: Program { variants: &[variant(&[FORWARD], false)] },

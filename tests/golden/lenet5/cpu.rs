@@ -448,7 +448,8 @@ mod k3_row {
                     {
                         let e0 = s.load(p0.add(n * 16usize));
                         let x = s.fill_after(e0, 10usize, s.splat(f32::NEG_INFINITY));
-                        let better = s.gt(x, acc);
+                        let better = s
+                            .or(s.gt(x, acc), s.and(s.ne(x, x), s.eq(acc, acc)));
                         arg = s.select(better, s.iota(), arg);
                         acc = s.select(better, x, acc);
                     }

@@ -2,7 +2,7 @@
 // 0: k0 after [], 29920 bytes shared: block_ca67e9aa67ea748c
 // 1: k1 after [0], 76032 bytes shared: dense_forward_aaf0b5ece15e9f80
 // 2: k2 after [1], 76032 bytes shared: dense_forward_72f2c897fd3566e9
-// 3: k3 after [2], 50688 bytes shared: dense_forward_70cbf66cc4498796
+// 3: k3 after [2], 50688 bytes shared: dense_forward_7f0c3885a94c6176
 // 4: k4, k5, k6 after [3], 29184 bytes shared: column_dense_input_7aa8ebdb3e1557f6
 // 5: k7, k8, k9 after [4], 86784 bytes shared: dense_weight_column_dense_input_7c40d7720eb8daa0
 // 6: k10, k11, k12 after [5], 86784 bytes shared: dense_weight_column_dense_input_edcebefc70b6b6b6
@@ -185,7 +185,7 @@ namespace dense_forward_72f2c897fd3566e9 {
 KILN_KERNEL(dense_forward_72f2c897fd3566e9, 4, 1)
 
 // classifier.4, loss, correct: contract, map, reduce.max, map, reduce.sum, map, reduce.sum, reduce.argmax, map
-namespace dense_forward_70cbf66cc4498796 {
+namespace dense_forward_7f0c3885a94c6176 {
   using Launch = KilnLaunch<8, 1>;
   struct Sink {
     static constexpr bool WHOLE_TILE = true;
@@ -204,7 +204,7 @@ namespace dense_forward_70cbf66cc4498796 {
           const float e1 = kiln_read_only(launch.arg[2] + (c));
           const float e2 = e0 + e1;
           if (e2 > r1 || e2 != e2) r1 = e2;
-          if (e2 > r2) { r2 = e2; r3 = e; }
+          if (kiln_better(e2, r2)) { r2 = e2; r3 = e; }
         }
         r1 = kiln_warp_max(r1);
         kiln_warp_argmax(r2, r3);
@@ -266,7 +266,7 @@ namespace dense_forward_70cbf66cc4498796 {
     kiln_gemm<KilnTile<16, 16, 128, 1, 1, 8, 3>, KilnF32>(a, b, sink, launch.batch, 10u, 84u, 1u, cta, ctas, shared);
   }
 }
-KILN_KERNEL(dense_forward_70cbf66cc4498796, 8, 1)
+KILN_KERNEL(dense_forward_7f0c3885a94c6176, 8, 1)
 
 // loss, correct, classifier.4, classifier.2: map, reduce.sum, map, map, reduce.sum, reduce.sum, contract, map
 namespace column_dense_input_7aa8ebdb3e1557f6 {

@@ -13,7 +13,7 @@
 // 11: k11 after [10], 0 bytes shared: map_f4b551a26ac84bb7
 // 12: k14 after [11], 0 bytes shared: map_e69fe7bbbbe63137
 // 13: k15 after [12], 1024 bytes shared: column_e3ccd0cc3a4f256f
-// 14: k16 after [13], 17408 bytes shared: dense_forward_8e818fc76f52f433
+// 14: k16 after [13], 17408 bytes shared: dense_forward_2ee02fb755bddd93
 // 15: k17, k18, k19 after [14], 29184 bytes shared: column_dense_input_dd68335713990ea8
 // 16: k20, k21 after [15], 36864 bytes shared: dense_weight_map_dd1dadbe90f1178d
 // 17: k22 after [16], 3072 bytes shared: column_b712296a046eac1a
@@ -609,7 +609,7 @@ namespace column_e3ccd0cc3a4f256f {
 KILN_KERNEL(column_e3ccd0cc3a4f256f, 2, 1)
 
 // fc, loss, correct: contract, map, reduce.max, map, reduce.sum, map, reduce.sum, reduce.argmax, map
-namespace dense_forward_8e818fc76f52f433 {
+namespace dense_forward_2ee02fb755bddd93 {
   using Launch = KilnLaunch<8, 1>;
   struct Sink {
     static constexpr bool WHOLE_TILE = true;
@@ -628,7 +628,7 @@ namespace dense_forward_8e818fc76f52f433 {
           const float e1 = kiln_read_only(launch.arg[2] + (c));
           const float e2 = e0 + e1;
           if (e2 > r1 || e2 != e2) r1 = e2;
-          if (e2 > r2) { r2 = e2; r3 = e; }
+          if (kiln_better(e2, r2)) { r2 = e2; r3 = e; }
         }
         r1 = kiln_warp_max(r1);
         kiln_warp_argmax(r2, r3);
@@ -690,7 +690,7 @@ namespace dense_forward_8e818fc76f52f433 {
     kiln_gemm<KilnTile<16, 16, 64, 1, 1, 8, 2>, KilnF32>(a, b, sink, launch.batch, 10u, 32u, 1u, cta, ctas, shared);
   }
 }
-KILN_KERNEL(dense_forward_8e818fc76f52f433, 8, 1)
+KILN_KERNEL(dense_forward_2ee02fb755bddd93, 8, 1)
 
 // loss, correct, fc: map, reduce.sum, map, map, reduce.sum, reduce.sum, contract
 namespace column_dense_input_dd68335713990ea8 {

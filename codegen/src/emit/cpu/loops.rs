@@ -218,6 +218,7 @@ fn row_reduction(
     let (acc, x) = (name("acc"), name("x"));
     let first = start(op);
     if op == ReduceOp::ArgMax {
+        // The first NaN of a lane wins over its numbers, and stays.
         let index = match &at.block {
             None => quote!(s.iota()),
             Some(b) => quote!(s.add(s.splat((#b * 16usize) as f32), s.iota())),
@@ -225,7 +226,7 @@ fn row_reduction(
         let inner = quote! {
             #statements
             let #x = #masked;
-            let better = s.gt(#x, #acc);
+            let better = s.or(s.gt(#x, #acc), s.and(s.ne(#x, #x), s.eq(#acc, #acc)));
             arg = s.select(better, #index, arg);
             #acc = s.select(better, #x, #acc);
         };

@@ -27,7 +27,7 @@ use sharing::{Chosen, Kernels, Printed};
 use std::collections::HashSet;
 
 /// The version of `kiln::plan` that this prints.
-const VERSION: u32 = 7;
+const VERSION: u32 = 8;
 
 /// One launch of a kernel, as text.
 #[derive(Clone)]
@@ -160,6 +160,7 @@ pub fn expand(
         }
     });
     let returns = &module.returns;
+    let counted = tables::counted(module);
     let items = &printed.modules;
     quote! {{
         #(#items)*
@@ -174,6 +175,7 @@ pub fn expand(
             inputs: &[#(#inputs),*],
             targets: &[#(#targets),*],
             outputs: &[#(#outputs),*],
+            counted: #counted,
             layers: &[#(#layers),*],
             returns: &[#(#returns),*],
             #(#fields,)*

@@ -227,7 +227,8 @@ impl Elements<'_, '_> {
             ),
             ReduceOp::ArgMax => {
                 let variable = &variables[0].1;
-                (quote!(f32::NEG_INFINITY), quote!(if x > acc { acc = x; arg = #variable as f32; }))
+                let step = quote!(if x > acc || (x.is_nan() && !acc.is_nan()) { acc = x; arg = #variable as f32; });
+                (quote!(f32::NEG_INFINITY), step)
             }
         };
         let mut body = quote!(let x: f32 = #element; #step);

@@ -45,7 +45,7 @@ impl Site<'_, '_> {
                 let variable = &loops.last().expect("an axis").variable;
                 self.before += &format!("float {acc} = -kiln_infinity();\nfloat {index} = 0.0f;\n");
                 let step = format!(
-                    "{body}const float x = {x};\nif (x > {acc}) {{ {acc} = x; {index} = static_cast<float>({variable}); }}\n"
+                    "{body}const float x = {x};\nif (kiln_better(x, {acc})) {{ {acc} = x; {index} = static_cast<float>({variable}); }}\n"
                 );
                 self.before += &nest(&loops, &step);
                 index

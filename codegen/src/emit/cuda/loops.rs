@@ -173,7 +173,7 @@ pub fn row_text(w: &Writer, iter: Iter, per_pixel: bool, given: &[(Value, String
                 ReduceOp::ArgMax => {
                     let at = w.fresh("r");
                     text += &format!("float {r} = -kiln_infinity();\nu32 {at} = lane;\n");
-                    step += &format!("if ({x} > {r}) {{ {r} = {x}; {at} = e; }}\n");
+                    step += &format!("if (kiln_better({x}, {r})) {{ {r} = {x}; {at} = e; }}\n");
                     after += &format!("kiln_warp_argmax({r}, {at});\n");
                     found.push((*value, format!("static_cast<float>({at})")));
                 }

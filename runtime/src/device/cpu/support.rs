@@ -27,12 +27,12 @@ pub const fn largest(list: &[usize]) -> usize {
     most
 }
 
-/// The smallest index among the lanes that hold the maximum, where `arg` has each lane's index of its own.
+/// The smallest index among the lanes that hold the maximum, where `arg` has each lane's index of its own. Where lanes hold NaN, the smallest
+/// among those, as PyTorch's `argmax`.
 #[inline(always)]
 pub fn first_maximum<S: Simd>(s: S, max: S::V, arg: S::V) -> f32 {
     let whole = s.splat(s.maximum(max));
-    let candidate = s.select(s.eq(max, whole), arg, s.splat(f32::INFINITY));
-    let first = -s.maximum(s.neg(candidate));
-    // All lanes are NaN: no maximum; PyTorch's answer is the first NaN, here index 0.
-    if first.is_finite() { first } else { 0.0 }
+    // With a NaN among the lanes the whole maximum is NaN, and no lane equals it.
+    let holds = s.or(s.eq(max, whole), s.ne(max, max));
+    -s.maximum(s.neg(s.select(holds, arg, s.splat(f32::INFINITY))))
 }
