@@ -8,9 +8,6 @@ use super::dense::Dense;
 use super::feed::Feed;
 use crate::error::Error;
 
-/// Below this deviation a pixel or channel counts as constant.
-const EPSILON: f64 = 1e-5;
-
 /// Mean and deviation of each group of values.
 pub(crate) struct Fitted {
     pub mean: Vec<f64>,
@@ -33,11 +30,21 @@ pub(crate) fn fit_moments(values: &[f32], size: usize, run: usize) -> Fitted {
         let mean = mean[i % groups];
         variance[i % groups] += chunk.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>();
     }
-    let deviation = |sum: f64| {
-        let deviation = (sum / count).sqrt();
-        if deviation < EPSILON { 1.0 } else { deviation }
+    let deviation = |(sum, mean): (f64, &f64)| {
+        let variance = sum / count;
+        let deviation = variance.sqrt();
+        // What no `f32` divides by is as good as constant.
+        let divides = (1.0 / deviation) as f32;
+        if is_constant(variance, *mean, count) || divides.is_infinite() { 1.0 } else { deviation }
     };
-    Fitted { deviation: variance.into_iter().map(deviation).collect(), mean }
+    Fitted { deviation: variance.into_iter().zip(&mean).map(deviation).collect(), mean }
+}
+
+/// Whether a variance is nothing but what the sums of `count` values around `mean` were rounded by: scikit-learn's rule for
+/// constant features (`_is_constant_feature` of its `StandardScaler`).
+fn is_constant(variance: f64, mean: f64, count: f64) -> bool {
+    let rounding = count * f64::EPSILON;
+    variance <= rounding * variance + (rounding * mean).powi(2)
 }
 
 /// Means and deviations fitted on one data set, to be applied to all.
@@ -55,9 +62,9 @@ pub(crate) fn fit_moments(values: &[f32], size: usize, run: usize) -> Fitted {
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Standardizer<I: Dense> {
-    mean: Vec<f32>,
-    /// 1 / deviation.
-    scale: Vec<f32>,
+    /// In double precision, so that a large mean over a small deviation is taken off exactly.
+    mean: Vec<f64>,
+    deviation: Vec<f64>,
     /// Neighbouring values of a sample that share a mean.
     run: usize,
     of: std::marker::PhantomData<I>,
@@ -85,12 +92,7 @@ impl<I: Dense> Standardizer<I> {
             return Err(Error::empty("the data set to fit a standardizer on"));
         }
         let Fitted { mean, deviation } = fit_moments(inputs.values(), I::SIZE, run);
-        Ok(Self {
-            scale: deviation.into_iter().map(|deviation| (1.0 / deviation) as f32).collect(),
-            mean: mean.into_iter().map(|mean| mean as f32).collect(),
-            run,
-            of: std::marker::PhantomData,
-        })
+        Ok(Self { mean, deviation, run, of: std::marker::PhantomData })
     }
 
     /// The data set with standardised inputs.
@@ -102,8 +104,8 @@ impl<I: Dense> Standardizer<I> {
     /// Standardises in place, for inputs that belong to no data set.
     pub fn apply_to(&self, inputs: &mut I) {
         for (i, chunk) in inputs.values_mut().chunks_exact_mut(self.run).enumerate() {
-            let (mean, scale) = (self.mean[i % self.mean.len()], self.scale[i % self.mean.len()]);
-            chunk.iter_mut().for_each(|x| *x = (*x - mean) * scale);
+            let (mean, deviation) = (self.mean[i % self.mean.len()], self.deviation[i % self.mean.len()]);
+            chunk.iter_mut().for_each(|x| *x = ((f64::from(*x) - mean) / deviation) as f32);
         }
     }
 }
@@ -136,6 +138,15 @@ mod tests {
         let train = data(vec![1.0, 3.0, 0.0, 2.0, 5.0, 3.0, 0.0, 4.0]);
         let out = Standardizer::per_pixel(&train).unwrap().apply(train);
         assert_eq!(out.inputs().as_slice(), [-1.0, 0.0, 0.0, -1.0, 1.0, 0.0, 0.0, 1.0]);
+        // Small is not constant, and constant is not what rounding makes of it: 0.1 is none of the fractions that add up exactly.
+        let small = data([0.0, 2e-6, 1e6, 0.1].iter().chain(&[2e-6, 0.0, 1e6 + 1.0, 0.1]).copied().collect());
+        let out = Standardizer::per_pixel(&small).unwrap().apply(small);
+        for (found, expected) in out.inputs().as_slice().iter().zip([-1.0, 1.0, -1.0, 0.0, 1.0, -1.0, 1.0, 0.0]) {
+            assert!((found - expected).abs() < 1e-6, "{:?}", out.inputs().as_slice());
+        }
+        let alike = data([0.1, 1e-30, 3e38, 0.0].repeat(1001));
+        let out = Standardizer::per_pixel(&alike).unwrap().apply(alike);
+        assert!(out.inputs().as_slice().iter().all(|x| x.abs() < 1e-6), "constant values are only centred");
         assert_eq!(
             Standardizer::per_pixel(&data(vec![])).unwrap_err().to_string(),
             "the data set to fit a standardizer on is empty"
