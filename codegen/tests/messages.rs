@@ -69,10 +69,9 @@ fn shape() {
            trail: x [1, 28, 28] → Conv2d [8, 24, 24] → here"],
     );
     check_lines(
-        "Conv2d<6, 3, padding = 3>; Flatten; Linear<10>;",
-        &["3: `padding` of `Conv2d` is 3, but with kernel 3 windows beyond 2 see nothing of the input\n\
-           help: at most `padding = 2`\n\
-           trail: x [1, 28, 28] → here"],
+        "Conv2d<6, 3, padding = 16777216>; Flatten; Linear<10>;",
+        &["16777216: with its padding the input has shape [1, 33554456, 33554456], which is too large\n\
+           help: a smaller `padding`"],
     );
     check_lines(
         "Reshape<[3, 4]>; Flatten; Linear<10>;",
@@ -84,6 +83,59 @@ fn shape() {
         &["Residual: the body of `Residual` turns shape [16] into [8]\n\
            help: bring the input to that shape: `Residual { … } shortcut { Linear<8>; }`\n\
            trail: with H = 16: x [4] → Linear [16] → Linear [8] → here"],
+    );
+}
+
+#[test]
+fn numbers_that_no_kernel_holds() {
+    let large = "help: networks compute in `f32`, whose numbers end at 3.4e38";
+    let param = |init: &str| format!("pub Net {{ input x: [2]; param p: [2] = {init}; Mul(x, p); }}");
+    let infinite = format!("1e400: `1e400` is infinite\n{large}");
+    check(&param("Constant<1e400>"), &[&infinite]);
+    check(&param("Normal<0, 1e400>"), &[&infinite]);
+    check(&param("Constant<1e39>"), &[&format!("1e39: `value` of `Constant` is a finite number, found 1e39\n{large}")]);
+    check(&param("Constant<-1e39>"), &[&format!("-: `value` of `Constant` is a finite number, found -1e39\n{large}")]);
+    check(&param("Constant<{0.0 / 0.0}>"), &["0.0: `0.0 / 0.0` has no value\nhelp: write a finite number"]);
+    check(&param("Uniform<0, {1.0 / 0.0}>"), &[&format!("1.0: `1.0 / 0.0` is infinite\n{large}")]);
+    let line = |line: &str| format!("pub Net {{ input x: [3]; target y: class<3>; {line} }}");
+    let classes = |loss: &str| line(&format!("Linear<3>; loss: {loss}(_, y);"));
+    check(&classes("CrossEntropy<weight = [1e400, 1, 1]>"), &[&infinite]);
+    check(
+        &classes("CrossEntropy<weight = [0, 0, 0]>"),
+        &["[: `weight` of `CrossEntropy` is 0 for every class, so there is nothing to learn\n\
+           help: one number above 0 at least"],
+    );
+    check(
+        &classes("CrossEntropy<weight = [1, -1, 1]>"),
+        &["-: `weight` of `CrossEntropy` has no negative numbers, found -1\n\
+           help: 0 leaves out, and a cost below zero would have no minimum"],
+    );
+    check(&classes("1e400 * CrossEntropy"), &[&infinite]);
+    check(
+        &classes("1e39 * CrossEntropy"),
+        &[&format!("1e39: the weight of a loss term is a finite number, found 1e39\n{large}")],
+    );
+    check(
+        &line("LeakyRelu<{0.0 / 0.0}>; Linear<3>; loss: CrossEntropy(_, y);"),
+        &["0.0: `0.0 / 0.0` has no value\nhelp: write a finite number"],
+    );
+    check("fn f(x) { 1e400 * x } pub Net { input x: [3]; f; }", &[&infinite]);
+    check(
+        "fn f<A>(x) { A * x } pub Net { input x: [3]; f<1e39>; }",
+        &[&format!("f: `A` is a finite number, found 1e39\n{large}")],
+    );
+    check(
+        "pub Net { input x: [3]; target t: [3]; Linear<3>; loss: BceWithLogits<pos_weight = -1>(_, t); }",
+        &["-: `pos_weight` of `BceWithLogits` is not negative, found -1\n\
+           help: 0 leaves out, and a cost below zero would have no minimum"],
+    );
+    check(
+        "pub Net { input x: [3]; target t: [3]; Linear<3>; loss: SmoothL1Loss<beta = 0.5>(_, t); }",
+        &["SmoothL1Loss: there is no loss `SmoothL1Loss`\nhelp: write `SmoothL1`"],
+    );
+    check(
+        "pub Net { input x: [3]; target t: [3]; Linear<3>; loss: SmoothL1<beta = -1>(_, t); }",
+        &["-: `beta` of `SmoothL1` is not negative, found -1\nhelp: 0 makes it the absolute difference"],
     );
 }
 

@@ -4,7 +4,8 @@
 //! networks", 2015). Both operands have gradients.
 //!
 //! Coordinates are computed for all channels at once, as one long vector. Each of the four elements around a position is
-//! gathered from the flat image; where it lies outside, another is read and weighs nothing.
+//! gathered from the flat image; where it lies outside, another is read and weighs nothing. A map with a NaN or an infinity
+//! gives NaN, as there.
 
 use super::prelude::*;
 
@@ -133,16 +134,19 @@ fn clamped(p: &mut Pool, element: Id, extent: usize) -> Id {
     p.binary(Binary::Min, last, low)
 }
 
-/// How much an element counts at a position, along one axis: nothing outside of the image.
+/// How much an element counts at a position, along one axis: nothing outside of the image, and NaN at a position that is no
+/// number or infinite, as in PyTorch.
 fn weight(p: &mut Pool, position: Id, behind: bool, extent: usize) -> Id {
     let element = corner(p, position, behind);
     let first = p.unary(Unary::Floor, position);
     let share = p.sub(position, first);
     let one = p.constant(1.0);
     let share = if behind { share } else { p.sub(one, share) };
+    // 0 where the position is finite.
+    let nothing = p.sub(share, share);
     let (zero, last) = (p.constant(0.0), p.constant(extent as f64 - 1.0));
     let above = p.binary(Binary::Ge, element, zero);
     let below = p.binary(Binary::Le, element, last);
     let inside = p.binary(Binary::And, above, below);
-    p.select(inside, share, zero)
+    p.select(inside, share, nothing)
 }

@@ -1,6 +1,7 @@
 //! `Conv2d<64, 3, stride = 1, padding = 0, dilation = 1, groups = 1, bias = true>` over an image [C, H, W].
 
 use super::prelude::*;
+use super::zero_pad1d::pad;
 
 pub const LAYER: Layer = Layer {
     name: "Conv2d",
@@ -28,11 +29,20 @@ pub(super) fn convolution(site: &mut Site, space: Space) -> Result<Value> {
     let bias = site.args.bool_or("bias", true)?;
     let (x, [channels, height, width]) = space.operand(site)?;
     check_groups(site, groups, channels, outputs)?;
-    windows.check_padding(site)?;
     let output = windows.outputs(site, [height, width], false)?;
+    let (windows, zeros) = windows.within_reach();
+    let input = [height + 2 * zeros[0], width + 2 * zeros[1]];
+    if zeros != [0, 0] && channels.saturating_mul(input[0]).saturating_mul(input[1]) >= 1 << 31 {
+        let message = format!(
+            "with its padding the input has shape {}, which is too large",
+            dims_text(&[channels, input[0], input[1]])
+        );
+        return Err(Diagnostic::new(site.args.source("padding"), message).help("a smaller `padding`"));
+    }
+    let x = pad(site, x, 1, zeros[0], zeros[0]);
+    let x = pad(site, x, 2, zeros[1], zeros[1]);
     let Windows { kernel, stride, padding, dilation, .. } = windows;
-    let geometry =
-        ConvGeometry { channels, outputs, input: [height, width], output, kernel, stride, padding, dilation, groups };
+    let geometry = ConvGeometry { channels, outputs, input, output, kernel, stride, padding, dilation, groups };
     let taps = kernel[0] * kernel[1];
     let (fan_in, fan_out) = ((channels / groups).saturating_mul(taps), outputs.saturating_mul(taps));
     let dims = [outputs, channels / groups, kernel[0], kernel[1]];

@@ -32,7 +32,6 @@ fn lower(site: &mut Site) -> Result<Value> {
     let bias = site.args.bool_or("bias", true)?;
     let [channels, height, width] = site.image()?;
     check_groups(site, groups, channels, outputs)?;
-    windows.check_padding(site)?;
     let Windows { kernel, stride, padding, dilation, .. } = windows;
     let mut image = [0; 2];
     for (i, extent) in [height, width].into_iter().enumerate() {
@@ -59,11 +58,13 @@ fn lower(site: &mut Site) -> Result<Value> {
             return Err(Diagnostic::new(site.args.source("padding"), message).help(help).trail(site.trail.clone()));
         }
     }
-    // The convolution it is the adjoint of reads the result and gives the operand.
+    // The convolution it is the adjoint of reads the result and gives the operand. Of padding beyond the kernel's reach that
+    // result has more than is asked for, which is cut off.
+    let (Windows { padding, .. }, cut) = windows.within_reach();
     let geometry = ConvGeometry {
         channels: outputs,
         outputs: channels,
-        input: image,
+        input: [image[0] + 2 * cut[0], image[1] + 2 * cut[1]],
         output: [height, width],
         kernel,
         stride,
@@ -75,7 +76,12 @@ fn lower(site: &mut Site) -> Result<Value> {
     let (fan_in, fan_out) = ((outputs / groups).saturating_mul(taps), channels.saturating_mul(taps));
     let dims = [channels, outputs / groups, kernel[0], kernel[1]];
     let weight = site.param("weight", &dims, kaiming(), fan_in, fan_out)?;
-    let y = site.b.conv(ConvRole::Input, geometry, site.inputs[0], weight);
+    let mut y = site.b.conv(ConvRole::Input, geometry, site.inputs[0], weight);
+    for i in 0..2 {
+        if cut[i] > 0 {
+            y = site.b.op(Op::Move(MoveOp::Slice { axis: i + 1, start: cut[i], len: image[i] }), &[y]);
+        }
+    }
     if !bias {
         return Ok(y);
     }

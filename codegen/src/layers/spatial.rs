@@ -175,20 +175,14 @@ impl Windows {
         Diagnostic::new(site.args.source("kernel"), message).help(help).trail(site.trail.clone())
     }
 
-    /// No window of a convolution sees only padding. PyTorch allows it, where it gives nothing but the bias.
-    pub fn check_padding(&self, site: &Site) -> Result<()> {
-        for i in 0..2 {
-            let most = self.reach(i);
-            if self.padding[i] > most {
-                let message = format!(
-                    "`padding` of `{}` is {}, but with kernel {} windows beyond {most} see nothing of the input",
-                    site.args.layer, self.padding[i], self.kernel[i]
-                );
-                let help = format!("at most `padding = {most}`");
-                return Err(Diagnostic::new(site.args.source("padding"), message).help(help).trail(site.trail.clone()));
-            }
-        }
-        Ok(())
+    /// The same windows with no more padding than the kernel reaches over, so that each sees something of what it slides over,
+    /// and how much padding is left on each side. PyTorch allows any padding of a convolution: who sees nothing but padding gives
+    /// the bias. The layers write what is left as zeros around the image, so that no template and no fused chain meets such a
+    /// window.
+    pub fn within_reach(self) -> (Self, [usize; 2]) {
+        let padding = [0, 1].map(|i| self.padding[i].min(self.reach(i)));
+        let left = [0, 1].map(|i| self.padding[i] - padding[i]);
+        (Windows { padding, ..self }, left)
     }
 
     /// PyTorch's limit on a pool's padding: half of the kernel.

@@ -5,7 +5,7 @@ network! {
         input image: [1, 28, 28];
         target digit: class<10>;
 
-        Conv2d<6, 3, padding = 3>;
+        MaxPool2d<3, padding = 3>;
         Flatten;
         Linear<10>;
 
