@@ -48,7 +48,7 @@
 //! `extern crate k as kiln;`, for what the macro writes says `::kiln`.
 //!
 //! The body of a `fn` is any number of `let`s and one expression of `+ - * /`, comparisons, `if`/`else`, numbers, other
-//! `fn`s, and `exp ln sqrt abs sin cos tanh sigmoid erf pow min max`. It is differentiated symbolically and fused like a
+//! `fn`s, and `exp expm1 ln log1p sqrt abs sin cos tanh sigmoid erf erfc pow min max`. It is differentiated symbolically and fused like a
 //! built-in layer.
 //!
 //! # Statements
@@ -128,6 +128,14 @@
 //! | `Sum`, `Average`, `Max` | `axis =` all, `keepdim = false` | to `[1]`; without the axes of `axis = 1` or `axis = [1, 2]` |
 //! | `Dot(a, b)` | `axis =` all, `keepdim = false` | the sum of the products, to `[1]` or along axes |
 //!
+//! A convolution takes any padding, as PyTorch's do; where a kernel sees nothing but padding it gives the bias.
+//!
+//! 3 × 3 convolutions at stride 1 may be computed by Winograd's algorithm (`#[cpu(conv = direct)]` on the network
+//! forbids it).
+//! Its tiles are 4 × 4, and a result is a sum over all 6 × 6 pixels that its tile reads, in which what does not belong to it
+//! cancels. NaN and infinities do not cancel: one NaN in a plane makes every tile that reads it NaN, up to 64 pixels where a
+//! direct convolution has 9. Nothing finite comes out wrong by it, and no NaN gets lost.
+//!
 //! Axes are those of a sample and count from 0: `[c, h, w]` has the axes 0, 1 and 2. Where several values of `Max` are
 //! equal they share the gradient, as in PyTorch's `amax`.
 //!
@@ -144,6 +152,7 @@
 //! | `Mse` | dense values | | all elements |
 //! | `L1` | dense values | | all elements |
 //! | `Huber` | dense values: half of the square up to delta, linear beyond | `delta = 1` | all elements |
+//! | `SmoothL1` | dense values: square by 2·beta up to beta, the difference less beta/2 beyond | `beta = 1` | all elements |
 //! | `Bce` | 0 to 1; the prediction are probabilities | | all elements |
 //! | `BceWithLogits` | 0 to 1; the prediction are scores, before any `Sigmoid` | `pos_weight = 1` (or `[…]`, one for each channel) | all elements |
 //! | `HalfSquare` | dense values: (y − p)² / 2, summed over a sample | | the batch |
