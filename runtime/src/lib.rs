@@ -72,7 +72,7 @@ pub mod prelude {
 /// For emitted code.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::data::{Classes, Feed, Ids, Images, Receive, Rows, Sequences};
+    pub use crate::data::{Classes, Feed, Ids, Images, PortValues, Receive, Rows, Sequences};
     pub use crate::device::cpu::{self, Ctx, Entry, Portable, Simd};
     #[cfg(target_arch = "x86_64")]
     pub use crate::device::cpu::{Avx2, Avx512};

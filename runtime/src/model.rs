@@ -17,7 +17,8 @@ pub use predictor::Predictor;
 pub use probes::{Excitation, Probe, Unit, probe};
 pub use profile::LaunchTime;
 
-use crate::data::{Confusion, Dataset, Feed, Receive, argmax};
+
+use crate::data::{Confusion, Dataset, Feed, PortValues, Receive, argmax};
 use crate::device::Device;
 use crate::engine::{Engine, Finished, Role, Scores};
 use crate::error::{Error, Result};
@@ -114,10 +115,8 @@ impl<N: Network> Model<N> {
                 finished.output(output, &mut values)?;
                 let mut at = 0;
                 targets.each_port(&mut |port| {
-                    if at == target {
-                        for (sample, row) in values.chunks_exact(classes).enumerate() {
-                            // SAFETY: a class port holds one i32 a sample; `check` has seen them in range.
-                            let label = unsafe { *port.cast::<i32>().add(sample) };
+                    if let (true, PortValues::Integers(labels)) = (at == target, port) {
+                        for (row, &label) in values.chunks_exact(classes).zip(labels) {
                             confusion.add(label as usize, argmax(row));
                         }
                     }
@@ -169,8 +168,12 @@ impl<N: Network> Model<N> {
     /// As [`Model::time_train_step`], of the forward pass.
     #[doc(hidden)]
     pub fn time_forward(&mut self, inputs: &N::Inputs, launches: usize) -> Result<Option<f64>> {
+        if inputs.is_empty() {
+            // Nothing would run, and what ran last may have been a step of an optimizer that is gone.
+            return Ok(None);
+        }
         self.forward(inputs)?;
-        // SAFETY: what ran last was no training step.
+        // SAFETY: what ran last was this forward pass, which takes no optimizer.
         let time = unsafe { self.engine.time_last(launches)? };
         Ok(time.map(|time| time / launches as f64))
     }
@@ -196,15 +199,16 @@ impl<N: Network> Model<N> {
     /// The optimizer's update with what [`Model::accumulate`] has gathered.
     pub fn apply<O: Optimizer>(&mut self, optimizer: &mut Bound<O>) -> Result<()> {
         optimizer.check::<N>(&self.engine)?;
-        self.engine.apply(optimizer)
+        // SAFETY: `check` has compared the networks and the devices.
+        unsafe { self.engine.apply(optimizer) }
     }
 
     /// Gradients of the loss in training mode, by parameter name. Changes nothing.
     pub fn gradients(&self, batch: &Dataset<N::Inputs, N::Targets>) -> Result<Gradients> {
         let (inputs, targets) = (batch.inputs(), batch.targets());
         self.check_batch(inputs, targets)?;
-        // SAFETY: `Feed` gives each port's samples, and `check_batch` has compared their numbers.
-        let finished = unsafe { self.engine.run(Role::Gradients, inputs.len(), &feeding(inputs, targets))? };
+        let feed = feeding(inputs, targets);
+        let finished = self.engine.run(Role::Gradients, inputs.len(), &feed)?;
         let step = finished.scores()?.into();
         Ok(Gradients::collect(N::plan(), &self.engine.weights(), step, &finished.grads()?))
     }
@@ -212,8 +216,7 @@ impl<N: Network> Model<N> {
     /// As [`Model::accumulate`], on host values that are not bound to a data set.
     pub(crate) fn accumulate_on(&mut self, inputs: &N::Inputs, targets: &N::Targets) -> Result<StepReport> {
         self.check_batch(inputs, targets)?;
-        // SAFETY: `Feed` gives each port's samples, and `check_batch` has compared their numbers.
-        let scores = unsafe { self.engine.accumulate(inputs.len(), &feeding(inputs, targets))? };
+        let scores = self.engine.accumulate(inputs.len(), &feeding(inputs, targets))?;
         Ok(scores.into())
     }
 
@@ -236,7 +239,7 @@ impl<N: Network> Model<N> {
     ) -> Result<Scores> {
         optimizer.check::<N>(&self.engine)?;
         self.check_batch(inputs, targets)?;
-        // SAFETY: as in `accumulate_on`.
+        // SAFETY: `check` has compared the networks and the devices.
         unsafe { self.engine.train(inputs.len(), &feeding(inputs, targets), optimizer, report) }
     }
 
@@ -253,8 +256,8 @@ impl<N: Network> Model<N> {
             if samples == 0 && role == Role::Infer {
                 return Ok(());
             }
-            // SAFETY: `Feed` gives each port's samples, the caller has compared their numbers.
-            let finished = unsafe { engine.run(role, samples, &feeding(inputs, targets))? };
+            let feed = feeding(inputs, targets);
+            let finished = engine.run(role, samples, &feed)?;
             return each(&finished, samples, targets);
         }
         let (mut some_inputs, mut some_targets) = (N::Inputs::empty(), T::empty());
@@ -264,8 +267,8 @@ impl<N: Network> Model<N> {
             rows.extend(start..samples.min(start + chunk));
             inputs.gather_into(&rows, &mut some_inputs);
             targets.gather_into(&rows, &mut some_targets);
-            // SAFETY: as above.
-            let finished = unsafe { engine.run(role, rows.len(), &feeding(&some_inputs, &some_targets))? };
+            let feed = feeding(&some_inputs, &some_targets);
+            let finished = engine.run(role, rows.len(), &feed)?;
             each(&finished, rows.len(), &some_targets)?;
         }
         Ok(())
@@ -300,8 +303,8 @@ impl From<Scores> for StepReport {
     }
 }
 
-/// First elements of all ports, inputs before targets.
-fn feeding<'a>(inputs: &'a impl Feed, targets: &'a impl Feed) -> impl Fn(&mut dyn FnMut(*const u8)) + 'a {
+/// The values of all ports, inputs before targets.
+fn feeding<'a>(inputs: &'a impl Feed, targets: &'a impl Feed) -> impl Fn(&mut dyn FnMut(PortValues<'a>)) + 'a {
     |push| {
         inputs.each_port(push);
         targets.each_port(push);

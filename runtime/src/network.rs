@@ -10,12 +10,17 @@ use crate::summary::Summary;
 use std::path::Path;
 
 /// A declared network. Implemented by `network!`, never by hand.
+///
+/// # Safety
+/// Kernels of [`plan`](Network::plan) are run on memory whose sizes come from the same plan, and nothing checks them again: it must be
+/// whatever `network!` made, unchanged. What is fed to it is checked when it is, against the plan; so `Inputs` and `Targets` only have to
+/// be the types that users expect.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a declared network",
     label = "`network!` declares no such network",
     note = "of a family, only the declared members are networks"
 )]
-pub trait Network: Sized + Send + Sync + 'static {
+pub unsafe trait Network: Sized + Send + Sync + 'static {
     /// One input's own type, or a generated struct with the declared names.
     type Inputs: Feed;
     /// One target's own type, a generated struct, or `()`.

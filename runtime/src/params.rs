@@ -61,8 +61,8 @@ pub fn unpack(layout: &Layout, physical: &[f32], out: &mut Vec<f32>) {
 /// # Safety
 /// Every index of the layout leads to a float.
 pub unsafe fn unpack_raw(layout: &Layout, physical: *const f32, out: &mut Vec<f32>) {
-    // SAFETY: the caller's.
     walk_runs(layout.axes, 0, &mut |at, run| {
+        // SAFETY: a run is consecutive offsets of the layout, at each of which our caller vouches for a float.
         out.extend_from_slice(unsafe { slice::from_raw_parts(physical.add(at), run) })
     });
 }

@@ -139,9 +139,13 @@ impl<'a> Host<'a> {
         let plan = &plans.network;
         let probes = probes::handles(self, member, &plans.probes);
         let span = self.ident.span();
-        let implemented =
-            if self.is_family() { quote_spanned!(span=> __Member) } else { quote!(::kiln::__private::Network) };
-        let header = quote_spanned!(span=> #[automatically_derived] impl #implemented for #own);
+        // The word `unsafe` stands at the call site, not at the name: so the compiler knows that the macro wrote it, and
+        // `#![forbid(unsafe_code)]` of the user's crate concerns what the user wrote. A plan makes `Network` unsafe to implement.
+        let (implemented, keyword) = match self.is_family() {
+            true => (quote_spanned!(span=> __Member), TokenStream::new()),
+            false => (quote!(::kiln::__private::Network), quote!(unsafe)),
+        };
+        let header = quote_spanned!(span=> #[automatically_derived] #keyword impl #implemented for #own);
         quote! {
             const #plan_const: &'static ::kiln::__private::plan::Plan = #plan;
 

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use ndarray::{Array1, ArrayView1};
 
 use super::Rows;
-use super::feed::Feed;
+use super::feed::{Feed, PortValues};
 use crate::error::Error;
 
 /// One class index in `0..N` per sample.
@@ -119,8 +119,8 @@ impl<const N: usize> Feed for Classes<N> {
         out.labels.extend(rows.iter().map(|&row| self.labels[row]));
     }
 
-    fn each_port(&self, f: &mut dyn FnMut(*const u8)) {
-        f(self.labels.as_ptr().cast());
+    fn each_port<'a>(&'a self, f: &mut dyn FnMut(PortValues<'a>)) {
+        f(PortValues::Integers(&self.labels));
     }
 
     fn check(&self) -> Result<(), Error> {

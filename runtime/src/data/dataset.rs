@@ -1,6 +1,6 @@
 //! Inputs and targets, sample by sample.
 
-use super::feed::Feed;
+use super::feed::{Feed, PortValues};
 use super::{Classes, permutation};
 use crate::error::Error;
 
@@ -132,7 +132,7 @@ impl<I: Feed, T: Feed> Feed for Dataset<I, T> {
         self.targets.gather_into(rows, &mut out.targets);
     }
 
-    fn each_port(&self, f: &mut dyn FnMut(*const u8)) {
+    fn each_port<'a>(&'a self, f: &mut dyn FnMut(PortValues<'a>)) {
         self.inputs.each_port(f);
         self.targets.each_port(f);
     }

@@ -5,7 +5,7 @@
 
 use ndarray::{Array, ArrayView, Ix2, Ix3, Ix4};
 
-use super::feed::{Feed, Receive};
+use super::feed::{Feed, PortValues, Receive};
 use super::{Classes, idx};
 use crate::error::Error;
 
@@ -174,8 +174,8 @@ macro_rules! dense {
                 }
             }
 
-            fn each_port(&self, f: &mut dyn FnMut(*const u8)) {
-                f(self.values.as_ptr().cast());
+            fn each_port<'a>(&'a self, f: &mut dyn FnMut(PortValues<'a>)) {
+                f(PortValues::Floats(&self.values));
             }
 
             /// Always well: the constructors let whole samples through only.
@@ -333,7 +333,7 @@ mod tests {
         assert_eq!((out.len(), out.as_slice().as_ptr()), (1, before));
         let mut ports = 0;
         out.each_port(&mut |port| {
-            assert_eq!(port, before.cast());
+            assert_eq!(port, PortValues::Floats(&[1.0, 2.0, 3.0]));
             ports += 1;
         });
         assert_eq!(ports, 1);

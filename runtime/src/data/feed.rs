@@ -2,8 +2,20 @@
 //!
 //! Batches are gathered, never sliced: an epoch is a permutation of sample numbers, and `gather_into` copies the chosen
 //! samples into a buffer that is used again and again. No type of the engine appears here.
+//!
+//! Both traits are safe to implement: what feeds a network is a slice for each port, and the engine compares its kind, its length and the
+//! range of its integers with the network's plan before a kernel reads it.
 
 use crate::error::Error;
+
+/// The values of one port, batch first, each sample in row-major order.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum PortValues<'a> {
+    /// Of a dense port.
+    Floats(&'a [f32]),
+    /// Of `class<n>` (one a sample) and of `ids<[l], v>`.
+    Integers(&'a [i32]),
+}
 
 /// Host values, batch first, that feed one or several ports of a network.
 pub trait Feed: Clone + Send + Sync + 'static {
@@ -24,8 +36,8 @@ pub trait Feed: Clone + Send + Sync + 'static {
     /// Where a row is `len()` or above.
     fn gather_into(&self, rows: &[usize], out: &mut Self);
 
-    /// Calls `f` in declaration order with the first element of each port.
-    fn each_port(&self, f: &mut dyn FnMut(*const u8));
+    /// Calls `f` in declaration order with the values of each port, those of all samples.
+    fn each_port<'a>(&'a self, f: &mut dyn FnMut(PortValues<'a>));
 
     /// Equal lengths of all ports, labels in range.
     fn check(&self) -> Result<(), Error>;
@@ -51,7 +63,7 @@ impl Feed for () {
 
     fn gather_into(&self, _rows: &[usize], _out: &mut Self) {}
 
-    fn each_port(&self, _f: &mut dyn FnMut(*const u8)) {}
+    fn each_port<'a>(&'a self, _f: &mut dyn FnMut(PortValues<'a>)) {}
 
     fn check(&self) -> Result<(), Error> {
         Ok(())

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use ndarray::{Array2, ArrayView2};
 
-use super::feed::Feed;
+use super::feed::{Feed, PortValues};
 use crate::error::Error;
 
 /// `L` ids in `0..V` per sample: words of a text, items of a catalogue.
@@ -116,8 +116,8 @@ impl<const L: usize, const V: usize> Feed for Ids<L, V> {
         }
     }
 
-    fn each_port(&self, f: &mut dyn FnMut(*const u8)) {
-        f(self.ids.as_ptr().cast());
+    fn each_port<'a>(&'a self, f: &mut dyn FnMut(PortValues<'a>)) {
+        f(PortValues::Integers(&self.ids));
     }
 
     fn check(&self) -> Result<(), Error> {

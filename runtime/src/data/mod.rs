@@ -28,7 +28,7 @@ pub use confusion::Confusion;
 pub use dataset::Dataset;
 pub(crate) use dense::argmax;
 pub use dense::{Dense, Images, Rows, Sequences};
-pub use feed::{Feed, Receive};
+pub use feed::{Feed, PortValues, Receive};
 pub use ids::Ids;
 pub(crate) use shuffle::{permutation, shuffle};
 pub use standardize::Standardizer;

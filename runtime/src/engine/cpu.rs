@@ -4,7 +4,7 @@
 //! variant for the batch, sees to memory, and hands each launch to the pool. Activations and scratch grow with the largest
 //! batch seen and are then used again, so that a warm step allocates nothing.
 
-use super::{Feeding, Role, Scores, too_large};
+use super::{Feeding, Role, Scores, guard, ports, too_large};
 use crate::device::cpu::{Arena, BLOCK, Ctx, Pool};
 use crate::error::Result;
 use crate::model::LaunchTime;
@@ -65,7 +65,7 @@ struct Args(Vec<*mut f32>);
 // SAFETY: the pointers are written and read within one call that holds the lock on `Scratch`; between calls they are never
 // followed.
 unsafe impl Send for Ports {}
-// SAFETY: as above.
+// SAFETY: the same of `Args`.
 unsafe impl Send for Args {}
 
 /// What a run leaves behind, while its scratch memory is still held.
@@ -180,9 +180,14 @@ impl Cpu {
         self.program(role).and_then(|p| p.variants.last()).map_or(0, |v| v.batch_floats)
     }
 
-    /// # Safety
-    /// As `Engine::run`.
-    pub unsafe fn run(&self, role: Role, counter: (u64, u64), batch: usize, feed: Feeding<'_>) -> Result<Finished<'_>> {
+    /// `role` is none that changes states.
+    pub fn run<'a>(
+        &'a self,
+        role: Role,
+        counter: (u64, u64),
+        batch: usize,
+        feed: Feeding<'_, 'a>,
+    ) -> Result<Finished<'a>> {
         let mut scratch = match &self.spare {
             None => Held::Only(self.scratch()),
             Some(pool) => {
@@ -190,7 +195,7 @@ impl Cpu {
                 Held::Spare(pool, Some(spare.unwrap_or_else(|| Scratch::new(self.plan))))
             }
         };
-        // SAFETY: the caller's; nothing is written through the pointer to the states.
+        // SAFETY: of all programs only `step` writes states, and without an update nothing writes parameters.
         let done = unsafe { self.launch(role, counter, batch, feed, &mut scratch, None)? };
         Ok(Finished { scratch, done })
     }
@@ -209,13 +214,13 @@ impl Cpu {
         &mut self,
         counter: (u64, u64),
         batch: usize,
-        feed: Feeding<'_>,
+        feed: Feeding<'_, '_>,
         update: &mut dyn Update,
     ) -> Result<Scores> {
         let mut prepared = update.prepare(&mut self.params, self.level)?;
         // The norm of all gradients is known when the last one is there.
         let max_norm = update.max_norm();
-        // SAFETY: the caller's.
+        // SAFETY: the caller's, and the step was prepared above from these parameters.
         let scores = unsafe { self.step(counter, batch, feed, max_norm.is_none().then_some(&prepared))? };
         let scratch = self.scratch.get_mut().unwrap_or_else(PoisonError::into_inner);
         let start = Instant::now();
@@ -230,16 +235,14 @@ impl Cpu {
         Ok(scores)
     }
 
-    /// # Safety
-    /// As `Engine::accumulate`.
-    pub unsafe fn accumulate(
+    pub fn accumulate(
         &mut self,
         counter: (u64, u64),
         batch: usize,
-        feed: Feeding<'_>,
+        feed: Feeding<'_, '_>,
         share: f32,
     ) -> Result<Scores> {
-        // SAFETY: the caller's.
+        // SAFETY: there is no update.
         let scores = unsafe { self.step(counter, batch, feed, None)? };
         let scratch = self.scratch.get_mut().unwrap_or_else(PoisonError::into_inner);
         self.mean.reserve(self.plan.trainable_floats);
@@ -253,7 +256,9 @@ impl Cpu {
         Ok(scores)
     }
 
-    pub fn apply(&mut self, update: &mut dyn Update) -> Result<()> {
+    /// # Safety
+    /// As `Engine::train`.
+    pub unsafe fn apply(&mut self, update: &mut dyn Update) -> Result<()> {
         self.changes += 1;
         let mut prepared = update.prepare(&mut self.params, self.level)?;
         if let Some(max_norm) = update.max_norm() {
@@ -267,18 +272,18 @@ impl Cpu {
     /// Runs `step`: states are new afterwards, and gradients, or, with an update, the parameters that kernels update.
     ///
     /// # Safety
-    /// As `Engine::train`.
+    /// As `launch` about the update.
     unsafe fn step(
         &mut self,
         counter: (u64, u64),
         batch: usize,
-        feed: Feeding<'_>,
+        feed: Feeding<'_, '_>,
         update: Option<&Prepared>,
     ) -> Result<Scores> {
         // Its states, and with the update or soon after it its parameters.
         self.changes += 1;
         let mut scratch = self.scratch();
-        // SAFETY: the caller's; while `self` is borrowed, nobody else sees states and parameters.
+        // SAFETY: the update is our caller's. `self` is borrowed mutably, so nobody else sees states and parameters.
         unsafe { self.launch(Role::Step, counter, batch, feed, &mut scratch, update).map(|done| done.scores()) }
     }
 
@@ -343,39 +348,46 @@ impl Cpu {
         self.scratch.get_mut().unwrap_or_else(PoisonError::into_inner).poison = on;
     }
 
+    /// What is left behind points into what `feed` gave: it must not be followed when that is gone.
+    ///
     /// # Safety
-    /// As `Engine::run`; for a program that changes states, or with an update, nobody else sees states and parameters.
+    /// The update was prepared from the parameters of this backend for its network. For a program that changes states, or with an update,
+    /// nobody else sees states and parameters.
     unsafe fn launch(
         &self,
         role: Role,
         (seed, step): (u64, u64),
         batch: usize,
-        feed: Feeding<'_>,
+        feed: Feeding<'_, '_>,
         scratch: &mut Scratch,
         update: Option<&Prepared>,
     ) -> Result<Done> {
         let plan = self.plan;
-        scratch.ports.0.clear();
         scratch.clock.iter_mut().for_each(Vec::clear);
-        feed(&mut |port| scratch.ports.0.push(port));
-        let found = scratch.ports.0.len();
-        let all = plan.inputs.len() + plan.targets.len();
-        debug_assert!(found == plan.inputs.len() || found == all, "{}: {found} ports of {all}", plan.name);
+        let pointers = &mut scratch.ports.0;
+        pointers.clear();
+        ports::each(plan, role, batch, feed, |_, bytes| {
+            pointers.push(bytes.as_ptr());
+            Ok(())
+        })?;
         let variants = self.program(role).map_or(&[][..], |program| program.variants);
         let Some(variant) = variants.iter().find(|v| batch <= v.max_batch) else { return Err(too_large(plan, batch)) };
         let padded = Ctx::pad(batch);
-        let worker_stride = variant.worker_floats.next_multiple_of(BLOCK);
+        // Tests have marks behind what kernels may write.
+        let guarded = if scratch.poison { guard::FLOATS } else { 0 };
+        let worker_stride = (variant.worker_floats + guarded).next_multiple_of(BLOCK);
+        let batch_floats = variant.batch_floats * padded;
         // Without gradients that are stored, none have to have memory.
         let stored = |arg: &Arg| arg.space == Space::Grads || (arg.space == Space::Updates && update.is_none());
         let differentiates = variant.launches.iter().flat_map(|l| l.args).any(stored);
         if differentiates {
             scratch.grads.reserve(plan.trainable_floats);
         }
-        scratch.batch.reserve(variant.batch_floats * padded);
-        scratch.fixed.reserve(variant.fixed_floats);
+        scratch.batch.reserve(batch_floats + guarded);
+        scratch.fixed.reserve(variant.fixed_floats + guarded);
         scratch.worker.reserve(worker_stride * self.pool.threads());
         let kept = &mut scratch.derived[role as usize];
-        kept.arena.reserve(variant.derived_floats);
+        kept.arena.reserve(variant.derived_floats + guarded);
         let made_now = Some((self.changes, variant.max_batch));
         if scratch.poison {
             kept.of = None;
@@ -383,9 +395,18 @@ impl Cpu {
         let fresh = kept.of == made_now;
         // Until they are all there.
         kept.of = None;
+        let sizes = [
+            ("the batch arena", batch_floats, None),
+            ("the fixed arena", variant.fixed_floats, None),
+            ("the arena of derived values", variant.derived_floats, None),
+            ("a worker's scratch", variant.worker_floats, Some(worker_stride)),
+        ];
         if scratch.poison {
-            for arena in [&mut scratch.batch, &mut scratch.fixed, &mut kept.arena, &mut scratch.worker] {
+            let arenas = [&mut scratch.batch, &mut scratch.fixed, &mut kept.arena, &mut scratch.worker];
+            for (arena, (_, used, stride)) in arenas.into_iter().zip(sizes) {
                 arena.fill_nan();
+                let stride = stride.unwrap_or(arena.len());
+                guard::place(arena, used, stride);
             }
         }
         let cx = Ctx {
@@ -408,7 +429,8 @@ impl Cpu {
         };
         scratch.args.0.clear();
         for arg in variant.launches.iter().flat_map(|launch| launch.args) {
-            // SAFETY: offsets lie within the arenas, which were sized from the same plan.
+            // SAFETY: the arenas above were sized from this variant, within which its offsets lie; a launch of it names no other port
+            // than those that `ports::each` has found (*the plan*, *arenas*, *ports* of `device::cpu`).
             scratch.args.0.push(unsafe { address(&cx, arg.space, arg.offset).add(arg.at) });
         }
         let mut args = scratch.args.0.as_ptr();
@@ -423,11 +445,12 @@ impl Cpu {
                 continue;
             }
             let entry = launch.entry[self.level as usize];
-            // SAFETY: the plan is the network's own, so offsets stay within the arenas that were sized from it; the level
-            // was detected; tasks of one launch write disjoint places; the caller vouches for the ports.
             let start = scratch.clock.is_some().then(Instant::now);
-            let (tasks, run) =
-                ((launch.tasks)(batch, launch.numbers), |worker, task| unsafe { entry(&cx, worker, task) });
+            let tasks = (launch.tasks)(batch, launch.numbers);
+            // SAFETY: the entry is that of a level which `Device::open` found this processor to have, and `cx` that of its launch. The
+            // pool gives each task below `tasks` to one worker below `threads`, once (*tasks* of `device::cpu`). Parameters and states are
+            // nobody else's where they are written: our caller's word.
+            let run = |worker, task| unsafe { entry(&cx, worker, task) };
             if is_short(&launch.cost, batch) {
                 (0..tasks).for_each(|task| run(0, task));
             } else if self.spare.is_some() {
@@ -437,6 +460,13 @@ impl Cpu {
             }
             if let (Some(clock), Some(start)) = (&mut scratch.clock, start) {
                 clock.push(start.elapsed().as_secs_f64());
+            }
+            if scratch.poison {
+                let derived = &scratch.derived[role as usize].arena;
+                let arenas = [&scratch.batch, &scratch.fixed, derived, &scratch.worker];
+                for (arena, (what, used, stride)) in arenas.into_iter().zip(sizes) {
+                    guard::check(arena, used, stride.unwrap_or(arena.len()), what, plan.name, launch);
+                }
             }
         }
         scratch.derived[role as usize].of = made_now;
@@ -494,7 +524,7 @@ fn is_short(cost: &Cost, batch: usize) -> bool {
 /// # Safety
 /// The offset lies within its arena, or is the number of a port of this run.
 unsafe fn address(cx: &Ctx, space: Space, offset: usize) -> *mut f32 {
-    // SAFETY: the caller's.
+    // SAFETY: our caller vouches for the offset within this arena; of a port, for its number.
     unsafe {
         match space {
             Space::Batch => cx.batch(offset),

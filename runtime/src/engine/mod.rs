@@ -8,7 +8,10 @@
 
 mod accelerated;
 mod cpu;
+mod guard;
+mod ports;
 
+use crate::data::PortValues;
 use crate::device::cpu::BLOCK;
 use crate::device::cuda::Accelerator;
 use crate::device::{Device, Opened};
@@ -24,8 +27,8 @@ use std::borrow::Cow;
 /// Evaluation cuts large inputs into batches whose activations stay below this (256 MiB).
 const CHUNK_FLOATS: usize = 64 << 20;
 
-/// Gives the first element of each of the caller's buffers: inputs, then targets.
-pub(crate) type Feeding<'a> = &'a dyn Fn(&mut dyn FnMut(*const u8));
+/// Gives the caller's values port by port: inputs, then targets. What they are is checked in [`ports`].
+pub(crate) type Feeding<'f, 'a> = &'f dyn Fn(&mut dyn FnMut(PortValues<'a>));
 
 /// The programs of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,19 +156,15 @@ impl Engine {
 
     /// Runs a program that changes no states over what `feed` gives.
     ///
-    /// # Safety
-    /// `feed` must give pointers to `batch` samples of each port's kind, in row-major order: of all inputs, and of all
-    /// targets where the program has a loss.
-    pub unsafe fn run(&self, role: Role, batch: usize, feed: Feeding<'_>) -> Result<Finished<'_>> {
-        debug_assert!(role != Role::Step, "a step changes states");
+    /// # Errors
+    /// Where `feed` does not give `batch` samples of each input, and of each target where the program has a loss.
+    pub fn run<'a>(&'a self, role: Role, batch: usize, feed: Feeding<'_, 'a>) -> Result<Finished<'a>> {
+        assert!(role != Role::Step, "a step changes states");
         self.check(role, batch)?;
-        // SAFETY: the caller's.
-        unsafe {
-            match &self.backend {
-                Backend::Cpu(cpu) => cpu.run(role, (self.seed, self.step), batch, feed).map(Finished::Cpu),
-                Backend::Accelerated(accelerated) => {
-                    accelerated.run(role, (self.seed, self.step), batch, feed).map(Finished::Accelerated)
-                }
+        match &self.backend {
+            Backend::Cpu(cpu) => cpu.run(role, (self.seed, self.step), batch, feed).map(Finished::Cpu),
+            Backend::Accelerated(accelerated) => {
+                accelerated.run(role, (self.seed, self.step), batch, feed).map(Finished::Accelerated)
             }
         }
     }
@@ -174,17 +173,20 @@ impl Engine {
     /// where they take waiting for.
     ///
     /// # Safety
+    /// `update` was bound to a model of the same network on the same device: [`Bound::check`](crate::optim::Bound::check).
+    ///
+    /// # Errors
     /// As `run`.
     pub unsafe fn train(
         &mut self,
         batch: usize,
-        feed: Feeding<'_>,
+        feed: Feeding<'_, '_>,
         update: &mut dyn Update,
         report: bool,
     ) -> Result<Scores> {
         self.check(Role::Step, batch)?;
         let counter = (self.seed, self.step);
-        // SAFETY: the caller's.
+        // SAFETY: our caller vouches for the update.
         let scores = unsafe {
             match &mut self.backend {
                 Backend::Cpu(cpu) => cpu.train(counter, batch, feed, update)?,
@@ -197,20 +199,17 @@ impl Engine {
 
     /// As `train`, but the gradient goes into the mean over all samples since the last `apply`.
     ///
-    /// # Safety
+    /// # Errors
     /// As `run`.
-    pub unsafe fn accumulate(&mut self, batch: usize, feed: Feeding<'_>) -> Result<Scores> {
+    pub fn accumulate(&mut self, batch: usize, feed: Feeding<'_, '_>) -> Result<Scores> {
         self.check(Role::Step, batch)?;
         let counter = (self.seed, self.step);
         let samples = self.accumulated + batch;
         // Exactly 1 for the first batch: it replaces what was there.
         let share = batch as f32 / samples as f32;
-        // SAFETY: the caller's.
-        let scores = unsafe {
-            match &mut self.backend {
-                Backend::Cpu(cpu) => cpu.accumulate(counter, batch, feed, share)?,
-                Backend::Accelerated(accelerated) => accelerated.accumulate(counter, batch, feed, share)?,
-            }
+        let scores = match &mut self.backend {
+            Backend::Cpu(cpu) => cpu.accumulate(counter, batch, feed, share)?,
+            Backend::Accelerated(accelerated) => accelerated.accumulate(counter, batch, feed, share)?,
         };
         self.step += 1;
         self.accumulated = samples;
@@ -218,13 +217,19 @@ impl Engine {
     }
 
     /// The optimizer's update with the mean gradient that `accumulate` gathered.
-    pub fn apply(&mut self, update: &mut dyn Update) -> Result<()> {
+    ///
+    /// # Safety
+    /// As `train`.
+    pub unsafe fn apply(&mut self, update: &mut dyn Update) -> Result<()> {
         if self.accumulated == 0 {
             return Err(Error::NothingAccumulated);
         }
-        match &mut self.backend {
-            Backend::Cpu(cpu) => cpu.apply(update)?,
-            Backend::Accelerated(accelerated) => accelerated.apply((self.seed, self.step), update)?,
+        // SAFETY: our caller vouches for the update.
+        unsafe {
+            match &mut self.backend {
+                Backend::Cpu(cpu) => cpu.apply(update)?,
+                Backend::Accelerated(accelerated) => accelerated.apply((self.seed, self.step), update)?,
+            }
         }
         self.accumulated = 0;
         Ok(())
@@ -307,7 +312,7 @@ impl Engine {
     pub unsafe fn time_last(&mut self, launches: usize) -> Result<Option<f64>> {
         match &mut self.backend {
             Backend::Cpu(_) => Ok(None),
-            // SAFETY: the caller's.
+            // SAFETY: our caller vouches for the optimizer of the last step.
             Backend::Accelerated(accelerated) => unsafe { accelerated.time_last(launches) },
         }
     }

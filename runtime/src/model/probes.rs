@@ -1,7 +1,7 @@
 //! Looking into a network: the values of a line with `#[probe]`, and what in the input would raise them.
 
 use super::Model;
-use crate::data::{Feed, Receive};
+use crate::data::{Feed, PortValues, Receive};
 use crate::engine::Role;
 use crate::error::{Error, Result};
 use crate::network::Network;
@@ -52,8 +52,11 @@ pub struct Excitation<G> {
 }
 
 /// For emitted code.
+///
+/// # Safety
+/// As for [`Network::plan`]: both plans are whole and come from `network!`, so that a model may run them.
 #[doc(hidden)]
-pub const fn probe<N, A>(
+pub const unsafe fn probe<N, A>(
     name: &'static str,
     dims: &'static [usize],
     activations: &'static Plan,
@@ -189,8 +192,8 @@ impl Feed for Weights {
         rows.iter().for_each(|_| out.all.extend_from_slice(&self.one));
     }
 
-    fn each_port(&self, f: &mut dyn FnMut(*const u8)) {
-        f(self.all.as_ptr().cast());
+    fn each_port<'a>(&'a self, f: &mut dyn FnMut(PortValues<'a>)) {
+        f(PortValues::Floats(&self.all));
     }
 
     fn check(&self) -> Result<()> {

@@ -13,6 +13,7 @@ use crate::model::Model;
 use crate::network::Network;
 use crate::params;
 use crate::plan::{Level, Range, Weights};
+use std::any::{TypeId, type_name};
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -42,6 +43,8 @@ pub struct Bound<O> {
     table: Vec<Row>,
     pub(super) memory: Memory,
     network: &'static str,
+    /// The network's type and its path: two networks may have one name.
+    network_type: (TypeId, &'static str),
     pub(super) weights: Weights,
     trainable: usize,
     /// Of all optimizers that were ever bound, and of this one with other groups.
@@ -148,6 +151,7 @@ impl<O: Optimizer> Bound<O> {
             table: Vec::new(),
             memory,
             network: N::plan().name,
+            network_type: (TypeId::of::<N>(), type_name::<N>()),
             weights,
             trainable: model.engine.trainable(),
             id: 0,
@@ -308,12 +312,16 @@ impl<O: Optimizer> Bound<O> {
         }
     }
 
-    /// Whether this optimizer can update a model of `N`.
+    /// Whether this optimizer can update a model of `N`, which `engine` is the engine of: then its states are parallel to that network's
+    /// trainable arena, and its arenas lie where the parameters do.
     pub(crate) fn check<N: Network>(&self, engine: &Engine) -> Result<()> {
         let network = N::plan().name;
-        if self.network != network || self.trainable != engine.trainable() {
+        let (network_type, path) = self.network_type;
+        if network_type != TypeId::of::<N>() {
+            let (bound, network) =
+                if self.network == network { (path, type_name::<N>()) } else { (self.network, network) };
             return Err(Error::ForeignOptimizer {
-                bound: self.network,
+                bound,
                 network,
                 expected: self.trainable,
                 found: engine.trainable(),

@@ -90,6 +90,7 @@ impl Accelerator for Fake {
         let mut state = self.state();
         state.check(to, bytes.len());
         state.uploads.push((to, bytes.len()));
+        // SAFETY: `check` has found the range in a block, which `state` keeps.
         unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), to as *mut u8, bytes.len()) };
         Ok(())
     }
@@ -98,12 +99,15 @@ impl Accelerator for Fake {
         let mut state = self.state();
         state.check(from, bytes.len());
         state.downloads += 1;
+        // SAFETY: as in `upload`.
         unsafe { std::ptr::copy_nonoverlapping(from as *const u8, bytes.as_mut_ptr(), bytes.len()) };
         Ok(())
     }
 
     unsafe fn fill(&self, at: Address, words: usize, word: u32) -> Result<()> {
-        self.state().check(at, 4 * words);
+        let state = self.state();
+        state.check(at, 4 * words);
+        // SAFETY: as in `upload`; blocks are made of `u64`s.
         unsafe { std::slice::from_raw_parts_mut(at as *mut u32, words) }.fill(word);
         Ok(())
     }
@@ -131,6 +135,7 @@ impl Accelerator for Fake {
         let mut state = self.state();
         state.launches.push(graph);
         for node in state.graphs[graph.0].as_ref().expect("a graph that is not forgotten") {
+            // SAFETY: `record` has found the regions of its arguments in blocks, and our caller vouches that they are still there.
             unsafe { execute(node, &state.units[node.kernel.0]) };
         }
         Ok(())
@@ -142,11 +147,18 @@ impl Accelerator for Fake {
 }
 
 /// The floats that a kernel's argument points to.
+///
+/// # Safety
+/// So many floats are there, and the caller uses one such slice of them at a time.
 pub unsafe fn floats<'a>(at: Address, count: usize) -> &'a mut [f32] {
+    // SAFETY: our caller's word.
     unsafe { std::slice::from_raw_parts_mut(at as *mut f32, count) }
 }
 
+/// # Safety
+/// The arguments are those of the kernel's template, or of `mini_cuda`'s kernel, and lie in memory that is there.
 unsafe fn execute(node: &Node, unit: &Unit) {
+    // SAFETY: the lengths are those that the engine gives these kernels beside their arguments.
     unsafe {
         match node.name.as_str() {
             "kiln_optimizer_pass" => {
@@ -181,8 +193,12 @@ unsafe fn execute(node: &Node, unit: &Unit) {
 }
 
 /// `KilnOptimizer::update`: params, grads and three states.
+///
+/// # Safety
+/// Element `at` is there in each of them that is not 0, and a row of hyper-parameters.
 pub unsafe fn update(unit: &Unit, hyper: Address, arenas: [Address; 5], at: usize, gradient: f32) {
     let [params, grads, states @ ..] = arenas;
+    // SAFETY: our caller's word; each slice is dropped before the next of the same memory.
     unsafe {
         if unit.optimizer.contains("typedef KilnStore KilnOptimizer;") {
             floats(grads, at + 1)[at] = gradient;

@@ -8,7 +8,8 @@ use crate::{Device, Model, Network};
 
 pub struct Mini;
 
-impl Network for Mini {
+// SAFETY: the plan below is written for the kernels below; tests of the runtime run them under all its sizes.
+unsafe impl Network for Mini {
     type Inputs = Rows<4>;
     type Targets = Classes<3>;
     type Outputs = Rows<3>;
@@ -18,6 +19,28 @@ impl Network for Mini {
 
     fn plan() -> &'static Plan {
         &PLAN
+    }
+}
+
+/// `Mini` with a plan that gives its first kernel no scratch memory, of which it takes a float.
+pub struct Greedy;
+
+// SAFETY: this is no sound network: for a test that poisons scratch memory, which puts marks where that float goes.
+unsafe impl Network for Greedy {
+    type Inputs = Rows<4>;
+    type Targets = Classes<3>;
+    type Outputs = Rows<3>;
+    const NAME: &'static str = "Greedy";
+    const PARAMETERS: usize = Mini::PARAMETERS;
+    const FORWARD_FLOPS: u64 = Mini::FORWARD_FLOPS;
+
+    fn plan() -> &'static Plan {
+        static GREEDY: Plan = Plan {
+            name: "Greedy",
+            infer: Program { variants: &[Variant { worker_floats: 0, ..variant(&[FORWARD], false) }] },
+            ..PLAN
+        };
+        &GREEDY
     }
 }
 
@@ -159,7 +182,11 @@ const fn launch(name: &'static str, tasks: fn(usize, &[usize]) -> usize, entry: 
 }
 
 /// One task a sample.
+///
+/// # Safety
+/// Here and below: a launch of [`PLAN`] is under way, which has this task.
 unsafe fn forward(cx: &Ctx, worker: usize, sample: usize) {
+    // SAFETY: here and below, the engine has sized all arenas from the plan above, whose numbers these are.
     unsafe {
         let scratch = cx.scratch(worker);
         for o in 0..3 {
@@ -172,7 +199,10 @@ unsafe fn forward(cx: &Ctx, worker: usize, sample: usize) {
     }
 }
 
+/// # Safety
+/// As `forward`.
 unsafe fn loss(cx: &Ctx, _: usize, _: usize) {
+    // SAFETY: as in `forward`.
     unsafe {
         let (mut total, mut correct) = (0.0, 0.0);
         for sample in 0..cx.batch {
@@ -200,7 +230,11 @@ pub fn cross_entropy(logits: &[f32], label: usize, batch: usize, gradient: &mut 
 }
 
 /// One task an output. The weight is updated where there is a rule, the bias by the optimizer's own pass.
+///
+/// # Safety
+/// As `forward`.
 unsafe fn backward(cx: &Ctx, _: usize, o: usize) {
+    // SAFETY: as in `forward`.
     unsafe {
         let gradient = |sample: usize| *cx.batch(GRADIENT).add(sample * 16 + o);
         *cx.arg(2).add(o) = (0..cx.batch).map(gradient).sum();
@@ -213,7 +247,11 @@ unsafe fn backward(cx: &Ctx, _: usize, o: usize) {
 }
 
 /// running = 0.9 · running + 0.1 · mean
+///
+/// # Safety
+/// As `forward`.
 unsafe fn running(cx: &Ctx, _: usize, _: usize) {
+    // SAFETY: as in `forward`.
     unsafe {
         for i in 0..4 {
             let sum: f32 = (0..cx.batch).map(|sample| *cx.port(0).add(sample * 4 + i)).sum();

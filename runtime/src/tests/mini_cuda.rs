@@ -114,8 +114,12 @@ const fn arg(space: Space, offset: usize, floats: usize, access: Access) -> Cuda
 }
 
 /// Runs one kernel; sums in the order of `mini`.
+///
+/// # Safety
+/// The arguments are those of the tables above, and lie in memory that is there.
 pub unsafe fn execute(node: &Node, unit: &Unit) {
     let (batch, args) = (node.batch, &node.args);
+    // SAFETY: the lengths are those of the tables above.
     unsafe {
         match node.name.as_str() {
             "mini_forward" => {

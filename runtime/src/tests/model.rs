@@ -1,5 +1,5 @@
 use super::fake::Fake;
-use super::mini::{Batch, Mini, data, model};
+use super::mini::{Batch, Greedy, Mini, data, model};
 use crate::data::{Classes, Rows};
 use crate::optim::{Adam, Optimizer, Sgd};
 use crate::{Device, Error, Level, Network};
@@ -226,4 +226,15 @@ fn large_inputs_into_outputs_of_an_earlier_call() {
     assert_eq!(outputs.as_slice(), model.forward(data.inputs()).unwrap().as_slice());
     model.forward_into(data.take(0).inputs(), &mut outputs).unwrap();
     assert!(outputs.is_empty());
+}
+
+#[test]
+fn a_kernel_that_takes_more_scratch_memory_than_planned_is_found() {
+    let mut model = Greedy::new(&Device::cpu().threads(1), 1).unwrap();
+    model.poison_scratch(true);
+    let batch = data(4);
+    let forward = std::panic::AssertUnwindSafe(|| model.forward(batch.inputs()).map(drop));
+    let panic = std::panic::catch_unwind(forward).expect_err("the mark is gone");
+    let text = panic.downcast_ref::<String>().expect("a message");
+    assert_eq!(text, "kernel `k0_fc` of Greedy (layers fc) wrote float 0 of a worker's scratch, which has 0");
 }

@@ -54,6 +54,9 @@ impl Host<'_> {
         let (ident, generics, arguments) = (&self.ident, self.generics(), self.arguments());
         let message = format!("`{{Self}}` is not a network: `{ident}` was declared for {}", self.member_list());
         let label = format!("not a member of the family `{ident}`");
+        // What only members implement, and nobody outside of this `const _` can name, vouches for the plan. As in `Host::member`, the
+        // word `unsafe` stands at the call site.
+        let keyword = quote!(unsafe);
         // At the name, which is where notes about the family then point.
         quote_spanned! {ident.span()=>
             #[diagnostic::on_unimplemented(message = #message, label = #label)]
@@ -68,7 +71,7 @@ impl Host<'_> {
             }
 
             #[automatically_derived]
-            impl #generics ::kiln::__private::Network for #ident #arguments
+            #keyword impl #generics ::kiln::__private::Network for #ident #arguments
             where
                 Self: __Member,
             {

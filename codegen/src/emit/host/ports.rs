@@ -108,7 +108,7 @@ fn feed(name: &Ident, fields: &[Ident], types: &[TokenStream]) -> TokenStream {
                 #(#feed::gather_into(&self.#fields, rows, &mut out.#fields);)*
             }
 
-            fn each_port(&self, f: &mut dyn ::core::ops::FnMut(*const u8)) {
+            fn each_port<'a>(&'a self, f: &mut dyn ::core::ops::FnMut(::kiln::__private::PortValues<'a>)) {
                 #(#feed::each_port(&self.#fields, f);)*
             }
 

@@ -25,7 +25,8 @@ pub(super) fn handles(host: &Host, member: &Member, plans: &[(TokenStream, Optio
         quote! {
             #[doc = #text]
             pub const #handle: ::kiln::Probe<#own, #value> =
-                ::kiln::__private::probe(#name, &[#(#dims),*], #activations, #excite);
+                // SAFETY: both plans are those of this expansion.
+                unsafe { ::kiln::__private::probe(#name, &[#(#dims),*], #activations, #excite) };
         }
     };
     plans.iter().enumerate().map(one).collect()

@@ -56,7 +56,7 @@ fn broken(host: &Host, error: &TokenStream) -> TokenStream {
             }
 
             #[automatically_derived]
-            impl #generics ::kiln::__private::Network for #ident #arguments {
+            unsafe impl #generics ::kiln::__private::Network for #ident #arguments {
                 type Inputs = __Unknown;
                 type Targets = __Unknown;
                 type Outputs = __Unknown;

@@ -48,7 +48,10 @@ impl DeviceArena {
         if floats == 0 {
             return Ok(());
         }
-        let bytes = floats * size_of::<f32>();
+        let bytes = floats.checked_mul(size_of::<f32>()).ok_or_else(|| Error::Device {
+            device: self.device.name(),
+            problem: format!("{what}: {floats} floats are more than an address can count"),
+        })?;
         self.at = self.device.allocate(bytes).map_err(|error| match error {
             Error::Device { device, problem } => Error::Device { device, problem: format!("{what}: {problem}") },
             other => other,
@@ -98,17 +101,14 @@ impl DeviceArena {
         }
     }
 
-    /// Overwrites the first bytes with what the caller has.
-    ///
-    /// # Safety
-    /// `bytes` bytes can be read at `from`.
+    /// Overwrites the first bytes.
     ///
     /// # Panics
     /// Where they do not lie within.
-    pub unsafe fn write_raw(&self, from: *const u8, bytes: usize) -> Result<()> {
-        self.check(0, bytes.div_ceil(size_of::<f32>()));
-        // SAFETY: the caller's; the range was checked.
-        unsafe { self.device.upload(self.at, std::slice::from_raw_parts(from, bytes)) }
+    pub fn write_bytes(&self, bytes: &[u8]) -> Result<()> {
+        self.check(0, bytes.len().div_ceil(size_of::<f32>()));
+        // SAFETY: the range was checked.
+        unsafe { self.device.upload(self.at, bytes) }
     }
 
     fn address_of(&self, offset: usize) -> Address {

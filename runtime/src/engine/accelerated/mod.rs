@@ -8,13 +8,13 @@
 mod graphs;
 mod table;
 
-use super::{Feeding, Role, Scores, too_large};
+use super::{Feeding, Role, Scores, ports, too_large};
 use crate::device::cpu::BLOCK;
 use crate::device::cuda::{Accelerator, Address, DeviceArena, GraphId, NORM_PIECE, Node, Run};
 use crate::error::{Error, Result};
 use crate::optim::{MOST_STATES, Rows, Span, Update};
 use crate::params;
-use crate::plan::{CudaArg, CudaProgram, CudaVariant, Plan, PortKind, Space, Stored, Tensor};
+use crate::plan::{CudaArg, CudaProgram, CudaVariant, Plan, Space, Stored, Tensor};
 use graphs::{Flavour, Graphs, Kernels, Key};
 use std::mem::size_of;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -136,18 +136,16 @@ impl Accelerated {
         self.program(role).and_then(|p| p.variants.last()).map_or(0, |v| v.batch_floats)
     }
 
-    /// # Safety
-    /// As `Engine::run`.
-    pub unsafe fn run(
+    pub fn run(
         &self,
         role: Role,
         (seed, step): (u64, u64),
         batch: usize,
-        feed: Feeding<'_>,
+        feed: Feeding<'_, '_>,
     ) -> Result<Finished<'_>> {
         let mut scratch = self.scratch();
         let run = Run { seed, step, share: 0.0, max_norm: 0.0 };
-        // SAFETY: the caller's.
+        // SAFETY: no optimizer takes part.
         let done = unsafe { self.launch(&mut scratch, role, (Flavour::Store, None), run, batch, feed)? };
         Ok(Finished { backend: self, scratch, done })
     }
@@ -158,36 +156,36 @@ impl Accelerated {
         &mut self,
         (seed, step): (u64, u64),
         batch: usize,
-        feed: Feeding<'_>,
+        feed: Feeding<'_, '_>,
         update: &mut dyn Update,
         report: bool,
     ) -> Result<Scores> {
         let flavour = updating(update)?;
         let run = Run { seed, step, share: 0.0, max_norm: update.max_norm().unwrap_or(0.0) };
         let mut scratch = self.scratch();
-        // SAFETY: the caller's.
+        // SAFETY: the optimizer was bound to this network on this device, by our caller's word, and is borrowed.
         let done = unsafe { self.launch(&mut scratch, Role::Step, (flavour, Some(update.rows())), run, batch, feed)? };
         update.taken();
         if report { self.scores(&scratch, &done) } else { Ok(Scores::default()) }
     }
 
-    /// # Safety
-    /// As `Engine::accumulate`.
-    pub unsafe fn accumulate(
+    pub fn accumulate(
         &mut self,
         (seed, step): (u64, u64),
         batch: usize,
-        feed: Feeding<'_>,
+        feed: Feeding<'_, '_>,
         share: f32,
     ) -> Result<Scores> {
         let run = Run { seed, step, share, max_norm: 0.0 };
         let mut scratch = self.scratch();
-        // SAFETY: the caller's.
+        // SAFETY: no optimizer takes part.
         let done = unsafe { self.launch(&mut scratch, Role::Step, (Flavour::Accumulate, None), run, batch, feed)? };
         self.scores(&scratch, &done)
     }
 
-    pub fn apply(&mut self, (seed, step): (u64, u64), update: &mut dyn Update) -> Result<()> {
+    /// # Safety
+    /// As `Engine::train`.
+    pub unsafe fn apply(&mut self, (seed, step): (u64, u64), update: &mut dyn Update) -> Result<()> {
         let flavour = updating(update)?;
         let mut scratch = self.scratch();
         if matches!(flavour, Flavour::Clip(_)) {
@@ -260,7 +258,7 @@ impl Accelerated {
     /// Sees to memory, uploads the batch and starts the program's graph.
     ///
     /// # Safety
-    /// As `Engine::run`.
+    /// The optimizer's arenas that `flavour` and `rows` name live, and have the size of the network's trainable arena.
     unsafe fn launch(
         &self,
         scratch: &mut Scratch,
@@ -268,7 +266,7 @@ impl Accelerated {
         (flavour, rows): (Flavour, Option<&Rows>),
         run: Run,
         batch: usize,
-        feed: Feeding<'_>,
+        feed: Feeding<'_, '_>,
     ) -> Result<Done> {
         let plan = self.plan;
         let program = self.program(role);
@@ -287,8 +285,7 @@ impl Accelerated {
             scratch.batch.fill(f32::NAN)?;
             scratch.fixed.fill(f32::NAN)?;
         }
-        // SAFETY: the caller's.
-        unsafe { scratch.upload_batch(plan, &done, feed)? };
+        scratch.upload_batch(plan, role, &done, feed)?;
         scratch.upload(run)?;
         let key = Key { role: Some(role), batch, slot, flavour };
         let graph = match scratch.graphs.find(&key) {
@@ -455,7 +452,9 @@ impl Scratch {
             let ports = plan.inputs.iter().chain(plan.targets).take(plan.inputs.len() + targets);
             for (index, port) in ports.enumerate() {
                 let arena = &mut self.ports[slot][index];
-                reserve(arena, port_floats(&port.kind) * padded, &|| format!("`{}` of a batch of {batch}", port.name))?;
+                reserve(arena, ports::sample_size(&port.kind) * padded, &|| {
+                    format!("`{}` of a batch of {batch}", port.name)
+                })?;
                 self.port_addresses[slot][index] = arena.address();
             }
         }
@@ -478,22 +477,9 @@ impl Scratch {
     }
 
     /// Copies what the caller has into the ports of this run's slot.
-    ///
-    /// # Safety
-    /// As `Engine::run`.
-    unsafe fn upload_batch(&self, plan: &Plan, done: &Done, feed: Feeding<'_>) -> Result<()> {
-        let mut kinds = plan.inputs.iter().chain(plan.targets);
-        let mut arenas = self.ports[done.slot].iter();
-        let mut result = Ok(());
-        feed(&mut |from| {
-            let (Some(port), Some(arena)) = (kinds.next(), arenas.next()) else { return };
-            if result.is_ok() {
-                let bytes = port_floats(&port.kind) * done.batch * size_of::<f32>();
-                // SAFETY: the caller's.
-                result = unsafe { arena.write_raw(from, bytes) };
-            }
-        });
-        result
+    fn upload_batch(&self, plan: &'static Plan, role: Role, done: &Done, feed: Feeding<'_, '_>) -> Result<()> {
+        let arenas = &self.ports[done.slot];
+        ports::each(plan, role, done.batch, feed, |index, bytes| arenas[index].write_bytes(bytes))
     }
 
     /// Brings seed, step and hyper-parameters up to date.
@@ -502,8 +488,9 @@ impl Scratch {
             return Ok(());
         }
         self.uploaded = None;
-        // SAFETY: plain numbers without padding.
-        unsafe { self.run.write_raw((&raw const run).cast(), size_of::<Run>())? };
+        // SAFETY: plain numbers without padding, of which every byte is initialised.
+        let bytes = unsafe { std::slice::from_raw_parts((&raw const run).cast(), size_of::<Run>()) };
+        self.run.write_bytes(bytes)?;
         self.uploaded = Some(run);
         Ok(())
     }
@@ -544,14 +531,6 @@ fn updating(update: &mut dyn Update) -> Result<Flavour> {
 /// What counts in the norm of all gradients.
 fn counted(rows: &Rows) -> impl Iterator<Item = &Span> {
     rows.spans().iter().filter(|span| !rows.frozen(span.row))
-}
-
-/// Floats (or integers of the same size) of one sample.
-fn port_floats(kind: &PortKind) -> usize {
-    match kind {
-        PortKind::Dense { dims } | PortKind::Ids { dims, .. } => dims.iter().product(),
-        PortKind::Class { .. } => 1,
-    }
 }
 
 /// Whether kernels, which count elements in 32 bits, can count those of every value; a little room is left for the step of
