@@ -19,7 +19,7 @@
 //! #[derive(Clone, Copy, Debug, PartialEq)]
 //! pub(crate) struct Momentum { pub lr: f64, pub momentum: f64, pub weight_decay: f64 }
 //!
-//! impl crate::optim::UpdateRule for Momentum {
+//! unsafe impl crate::optim::UpdateRule for Momentum {
 //!     const STATES: &'static [&'static str] = &["buf"];
 //!     type Uniforms = [f32; 3];
 //!     fn with(self, lr: Option<f64>, weight_decay: Option<f64>) -> Self { … }
@@ -228,7 +228,7 @@ fn expand(rule: &Rule, pool: Pool, results: &[Id]) -> TokenStream {
         #[derive(Clone, Copy, Debug, PartialEq)]
         #vis struct #name { #(pub #hypers: f64),* }
 
-        impl crate::optim::UpdateRule for #name {
+        unsafe impl crate::optim::UpdateRule for #name {
             const STATES: &'static [&'static str] = &[#(#states),*];
             type Uniforms = [f32; #count];
 
@@ -471,7 +471,7 @@ pub(crate) struct Sgd {
     pub momentum: f64,
     pub weight_decay: f64,
 }
-impl crate::optim::UpdateRule for Sgd {
+unsafe impl crate::optim::UpdateRule for Sgd {
     const STATES: &'static [&'static str] = &["buf"];
     type Uniforms = [f32; 5usize];
     #[allow(unused_variables)]

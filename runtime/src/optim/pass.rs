@@ -41,7 +41,10 @@ pub(crate) fn segments(spans: impl Iterator<Item = Span>) -> Vec<Segment> {
 }
 
 /// An optimizer's arithmetic on one element; written through `kiln_macros::update!`.
-pub trait UpdateRule: Copy + Send + Sync {
+///
+/// # Safety
+/// `CUDA` computes with its arguments and touches no other memory: a device runs the text as it stands.
+pub unsafe trait UpdateRule: Copy + Send + Sync {
     /// Names of what is remembered between steps, at most three.
     const STATES: &'static [&'static str];
     /// What is the same for all elements of a step, at most 16 numbers.
@@ -252,7 +255,7 @@ impl Prepared {
 /// # Safety
 /// `data` is a [`Prepared`], and the piece lies within its trainable parameters.
 unsafe fn ahead(data: *const (), to: *const f32, floats: usize) {
-    // SAFETY: the caller's.
+    // SAFETY: `Update::new` was given this function together with a `Prepared`.
     let prepared = unsafe { &*data.cast::<Prepared>() };
     // SAFETY: both lie in the parameter arena.
     let offset = unsafe { to.offset_from(prepared.params) } as usize;
@@ -270,7 +273,7 @@ unsafe fn apply_portable<R: UpdateRule>(
     gradient: *const f32,
     floats: usize,
 ) {
-    // SAFETY: the caller's.
+    // SAFETY: the contract is `apply`'s; this level needs nothing.
     unsafe { apply::<_, R>(Portable::new(), data, decay, to, gradient, floats) }
 }
 
@@ -279,7 +282,7 @@ unsafe fn apply_portable<R: UpdateRule>(
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
 unsafe fn apply_avx2<R: UpdateRule>(data: *const (), decay: bool, to: *mut f32, gradient: *const f32, floats: usize) {
-    // SAFETY: the caller's.
+    // SAFETY: the contract is `apply`'s, and the processor has AVX2 and FMA by our caller's word.
     unsafe { apply::<_, R>(Avx2::new(), data, decay, to, gradient, floats) }
 }
 
@@ -288,7 +291,7 @@ unsafe fn apply_avx2<R: UpdateRule>(data: *const (), decay: bool, to: *mut f32, 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f")]
 unsafe fn apply_avx512<R: UpdateRule>(data: *const (), decay: bool, to: *mut f32, gradient: *const f32, floats: usize) {
-    // SAFETY: the caller's.
+    // SAFETY: the contract is `apply`'s, and the processor has AVX-512F by our caller's word.
     unsafe { apply::<_, R>(Avx512::new(), data, decay, to, gradient, floats) }
 }
 
@@ -304,7 +307,7 @@ unsafe fn apply<S: Simd, R: UpdateRule>(
     gradient: *const f32,
     floats: usize,
 ) {
-    // SAFETY: the caller's.
+    // SAFETY: the address is that of a `Prepared`, by our caller's word.
     let prepared = unsafe { &*data.cast::<Prepared>() };
     // SAFETY: both lie in the parameter arena.
     let offset = unsafe { to.offset_from(prepared.params) } as usize;
@@ -361,7 +364,8 @@ impl<V: Copy> Place<V> {
         at: usize,
         lanes: usize,
     ) {
-        // SAFETY: the caller's promise.
+        // SAFETY: `lanes` floats from `at` on are in the piece, and the states and the gradient are parallel to it:
+        // `Prepare::run` made each state as long as the trainable arena.
         unsafe {
             let mut states = [s.splat(0.0); MOST_STATES];
             for (state, buffer) in states.iter_mut().zip(&self.states[..R::STATES.len()]) {
@@ -387,7 +391,7 @@ impl<V: Copy> Place<V> {
 /// `LANES` floats where `WHOLE`, else `lanes`, lie at `from`.
 #[inline(always)]
 unsafe fn load<S: Simd, const WHOLE: bool>(s: S, from: *const f32, lanes: usize) -> S::V {
-    // SAFETY: the caller's.
+    // SAFETY: so many floats are there, by our caller's word.
     unsafe { if WHOLE { s.load(from) } else { s.load_first(from, lanes) } }
 }
 
@@ -395,6 +399,6 @@ unsafe fn load<S: Simd, const WHOLE: bool>(s: S, from: *const f32, lanes: usize)
 /// `LANES` floats where `WHOLE`, else `lanes`, lie at `to`.
 #[inline(always)]
 unsafe fn store<S: Simd, const WHOLE: bool>(s: S, to: *mut f32, v: S::V, lanes: usize) {
-    // SAFETY: the caller's.
+    // SAFETY: so many floats are there, by our caller's word.
     unsafe { if WHOLE { s.store(to, v) } else { s.store_first(to, v, lanes) } }
 }
