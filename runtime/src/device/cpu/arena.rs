@@ -34,19 +34,21 @@ impl Arena {
         }
         let bytes = len.checked_mul(size_of::<f32>()).filter(|bytes| *bytes < isize::MAX as usize - 2 * HUGE_PAGE);
         let bytes = bytes.unwrap_or_else(|| panic!("an arena of {len} floats does not fit into memory"));
-        // The last page may be partly empty.
-        let huge = bytes >= HUGE_PAGE / 2;
-        let (room, alignment) = if huge { (bytes.next_multiple_of(HUGE_PAGE), HUGE_PAGE) } else { (bytes, ALIGNMENT) };
-        // With more than the usual alignment the allocator would clear, and so touch, all of it; fresh pages are zero.
-        let layout = Layout::from_size_align(room + alignment, align_of::<u128>()).expect("checked above");
-        // SAFETY: the layout is not empty.
-        let memory = NonNull::new(unsafe { alloc_zeroed(layout) }).unwrap_or_else(|| handle_alloc_error(layout));
-        // SAFETY: at most `alignment - 1` bytes on, so that the room follows within the allocation.
-        let data = unsafe { memory.add(memory.align_offset(alignment)) };
-        if huge {
-            // SAFETY: whole pages of this allocation.
-            unsafe { prefer_huge_pages(data, room) }
+        if bytes < HUGE_PAGE / 2 {
+            // Not a byte more: an overrun by one float is one of the allocation, for whoever watches those.
+            let layout = Layout::from_size_align(bytes, ALIGNMENT).expect("checked above");
+            let memory = zeroed(layout);
+            return Arena { data: memory.cast(), len, memory: Some((memory, layout)) };
         }
+        // The last page may be partly empty.
+        let room = bytes.next_multiple_of(HUGE_PAGE);
+        // With more than the usual alignment the allocator would clear, and so touch, all of it; fresh pages are zero.
+        let layout = Layout::from_size_align(room + HUGE_PAGE, align_of::<u128>()).expect("checked above");
+        let memory = zeroed(layout);
+        // SAFETY: at most `HUGE_PAGE - 1` bytes on, so that the room follows within the allocation.
+        let data = unsafe { memory.add(memory.align_offset(HUGE_PAGE)) };
+        // SAFETY: whole pages of this allocation.
+        unsafe { prefer_huge_pages(data, room) };
         Arena { data: data.cast(), len, memory: Some((memory, layout)) }
     }
 
@@ -77,6 +79,13 @@ impl Arena {
 #[repr(align(64))]
 struct Aligned;
 
+/// Memory of this layout, which is not empty.
+fn zeroed(layout: Layout) -> NonNull<u8> {
+    assert!(layout.size() > 0);
+    // SAFETY: not empty.
+    NonNull::new(unsafe { alloc_zeroed(layout) }).unwrap_or_else(|| handle_alloc_error(layout))
+}
+
 /// Asks for pages of 2 MiB. A wish: where it is not granted, all works as before.
 ///
 /// # Safety
@@ -99,7 +108,7 @@ unsafe fn prefer_huge_pages(_: NonNull<u8>, _: usize) {}
 impl Drop for Arena {
     fn drop(&mut self) {
         if let Some((memory, layout)) = self.memory {
-            // SAFETY: allocated in `new` with this layout.
+            // SAFETY: `new` had it from `zeroed`, with this layout.
             unsafe { dealloc(memory.as_ptr(), layout) }
         }
     }

@@ -58,6 +58,8 @@ struct Shared {
     /// A task has panicked: the others are dropped.
     failed: AtomicBool,
     shutdown: AtomicBool,
+    /// Workers that have begun to wait.
+    started: AtomicUsize,
     sleepers: AtomicUsize,
     sleep: Mutex<()>,
     wake: Condvar,
@@ -77,7 +79,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Pool {
-    /// A pool of `threads` workers, the caller of [`run`](Pool::run) being one of them; 0 counts as 1.
+    /// A pool of `threads` workers, the caller of [`run`](Pool::run) being one of them; 0 counts as 1. All of them have begun when it
+    /// returns: what a thread allocates as it starts is not part of any run.
     ///
     /// # Panics
     /// If the system gives no more threads.
@@ -89,17 +92,21 @@ impl Pool {
             panic: Mutex::new(None),
             failed: AtomicBool::new(false),
             shutdown: AtomicBool::new(false),
+            started: AtomicUsize::new(0),
             sleepers: AtomicUsize::new(0),
             sleep: Mutex::new(()),
             wake: Condvar::new(),
         });
-        let workers = (1..threads)
+        let workers: Vec<_> = (1..threads)
             .map(|worker| {
                 let shared = Arc::clone(&shared);
                 let builder = thread::Builder::new().name(format!("kiln-{worker}"));
                 builder.spawn(move || shared.work(worker)).expect("the system starts a thread")
             })
             .collect();
+        while shared.started.load(Acquire) < workers.len() {
+            thread::yield_now();
+        }
         Pool { shared, turn: Mutex::new(()), workers }
     }
 
@@ -190,6 +197,7 @@ impl Shared {
 
     fn work(&self, worker: usize) {
         let mut seen = 0;
+        self.started.fetch_add(1, Release);
         loop {
             seen = self.wait(seen);
             if self.shutdown.load(SeqCst) {
@@ -287,6 +295,11 @@ impl Patience {
 mod tests {
     use super::*;
 
+    /// Repetitions: interpreted, each takes a thousand times as long, but meets a schedule of its own.
+    const fn times(n: usize) -> usize {
+        if cfg!(miri) { n.div_ceil(100) } else { n }
+    }
+
     /// Every task exactly once, worker numbers in range.
     fn check(pool: &Pool, tasks: usize) {
         let counts: Vec<_> = (0..tasks).map(|_| AtomicUsize::new(0)).collect();
@@ -302,7 +315,7 @@ mod tests {
         for threads in [0, 1, 2, 3, 7] {
             let pool = Pool::new(threads);
             assert_eq!(pool.threads(), threads.max(1));
-            for tasks in [0, 1, 2, 3, 64, 1000] {
+            for tasks in [0, 1, 2, 3, 64, times(1000)] {
                 check(&pool, tasks);
             }
         }
@@ -311,9 +324,9 @@ mod tests {
     #[test]
     fn many_short_runs_with_pauses() {
         let pool = Pool::new(3);
-        for i in 0..2000 {
+        for i in 0..times(2000) {
             check(&pool, 5);
-            if i % 500 == 0 {
+            if i % times(500) == 0 {
                 thread::sleep(4 * SPIN);
             }
         }
@@ -339,7 +352,7 @@ mod tests {
         thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
-                    for _ in 0..200 {
+                    for _ in 0..times(200) {
                         let inside = AtomicUsize::new(0);
                         pool.run(4, &|_, task| {
                             if task == 0 {
@@ -361,7 +374,7 @@ mod tests {
     fn undisturbed_workers_keep_their_part() {
         // A worker that waits for the other inside its first task: each must own half of the tasks then.
         let pool = Pool::new(2);
-        for _ in 0..50 {
+        for _ in 0..times(50) {
             let owners: Vec<_> = (0..2).map(|_| AtomicUsize::new(9)).collect();
             let inside = AtomicUsize::new(0);
             pool.run(2, &|worker, task| {
