@@ -34,7 +34,7 @@ pub struct Ctx {
 
 // SAFETY: the pointers are only followed by kernels, whose tasks write disjoint parts; whoever makes a `Ctx` keeps the arenas alive and unshared while a launch runs.
 unsafe impl Send for Ctx {}
-// SAFETY: as above.
+// SAFETY: as for `Send`: a kernel reads the pointers of a shared `Ctx`, and *tasks* keeps its writes apart.
 unsafe impl Sync for Ctx {}
 
 impl Ctx {
@@ -48,7 +48,8 @@ impl Ctx {
     /// The running launch has that many arguments.
     #[inline(always)]
     pub unsafe fn arg(&self, index: usize) -> *mut f32 {
-        // SAFETY: the caller's promise.
+        // SAFETY: `Cpu::launch` points `args` at this launch's part of its table, in which our caller vouches for this
+        // place.
         unsafe { *self.args.add(index) }
     }
 
@@ -56,7 +57,8 @@ impl Ctx {
     /// `offset` lies in the parameter arena.
     #[inline(always)]
     pub unsafe fn params(&self, offset: usize) -> *mut f32 {
-        // SAFETY: the caller's promise.
+        // SAFETY: our caller vouches that the offset lies within the parameters, of which this is the first float
+        // (*arenas*).
         unsafe { self.params.add(offset) }
     }
 
@@ -64,7 +66,8 @@ impl Ctx {
     /// `offset` lies in the gradient arena.
     #[inline(always)]
     pub unsafe fn grads(&self, offset: usize) -> *mut f32 {
-        // SAFETY: the caller's promise.
+        // SAFETY: our caller vouches that the offset lies within the gradients, of which this is the first float
+        // (*arenas*).
         unsafe { self.grads.add(offset) }
     }
 
@@ -72,7 +75,8 @@ impl Ctx {
     /// `offset` lies in the state arena.
     #[inline(always)]
     pub unsafe fn states(&self, offset: usize) -> *mut f32 {
-        // SAFETY: the caller's promise.
+        // SAFETY: our caller vouches that the offset lies within the states, of which this is the first float
+        // (*arenas*).
         unsafe { self.states.add(offset) }
     }
 
@@ -80,7 +84,8 @@ impl Ctx {
     /// `offset` (per sample) lies in the batch arena.
     #[inline(always)]
     pub unsafe fn batch(&self, offset: usize) -> *mut f32 {
-        // SAFETY: the caller's promise.
+        // SAFETY: our caller vouches that the offset lies within the arena for one sample; it has room for `padded` of
+        // them (*arenas*).
         unsafe { self.batch_arena.add(offset * self.padded) }
     }
 
@@ -88,7 +93,8 @@ impl Ctx {
     /// `offset` lies in the fixed arena.
     #[inline(always)]
     pub unsafe fn fixed(&self, offset: usize) -> *mut f32 {
-        // SAFETY: the caller's promise.
+        // SAFETY: our caller vouches that the offset lies within what is kept once a run, of which this is the first
+        // float (*arenas*).
         unsafe { self.fixed.add(offset) }
     }
 
@@ -96,7 +102,8 @@ impl Ctx {
     /// `offset` lies in the arena of derived values.
     #[inline(always)]
     pub unsafe fn derived(&self, offset: usize) -> *mut f32 {
-        // SAFETY: the caller's promise.
+        // SAFETY: our caller vouches that the offset lies within the derived values, of which this is the first float
+        // (*arenas*).
         unsafe { self.derived.add(offset) }
     }
 
@@ -104,7 +111,8 @@ impl Ctx {
     /// `worker` is one of the run's workers.
     #[inline(always)]
     pub unsafe fn scratch(&self, worker: usize) -> *mut f32 {
-        // SAFETY: the caller's promise.
+        // SAFETY: `Cpu::launch` made room for `worker_stride` floats for each thread of the pool, and our caller is one
+        // of them.
         unsafe { self.worker.add(worker * self.worker_stride) }
     }
 
@@ -112,7 +120,8 @@ impl Ctx {
     /// The run has a port `index`, of floats.
     #[inline(always)]
     pub unsafe fn port(&self, index: usize) -> *const f32 {
-        // SAFETY: the caller's promise.
+        // SAFETY: `engine::ports` left a pointer for each port of the run, and our caller vouches for the number
+        // (*ports*).
         unsafe { (*self.ports.add(index)).cast() }
     }
 
@@ -120,7 +129,7 @@ impl Ctx {
     /// The run has a port `index`, of integers.
     #[inline(always)]
     pub unsafe fn port_i32(&self, index: usize) -> *const i32 {
-        // SAFETY: the caller's promise.
+        // SAFETY: as in `port`.
         unsafe { (*self.ports.add(index)).cast() }
     }
 }
@@ -140,7 +149,7 @@ impl<'a, const N: usize> Numbered<'a, N> {
     /// The running launch has `N` numbers.
     #[inline(always)]
     pub unsafe fn new(cx: &'a Ctx) -> Self {
-        // SAFETY: the caller's promise.
+        // SAFETY: `Cpu::launch` points `numbers` at the launch's own table, and our caller vouches that it has `N`.
         Numbered { cx, numbers: unsafe { *cx.numbers.cast() } }
     }
 }

@@ -295,7 +295,7 @@ pub unsafe fn conv<S: Simd, K: Sink>(
     task: usize,
     sink: K,
 ) {
-    // SAFETY: the caller's promises.
+    // SAFETY: the contract is our own, handed on; the sink outlives the call.
     unsafe { all_tiles(s, d, x, x_sample, w, scratch, batch, task, AnySink::new(s, &sink)) }
 }
 
@@ -336,7 +336,8 @@ unsafe fn run<S: Simd>(
     let blocks = part(d.output_blocks(), block_groups, task / row_groups % block_groups);
     let rows = part(d.class_size(0), row_groups, task % row_groups);
     let job = Job { d, x, x_sample, w, blocks };
-    // SAFETY: the caller's promises.
+    // SAFETY: the groups of a task below `conv_tasks` are parts of the samples, blocks and rows that our caller vouches
+    // for.
     unsafe {
         if d.by_samples(batch) {
             job.along_samples(s, samples, sink);

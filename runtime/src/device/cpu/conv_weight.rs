@@ -142,7 +142,8 @@ unsafe fn run<S: Simd>(
     }
     let (x_copy, dy_copy) = (d.copy().next_multiple_of(BLOCK), conv.output[0] * conv.output[1] * BLOCK);
     let mut sample = samples.start;
-    // SAFETY: the caller's promises; the scratch holds a group's copies.
+    // SAFETY: a group has at most `d.group()` samples, whose copies of x and dy are what `conv_weight_scratch` counts;
+    // the last sample of a group is below the batch.
     unsafe {
         loop {
             let group = (samples.end - sample).min(d.group());
@@ -187,7 +188,8 @@ unsafe fn run<S: Simd>(
 unsafe fn interleave<S: Simd>(s: S, conv: &Conv, dy: *const f32, dst: *mut f32) {
     let pixels = conv.output[0] * conv.output[1];
     for pixel in 0..pixels {
-        // SAFETY: the caller's promises.
+        // SAFETY: lane `o` of a pixel is plane `o` at this pixel, of which our caller's sample has `conv.outputs`;
+        // there is a vector in `dst` for each pixel.
         unsafe { s.store(dst.add(pixel * BLOCK), s.gather(dy.add(pixel), pixels, conv.outputs)) }
     }
 }

@@ -135,7 +135,8 @@ unsafe fn product<S: Simd>(
         for row_tile in 0..tiling.row_tiles {
             let tile_rows = part(rows, tiling.row_tiles, row_tile);
             let (out, [out_row, out_block]) = tiles.place(&tile_rows, &columns);
-            // SAFETY: the caller's promises.
+            // SAFETY: the tile's rows and columns are parts of those that our caller vouches for, and `place` is where
+            // these sums may lie.
             unsafe {
                 let t = Tile {
                     a: left.at.add(tile_rows.start * left.row),
@@ -209,7 +210,8 @@ pub unsafe fn dense_input<S: Simd, K: Sink>(
 unsafe fn put_all<S: Simd, K: Sink>(s: S, sums: *const f32, rows: Range<usize>, blocks: Range<usize>, sink: K) {
     for (i, row) in rows.enumerate() {
         for (j, block) in blocks.clone().enumerate() {
-            // SAFETY: the caller's promise.
+            // SAFETY: `input_sums` has left a vector for each of these rows and blocks, which are the task's own
+            // (*tasks*).
             unsafe { sink.put(s, s.load(sums.add((i * blocks.len() + j) * BLOCK)), row, block, 0) }
         }
     }
@@ -247,7 +249,7 @@ unsafe fn run_input_sums<S: Simd>(
 ) {
     let job = Input { d, dy, dy_sample, weight, scratch };
     for start in (0..d.outputs).step_by(Dense::CHUNK) {
-        // SAFETY: the caller's promises.
+        // SAFETY: these outputs are some of the layer's; rows and blocks are our caller's.
         unsafe { job.chunk(s, rows.clone(), blocks.clone(), start..(start + Dense::CHUNK).min(d.outputs)) }
     }
 }
@@ -271,7 +273,8 @@ impl Input<'_> {
     unsafe fn chunk<S: Simd>(&self, s: S, rows: Range<usize>, blocks: Range<usize>, outputs: Range<usize>) {
         let Input { d, dy, dy_sample, weight, scratch } = *self;
         let (k, width) = (outputs.len(), blocks.len());
-        // SAFETY: the caller's promises; the parts of the scratch memory are as large as a task's operands.
+        // SAFETY: `SUMS` floats hold the sums of a task's rows and blocks, and `CHUNK · BLOCKS` vectors behind them the
+        // turned weights of at most `CHUNK` outputs: together `dense_scratch`.
         unsafe {
             let turned = scratch.add(Dense::SUMS);
             turn(d, weight, blocks, outputs.clone(), turned);
@@ -339,7 +342,7 @@ unsafe fn run_weight<S: Simd>(s: S, d: &Dense, w: DenseWeight, task: usize) {
     let (row, block) = (task % row_tasks * Dense::ROWS, task / row_tasks * d.weight_task());
     let rows = row..(row + Dense::ROWS).min(d.rows());
     let blocks = block..(block + d.weight_task()).min(d.blocks());
-    // SAFETY: the caller's promises.
+    // SAFETY: rows and blocks of a task below `dense_weight_tasks` are within the weight, and no other task's.
     unsafe { w.run(s, d, rows, blocks) }
 }
 
@@ -351,7 +354,8 @@ impl DenseWeight {
     #[inline(always)]
     unsafe fn run<S: Simd>(&self, s: S, d: &Dense, rows: Range<usize>, blocks: Range<usize>) {
         let DenseWeight { x, x_sample, dy, dy_sample, batch, bias, .. } = *self;
-        // SAFETY: the caller's promises.
+        // SAFETY: `rows` and `blocks` are within the weight, so x has these inputs and dy these outputs at each of the
+        // `batch` samples; with the first rows come each block's bias, which is thus finished once.
         unsafe {
             if let Some(bias) = bias
                 && rows.start == 0
@@ -374,11 +378,11 @@ impl DenseWeight {
     unsafe fn bias<S: Simd>(&self, s: S, d: &Dense, block: usize, bias: Gradient) {
         let mut sum = s.splat(0.0);
         for n in 0..self.batch {
-            // SAFETY: the caller's promise.
+            // SAFETY: dy has a vector for each block of outputs at each sample, by our caller's word.
             sum = s.add(sum, unsafe { s.load(self.dy.add(n * self.dy_sample + block * BLOCK)) });
         }
         let sum = s.keep_first(sum, d.outputs - block * BLOCK);
-        // SAFETY: the caller's promise.
+        // SAFETY: the vector of this block, which no other task finishes.
         unsafe { bias.put_vector(s, block * BLOCK, sum) }
     }
 }
@@ -413,7 +417,7 @@ impl Pieces<'_> {
         for (i, row) in rows.clone().enumerate() {
             let row = self.first + row;
             let beyond = tail && row / (BLOCK * d.pixels) * BLOCK + row % BLOCK >= d.channels;
-            // SAFETY: the caller's promise.
+            // SAFETY: row `i` of the piece, which our caller vouches for.
             unsafe {
                 let p = piece.add(i * BLOCK);
                 s.store(p, s.load_first(p, if beyond { 0 } else { lanes }));
@@ -435,7 +439,8 @@ impl Tiles for Pieces<'_> {
     unsafe fn done<S: Simd>(&mut self, s: S, rows: Range<usize>, blocks: Range<usize>) {
         let (out, [_, out_block]) = self.place(&rows, &blocks);
         for (j, block) in blocks.enumerate() {
-            // SAFETY: the caller's promise.
+            // SAFETY: `product` has just stored the sums of these rows and blocks where `place` wanted them; pieces of
+            // a task are its own.
             unsafe {
                 let piece = out.add(j * out_block);
                 self.clean(s, &rows, block, piece);
@@ -471,7 +476,8 @@ pub unsafe fn dense_backward<S: Simd, K: Sink>(
     let blocks = task * Dense::STREAMED..((task + 1) * Dense::STREAMED).min(d.input_blocks());
     for start in (0..w.batch).step_by(Dense::ROWS) {
         let samples = start..(start + Dense::ROWS).min(w.batch);
-        // SAFETY: the caller's promises.
+        // SAFETY: these samples are within the batch and at most `ROWS`, the blocks at most `STREAMED`, which is less
+        // than `BLOCKS`: they fit into `dense_scratch`.
         unsafe {
             backward_sums(s, d, w, weight, scratch, samples.clone(), blocks.clone());
             put_all(s, scratch, samples, blocks.clone(), sink);
@@ -511,7 +517,8 @@ unsafe fn run_backward_sums<S: Simd>(
     let rows = blocks.start * BLOCK..(blocks.end * BLOCK).min(d.rows());
     for start in (0..d.outputs).step_by(Dense::CHUNK) {
         let outputs = start..(start + Dense::CHUNK).min(d.outputs);
-        // SAFETY: the caller's promises; these weights have been turned when they are updated.
+        // SAFETY: rows end with the weight's. `put` changes the weight of sheets that `chunk` has turned before, for
+        // the last samples; no other task reads these rows.
         unsafe {
             for sheet in outputs.end.div_ceil(BLOCK)..(outputs.end + Dense::CHUNK).min(d.outputs).div_ceil(BLOCK) {
                 w.weight.ahead(weight, sheet * d.sheet() + rows.start * BLOCK, rows.len() * BLOCK);

@@ -11,7 +11,7 @@ macro_rules! erased {
             /// # Safety
             /// The address is a `T`'s, and the body's promises hold.
             unsafe fn portable<$t: $bound>(at: *const (), $($arg: $of),*) {
-                // SAFETY: the caller's promises.
+                // SAFETY: the address is that of a `T` by our caller's word; this level needs no feature.
                 unsafe { $body($crate::device::cpu::Portable::new(), *at.cast::<$t>(), $($arg),*) }
             }
             /// # Safety
@@ -19,7 +19,7 @@ macro_rules! erased {
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2,fma")]
             unsafe fn avx2<$t: $bound>(at: *const (), $($arg: $of),*) {
-                // SAFETY: the caller's promises.
+                // SAFETY: the address is that of a `T`, and the processor has AVX2 and FMA, by our caller's word.
                 unsafe { $body($crate::device::cpu::Avx2::new(), *at.cast::<$t>(), $($arg),*) }
             }
             /// # Safety
@@ -27,7 +27,7 @@ macro_rules! erased {
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx512f")]
             unsafe fn avx512<$t: $bound>(at: *const (), $($arg: $of),*) {
-                // SAFETY: the caller's promises.
+                // SAFETY: the address is that of a `T`, and the processor has AVX-512F, by our caller's word.
                 unsafe { $body($crate::device::cpu::Avx512::new(), *at.cast::<$t>(), $($arg),*) }
             }
             match S::LEVEL {

@@ -67,7 +67,7 @@ unsafe fn put_all<S: Simd, K: Sink>(s: S, sink: K, f: &Finished) {
     for i in 0..f.count[0] {
         for j in 0..f.count[1] {
             let pixel = f.pixel + i * f.pixel_step[0] + j * f.pixel_step[1];
-            // SAFETY: the caller's promises.
+            // SAFETY: `at` has `count` vectors at these distances, and the sink a place for each, by our caller's word.
             unsafe {
                 let acc = s.load(f.at.add(i * f.distance[0] + j * f.distance[1]));
                 sink.put(s, acc, f.row + i * f.row_step, f.block + j * f.block_step, pixel);
@@ -86,7 +86,8 @@ unsafe fn put_all_maxima<S: Simd, K: PoolingSink>(s: S, sink: K, f: &Finished) {
         for x in 0..f.count[1] / 2 {
             let first = f.at.wrapping_add(2 * (y * f.distance[0] + x * f.distance[1]));
             let pixel = f.pixel + 2 * (y * width + x);
-            // SAFETY: the caller's promises.
+            // SAFETY: x and y are below half of the counts, so the four vectors of each window are among those that our
+            // caller vouches for; no other call has this window.
             unsafe {
                 let at = |i: usize, j: usize| first.add(i * f.distance[0] + j * f.distance[1]);
                 let mut best = (sink.at(s, s.load(at(0, 0)), f.row, f.block, pixel), s.splat(0.0));

@@ -126,7 +126,7 @@ impl Gemm {
 #[inline(always)]
 pub unsafe fn gemm<S: Simd, K: Sink>(s: S, d: &Gemm, a: *const f32, b: *const f32, batch: usize, task: usize, sink: K) {
     let sink = AnySink::new(s, &sink);
-    // SAFETY: the caller's promises.
+    // SAFETY: both functions have our contract, and which is taken shows in no sum; the sink outlives the call.
     unsafe {
         if d.colliding(S::LEVEL, batch) {
             in_chunks(s, d, a, b, batch, task, sink);
@@ -230,7 +230,8 @@ unsafe fn chunks_body<S: Simd>(
     let (mut copies, mut results) = (Floats::<{ ROWS * CHUNK }>::new(), Floats::<{ ROWS * BLOCKS * BLOCK }>::new());
     let (copies, results) = (copies.as_mut_ptr(), results.as_mut_ptr());
     let row = blocks.len() * BLOCK;
-    // SAFETY: the caller's promises; the buffers hold as many rows and blocks as there are at most.
+    // SAFETY: `colliding` let no task through with more than `ROWS` rows or `BLOCKS` blocks, so copies and results fit;
+    // k and the rows are those of the product that our caller vouches for.
     unsafe {
         for start in (0..k).step_by(CHUNK) {
             let count = CHUNK.min(k - start);

@@ -72,7 +72,8 @@ impl Gradient {
     /// The piece lies within the parameter.
     #[inline(always)]
     pub unsafe fn ahead(self, parameter: *const f32, at: usize, floats: usize) {
-        // SAFETY: the caller's promise.
+        // SAFETY: the piece lies within the parameter by our caller's word, and `Update::new` took the word that `data`
+        // is what `ahead` takes.
         unsafe {
             match self.update {
                 Some((Update { ahead, data, .. }, _)) => ahead(data, parameter.add(at), floats),
@@ -87,7 +88,8 @@ impl Gradient {
     /// The piece lies within the parameter and is finished once; `piece` is readable and not part of the parameter.
     #[inline(always)]
     pub unsafe fn put(self, at: usize, piece: *const f32, floats: usize) {
-        // SAFETY: the caller's promise.
+        // SAFETY: the piece is our caller's to write, and `piece` another memory; `Update::new` took the word that
+        // `data` is what `apply` takes, and *tasks* that no other thread has this piece.
         unsafe {
             let to = self.to.add(at);
             match self.update {
@@ -103,7 +105,7 @@ impl Gradient {
     /// As [`put`](Gradient::put).
     #[inline(always)]
     pub unsafe fn put_vector<S: Simd>(self, s: S, at: usize, v: S::V) {
-        // SAFETY: the caller's promise; the array holds a vector.
+        // SAFETY: our caller vouches for a vector at `at`; the array holds one, `LANES` being at most `BLOCK`.
         unsafe {
             if let Some(to) = self.memory() {
                 return s.store(to.add(at), v);

@@ -459,7 +459,7 @@ unsafe fn mask<S: Simd>(s: S, vectors: usize, live: usize, x: *mut f32) {
         return;
     }
     for i in 0..vectors {
-        // SAFETY: the caller's promise.
+        // SAFETY: vector `i` is one of `vectors`, for which our caller vouches.
         unsafe {
             let x = x.add(i * BLOCK);
             s.store(x, s.keep_first(s.load(x), live));
@@ -497,7 +497,8 @@ unsafe fn import<S: Simd>(s: S, d: &LaneValue, src: *const f32, sample: usize, l
     for block in 0..d.channels.div_ceil(BLOCK) {
         let channels = BLOCK.min(d.channels - block * BLOCK);
         for pixel in 0..d.pixels {
-            // SAFETY: as above, by way of the buffer.
+            // SAFETY: `live` samples have these channels of the pixel, the square has room for 16 of 16, and `dst` a
+            // vector for each.
             unsafe {
                 transpose(src.add((block * d.pixels + pixel) * BLOCK), live, sample, buffer, channels);
                 for i in 0..channels {

@@ -76,7 +76,8 @@ pub unsafe fn moments_partials<S: Simd, X: Source>(s: S, d: &Moments, x: X, batc
     let (rows, run) = if d.pixels > GROUP { (1, GROUP) } else { (GROUP / d.pixels, d.pixels) };
     let mut all = Part::none(s);
     let mut row = samples.start;
-    // SAFETY: the caller's promises.
+    // SAFETY: a task's samples are a part of the batch and its block one of the tensor's, of which x has all pixels;
+    // chunk and block have their own place in `to`.
     unsafe {
         while row < samples.end {
             let last = (row + rows).min(samples.end);
@@ -108,7 +109,7 @@ pub unsafe fn moments_results<S: Simd>(
     let mut all = Part::none(s);
     for chunk in 0..d.chunks {
         let count = (part(batch, d.chunks, chunk).len() * d.pixels) as f32;
-        // SAFETY: the caller's promise.
+        // SAFETY: every chunk has left both vectors of this block, by our caller's word.
         let partial = unsafe {
             let mean = s.load(from.add(d.at(chunk, block)));
             Part { count, mean, squares: s.load(from.add(d.at(chunk, block) + d.blocks * BLOCK)) }
@@ -123,7 +124,7 @@ pub unsafe fn moments_results<S: Simd>(
 #[inline(always)]
 unsafe fn group<S: Simd, X: Source>(s: S, x: X, rows: Range<usize>, pixels: Range<usize>, block: usize) -> Part<S::V> {
     let count = (rows.len() * pixels.len()) as f32;
-    // SAFETY: the caller's promise.
+    // SAFETY: the vectors are our caller's.
     unsafe {
         let sum = add_up::<S, X, false>(s, x, rows.clone(), pixels.clone(), block, s.splat(0.0));
         let mean = s.div(sum, s.splat(count));
@@ -148,7 +149,7 @@ unsafe fn add_up<S: Simd, X: Source, const SQUARES: bool>(
     let (mut a, mut b, mut c, mut d) = (zero, zero, zero, zero);
     for row in rows {
         let mut pixel = pixels.start;
-        // SAFETY: the caller's promise.
+        // SAFETY: four pixels are read where four are left, and single ones below the end: all are our caller's.
         unsafe {
             while pixel + 4 <= pixels.end {
                 a = step::<S, SQUARES>(s, a, x.at(s, row, block, pixel), mean);

@@ -55,7 +55,7 @@ pub struct FloatIndex;
 impl RowIndex for IntIndex {
     #[inline(always)]
     unsafe fn read(at: *const f32) -> usize {
-        // SAFETY: the caller's promise.
+        // SAFETY: a number is there, by our caller's word; integers and floats have one size.
         unsafe { *at.cast::<i32>() as usize }
     }
 }
@@ -63,7 +63,8 @@ impl RowIndex for IntIndex {
 impl RowIndex for FloatIndex {
     #[inline(always)]
     unsafe fn read(at: *const f32) -> usize {
-        // SAFETY: the caller's promise. The conversion saturates, and makes 0 of NaN.
+        // SAFETY: a number is there, by our caller's word. The conversion saturates, and makes 0 of NaN, so any value
+        // is good.
         unsafe { *at as usize }
     }
 }

@@ -24,7 +24,7 @@ pub struct Store(pub Place);
 impl Sink for Store {
     #[inline(always)]
     unsafe fn put<S: Simd>(self, s: S, acc: S::V, row: usize, block: usize, pixel: usize) {
-        // SAFETY: the caller's promise.
+        // SAFETY: `put` is called for vectors of the task only, and whoever made this sink vouched for their places.
         unsafe { s.store(self.0.to.add(self.0.at(row, block, pixel)), acc) }
     }
 }
@@ -39,7 +39,8 @@ pub struct Bias {
 impl Sink for Bias {
     #[inline(always)]
     unsafe fn put<S: Simd>(self, s: S, acc: S::V, row: usize, block: usize, pixel: usize) {
-        // SAFETY: the caller's promise.
+        // SAFETY: `put` is called for vectors of the task only, and whoever made this sink vouched for their places and
+        // for a bias of each block.
         unsafe {
             let y = s.add(acc, s.load(self.bias.add(block * BLOCK)));
             s.store(self.place.to.add(self.place.at(row, block, pixel)), y)
@@ -57,7 +58,8 @@ pub struct BiasRelu {
 impl Sink for BiasRelu {
     #[inline(always)]
     unsafe fn put<S: Simd>(self, s: S, acc: S::V, row: usize, block: usize, pixel: usize) {
-        // SAFETY: the caller's promise.
+        // SAFETY: `put` is called for vectors of the task only, and whoever made this sink vouched for their places and
+        // for a bias of each block.
         unsafe {
             let y = s.relu(s.add(acc, s.load(self.bias.add(block * BLOCK))));
             s.store(self.place.to.add(self.place.at(row, block, pixel)), y)
@@ -76,7 +78,8 @@ pub struct StoreMax {
 impl Sink2 for StoreMax {
     #[inline(always)]
     unsafe fn put<S: Simd>(self, s: S, max: S::V, arg: S::V, row: usize, block: usize, pixel: usize) {
-        // SAFETY: the caller's promise.
+        // SAFETY: `put` is called for vectors of the task only, and whoever made this sink vouched for their places,
+        // those of the integers too.
         unsafe {
             s.store(self.max.to.add(self.max.at(row, block, pixel)), max);
             let place = Place { sample: self.arg_sample, ..self.max };

@@ -27,7 +27,7 @@ pub struct Load {
 impl Source for Load {
     #[inline(always)]
     unsafe fn at<S: Simd>(self, s: S, row: usize, block: usize, pixel: usize) -> S::V {
-        // SAFETY: the caller's promise.
+        // SAFETY: whoever made this `Load` vouched for the operand, which has this vector by our caller's word.
         unsafe { s.load(self.from.add(row * self.sample + (block * self.pixels + pixel) * BLOCK)) }
     }
 
@@ -83,7 +83,7 @@ erased! {
 #[inline(always)]
 unsafe fn fill_all<S: Simd, X: Source>(s: S, x: X, row: usize, block: usize, pixels: Range<usize>, mut to: *mut f32) {
     for pixel in pixels {
-        // SAFETY: the caller's promises.
+        // SAFETY: x has these pixels, and `to` a vector for each, by our caller's word.
         unsafe {
             s.store(to, x.at(s, row, block, pixel));
             to = to.add(BLOCK);

@@ -194,7 +194,7 @@ pub(super) fn colliding(rows: usize, a_row: usize, walk: &Walk) -> bool {
 /// As [`tile`].
 #[inline(always)]
 pub(super) unsafe fn tile_of_rows<S: Simd>(s: S, rows: usize, blocks: usize, t: &Tile) {
-    // SAFETY: the caller's promise.
+    // SAFETY: both have our contract, and the rows are those that were found to collide.
     unsafe {
         if colliding(rows, t.a_row, t.walk) {
             tile_of_copies(s, rows, blocks, t);
@@ -222,7 +222,8 @@ unsafe fn copies_body<S: Simd>(s: S, rows: usize, blocks: usize, t: &Tile) {
     for start in (0..k).step_by(CHUNK) {
         let count = CHUNK.min(k - start);
         let walk = Walk { count: [1, 1, 1, count], a: [0, 0, 0, 1], b: [0, 0, 0, step], tail: count };
-        // SAFETY: the caller's promise; no tile is higher than 12.
+        // SAFETY: `count` steps from `start` on are within k, so these rows and this part of B are readable; no
+        // `Tiling` makes a tile of more than 12 rows (`WIDEST`), for which the copies have room.
         unsafe {
             for row in 0..rows {
                 core::ptr::copy_nonoverlapping(t.a.add(row * t.a_row + start), a.add(row * CHUNK), count);

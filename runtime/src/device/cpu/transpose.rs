@@ -63,7 +63,8 @@ pub(super) unsafe fn transpose(from: *const f32, lanes: usize, row: usize, to: *
     }
     for i in 0..rows {
         for j in 0..BLOCK {
-            // SAFETY: the caller's promise.
+            // SAFETY: our caller vouches for `lanes` rows of `from` with `rows` elements each, and for `rows` rows of
+            // 16 in `to`.
             unsafe { *to.add(i * BLOCK + j) = if j < lanes { *from.add(j * row + i) } else { 0.0 } }
         }
     }
@@ -77,7 +78,7 @@ pub(super) unsafe fn transpose(from: *const f32, lanes: usize, row: usize, to: *
 #[target_feature(enable = "avx2")]
 unsafe fn eight(from: *const f32, row: usize, to: *mut f32) {
     use core::arch::x86_64::*;
-    // SAFETY: the caller's promise.
+    // SAFETY: our caller vouches for eight rows of eight floats.
     let r: [__m256; 8] = unsafe {
         [
             _mm256_loadu_ps(from),
@@ -114,7 +115,7 @@ unsafe fn eight(from: *const f32, row: usize, to: *mut f32) {
         _mm256_shuffle_ps::<HIGH>(pairs[5], pairs[7]),
     ];
     for i in 0..4 {
-        // SAFETY: the caller's promise.
+        // SAFETY: our caller vouches for eight rows of eight floats, 16 apart.
         unsafe {
             _mm256_storeu_ps(to.add(i * BLOCK), _mm256_permute2f128_ps::<0x20>(fours[i], fours[i + 4]));
             _mm256_storeu_ps(to.add((i + 4) * BLOCK), _mm256_permute2f128_ps::<0x31>(fours[i], fours[i + 4]));

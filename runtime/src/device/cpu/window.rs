@@ -116,7 +116,7 @@ pub const fn window_tasks(d: &Window, batch: usize) -> usize {
 #[inline(always)]
 pub unsafe fn window_max<S: Simd, X: Source, K: Sink2>(s: S, d: &Window, x: X, batch: usize, task: usize, sink: K) {
     for image in d.images(batch, task) {
-        // SAFETY: the caller's promises.
+        // SAFETY: `images` are those of a task below `window_tasks`: samples below the batch, blocks of the tensor.
         unsafe { image_max(s, d, x, image / d.blocks, image % d.blocks, sink) }
     }
 }
@@ -127,7 +127,8 @@ pub unsafe fn window_max<S: Simd, X: Source, K: Sink2>(s: S, d: &Window, x: X, b
 /// `x` has its pixels, and `sink` may store what it is given.
 #[inline(always)]
 pub unsafe fn image_max<S: Simd, X: Source, K: Sink2>(s: S, d: &Window, x: X, sample: usize, block: usize, sink: K) {
-    // SAFETY: the caller's promises; a window inside the image has all its taps.
+    // SAFETY: windows of these sizes are inside where the first pattern says so; the last asks each tap whether it lies
+    // in the image.
     unsafe {
         match (d.is_inside(), d.kernel()) {
             (true, [2, 2]) => max_of_whole::<S, X, K, 2, 2>(s, d, x, sample, block, sink),
@@ -195,7 +196,7 @@ unsafe fn max_of_any<S: Simd, X: Source, K: Sink2>(s: S, d: &Window, x: X, sampl
                     best = challenge(s, best, v, ky * horizontal.kernel + kx);
                 }
             }
-            // SAFETY: the caller's promise.
+            // SAFETY: each output pixel of the image is given once.
             unsafe { sink.put(s, best.0, best.1, sample, block, oy * horizontal.output + ox) }
         }
     }
@@ -208,7 +209,7 @@ unsafe fn max_of_any<S: Simd, X: Source, K: Sink2>(s: S, d: &Window, x: X, sampl
 #[inline(always)]
 pub unsafe fn window_sum<S: Simd, X: Source, K: Sink>(s: S, d: &Window, x: X, batch: usize, task: usize, sink: K) {
     for image in d.images(batch, task) {
-        // SAFETY: the caller's promises.
+        // SAFETY: as in `window_max`.
         unsafe { image_sum(s, d, x, image / d.blocks, image % d.blocks, sink) }
     }
 }
@@ -233,7 +234,7 @@ pub unsafe fn image_sum<S: Simd, X: Source, K: Sink>(s: S, d: &Window, x: X, sam
                     sum = s.add(sum, v);
                 }
             }
-            // SAFETY: the caller's promise.
+            // SAFETY: each output pixel of the image is given once.
             unsafe { sink.put(s, sum, sample, block, oy * horizontal.output + ox) }
         }
     }
@@ -246,7 +247,7 @@ pub unsafe fn image_sum<S: Simd, X: Source, K: Sink>(s: S, d: &Window, x: X, sam
 #[inline(always)]
 pub unsafe fn window_spread<S: Simd, X: Source, K: Sink>(s: S, d: &Window, dy: X, batch: usize, task: usize, sink: K) {
     for image in d.images(batch, task) {
-        // SAFETY: the caller's promises.
+        // SAFETY: as in `window_max`.
         unsafe { image_spread(s, d, dy, image / d.blocks, image % d.blocks, sink) }
     }
 }
@@ -257,7 +258,7 @@ pub unsafe fn window_spread<S: Simd, X: Source, K: Sink>(s: S, d: &Window, dy: X
 /// As [`image_max`], with `dy` in the outputs' extents.
 #[inline(always)]
 pub unsafe fn image_spread<S: Simd, X: Source, K: Sink>(s: S, d: &Window, dy: X, sample: usize, block: usize, sink: K) {
-    // SAFETY: the caller's promises.
+    // SAFETY: `dy` is good for every output pixel by our caller's word, and `sink` for every pixel of the image.
     unsafe { send(s, d, sample, block, sink, Spread { dy }) }
 }
 
@@ -278,7 +279,7 @@ pub unsafe fn window_route<S: Simd, X: Source, K: Sink>(
     sink: K,
 ) {
     for image in d.images(batch, task) {
-        // SAFETY: the caller's promises.
+        // SAFETY: as in `window_max`.
         unsafe { image_route(s, d, dy, arg, arg_sample, image / d.blocks, image % d.blocks, sink) }
     }
 }
@@ -299,7 +300,7 @@ pub unsafe fn image_route<S: Simd, X: Source, K: Sink>(
     block: usize,
     sink: K,
 ) {
-    // SAFETY: the caller's promises.
+    // SAFETY: the integers of a sample and block lie as dy's vectors do, by our caller's word.
     unsafe {
         let arg = arg.add(sample * arg_sample + block * d.output_pixels() * BLOCK);
         send(s, d, sample, block, sink, Route { dy, arg });
@@ -329,7 +330,7 @@ impl<X: Source> Term for Spread<X> {
 
     #[inline(always)]
     unsafe fn sent<S: Simd>(self, s: S, sample: usize, block: usize, pixel: usize) -> S::V {
-        // SAFETY: the caller's promise.
+        // SAFETY: the pixel is one of the output's, and so dy's.
         unsafe { self.dy.at(s, sample, block, pixel) }
     }
 
@@ -351,7 +352,7 @@ impl<X: Source> Term for Route<X> {
 
     #[inline(always)]
     unsafe fn sent<S: Simd>(self, s: S, sample: usize, block: usize, pixel: usize) -> (S::V, S::V) {
-        // SAFETY: the caller's promise.
+        // SAFETY: the pixel is one of the output's, for which dy and `arg` have a vector each.
         unsafe { (self.dy.at(s, sample, block, pixel), s.load_i32(self.arg.add(pixel * BLOCK))) }
     }
 
@@ -365,7 +366,7 @@ impl<X: Source> Term for Route<X> {
 /// `sink` may store what it is given, and `term` is good for every output pixel.
 #[inline(always)]
 unsafe fn send<S: Simd, K: Sink>(s: S, d: &Window, sample: usize, block: usize, sink: K, term: impl Term) {
-    // SAFETY: the caller's promises.
+    // SAFETY: the sizes are those of a tiling where the first pattern says so; otherwise our contract is handed on.
     unsafe {
         match (d.is_tiling(), d.kernel()) {
             (true, [2, 2]) => hand_out::<S, K, 2, 2>(s, d, sample, block, sink, term),
@@ -389,7 +390,8 @@ unsafe fn hand_out<S: Simd, K: Sink, const H: usize, const W: usize>(
     term: impl Term,
 ) {
     let [vertical, horizontal] = d.axes;
-    // SAFETY: the caller's promises.
+    // SAFETY: windows that tile lie in the image, so each of their pixels is one of it; behind them, `reached` counts
+    // on. Every pixel is given once.
     unsafe {
         for oy in 0..vertical.output {
             for ox in 0..horizontal.output {
@@ -431,7 +433,7 @@ unsafe fn gather<S: Simd, K: Sink>(s: S, d: &Window, sample: usize, block: usize
                     sum = s.add(sum, term.part(s, sent, ky * horizontal.kernel + kx));
                 }
             }
-            // SAFETY: the caller's promise.
+            // SAFETY: each pixel of the image is given once.
             unsafe { sink.put(s, sum, sample, block, y * horizontal.input + x) }
         }
     }

@@ -58,12 +58,12 @@ impl Simd for Avx2 {
 
     #[inline(always)]
     unsafe fn load(self, p: *const f32) -> V {
-        // SAFETY: the caller's promise.
+        // SAFETY: our caller vouches for 16 readable floats at `p`, and the token for AVX2; any alignment will do.
         unsafe { V(_mm256_loadu_ps(p), _mm256_loadu_ps(p.add(8))) }
     }
     #[inline(always)]
     unsafe fn store(self, p: *mut f32, v: V) {
-        // SAFETY: the caller's promise.
+        // SAFETY: our caller vouches for 16 writable floats at `p`, and the token for AVX2; any alignment will do.
         unsafe {
             _mm256_storeu_ps(p, v.0);
             _mm256_storeu_ps(p.add(8), v.1);
@@ -71,7 +71,7 @@ impl Simd for Avx2 {
     }
     #[inline(always)]
     unsafe fn load_i32(self, p: *const i32) -> V {
-        // SAFETY: the caller's promise.
+        // SAFETY: our caller vouches for 16 readable integers at `p`, and the token for AVX2; any alignment will do.
         unsafe {
             let (low, high) = (_mm256_loadu_si256(p.cast()), _mm256_loadu_si256(p.add(8).cast()));
             V(_mm256_cvtepi32_ps(low), _mm256_cvtepi32_ps(high))
@@ -79,7 +79,7 @@ impl Simd for Avx2 {
     }
     #[inline(always)]
     unsafe fn store_i32(self, p: *mut i32, v: V) {
-        // SAFETY: the caller's promise.
+        // SAFETY: our caller vouches for 16 writable integers at `p`, and the token for AVX2; any alignment will do.
         unsafe {
             _mm256_storeu_si256(p.cast(), _mm256_cvttps_epi32(v.0));
             _mm256_storeu_si256(p.add(8).cast(), _mm256_cvttps_epi32(v.1));
@@ -192,7 +192,7 @@ impl Simd for Avx2 {
 /// The processor has AVX2.
 #[inline(always)]
 pub(super) unsafe fn sum(low: __m256, high: __m256) -> f32 {
-    // SAFETY: the caller's promise.
+    // SAFETY: our caller vouches for AVX2; only registers are touched.
     unsafe {
         let eight = _mm256_add_ps(low, high);
         let four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps::<1>(eight));
@@ -205,7 +205,7 @@ pub(super) unsafe fn sum(low: __m256, high: __m256) -> f32 {
 /// The processor has AVX2.
 #[inline(always)]
 pub(super) unsafe fn maximum(low: __m256, high: __m256) -> f32 {
-    // SAFETY: the caller's promise.
+    // SAFETY: our caller vouches for AVX2; only registers are touched.
     unsafe {
         let eight = _mm256_blendv_ps(_mm256_max_ps(low, high), low, _mm256_cmp_ps::<_CMP_UNORD_Q>(low, low));
         let four = larger(_mm256_castps256_ps128(eight), _mm256_extractf128_ps::<1>(eight));
@@ -220,6 +220,6 @@ pub(super) unsafe fn maximum(low: __m256, high: __m256) -> f32 {
 /// The processor has AVX2.
 #[inline(always)]
 unsafe fn larger(a: __m128, b: __m128) -> __m128 {
-    // SAFETY: the caller's promise.
+    // SAFETY: our caller vouches for AVX2; only registers are touched.
     unsafe { _mm_blendv_ps(_mm_max_ps(a, b), a, _mm_cmp_ps::<_CMP_UNORD_Q>(a, a)) }
 }

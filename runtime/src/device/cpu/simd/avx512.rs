@@ -41,22 +41,24 @@ impl Simd for Avx512 {
 
     #[inline(always)]
     unsafe fn load(self, p: *const f32) -> V {
-        // SAFETY: the caller's promise.
+        // SAFETY: our caller vouches for 16 readable floats at `p`, and the token for AVX-512F; any alignment will do.
         unsafe { _mm512_loadu_ps(p) }
     }
     #[inline(always)]
     unsafe fn store(self, p: *mut f32, v: V) {
-        // SAFETY: the caller's promise.
+        // SAFETY: our caller vouches for 16 writable floats at `p`, and the token for AVX-512F; any alignment will do.
         unsafe { _mm512_storeu_ps(p, v) }
     }
     #[inline(always)]
     unsafe fn load_i32(self, p: *const i32) -> V {
-        // SAFETY: the caller's promise.
+        // SAFETY: our caller vouches for 16 readable integers at `p`, and the token for AVX-512F; any alignment will
+        // do.
         unsafe { _mm512_cvtepi32_ps(_mm512_loadu_epi32(p)) }
     }
     #[inline(always)]
     unsafe fn store_i32(self, p: *mut i32, v: V) {
-        // SAFETY: the caller's promise.
+        // SAFETY: our caller vouches for 16 writable integers at `p`, and the token for AVX-512F; any alignment will
+        // do.
         unsafe { _mm512_storeu_epi32(p, _mm512_cvttps_epi32(v)) }
     }
     #[inline(always)]
@@ -145,6 +147,6 @@ impl Simd for Avx512 {
 /// The processor has AVX-512F.
 #[inline(always)]
 unsafe fn high(v: V) -> __m256 {
-    // SAFETY: the caller's promise.
+    // SAFETY: our caller vouches for AVX-512F; only registers are touched.
     unsafe { _mm256_castpd_ps(_mm512_extractf64x4_pd::<1>(_mm512_castps_pd(v))) }
 }

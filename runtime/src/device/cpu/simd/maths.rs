@@ -169,7 +169,7 @@ fn reduce_angle<S: Simd>(s: S, x: S::V) -> (S::V, S::I) {
     for (x, n) in lanes[..S::LANES].iter_mut().zip(&mut turns) {
         (*x, *n) = reduce_large(*x);
     }
-    // SAFETY: as above.
+    // SAFETY: both arrays have `BLOCK` elements, and no level more lanes.
     let (large, turns) = unsafe { (s.load(lanes.as_ptr()), s.load(turns.as_ptr())) };
     let turns = s.select(small, n, turns);
     let quadrant = s.int_sub(s.bits(s.add(turns, s.splat(ROUND))), s.int_splat(ROUND.to_bits()));

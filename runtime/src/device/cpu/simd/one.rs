@@ -33,22 +33,22 @@ impl Simd for One {
 
     #[inline(always)]
     unsafe fn load(self, p: *const f32) -> f32 {
-        // SAFETY: the caller's promise.
+        // SAFETY: a float is there, by our caller's word.
         unsafe { *p }
     }
     #[inline(always)]
     unsafe fn store(self, p: *mut f32, v: f32) {
-        // SAFETY: the caller's promise.
+        // SAFETY: a float is there, by our caller's word.
         unsafe { *p = v }
     }
     #[inline(always)]
     unsafe fn load_i32(self, p: *const i32) -> f32 {
-        // SAFETY: the caller's promise.
+        // SAFETY: an integer is there, by our caller's word.
         unsafe { *p as f32 }
     }
     #[inline(always)]
     unsafe fn store_i32(self, p: *mut i32, v: f32) {
-        // SAFETY: the caller's promise.
+        // SAFETY: an integer is there, by our caller's word.
         unsafe { *p = v as i32 }
     }
     #[inline(always)]

@@ -43,22 +43,22 @@ impl Simd for Portable {
 
     #[inline(always)]
     unsafe fn load(self, p: *const f32) -> V {
-        // SAFETY: the caller's promise.
+        // SAFETY: our caller vouches for 16 readable floats at `p`; any alignment will do.
         unsafe { p.cast::<V>().read_unaligned() }
     }
     #[inline(always)]
     unsafe fn store(self, p: *mut f32, v: V) {
-        // SAFETY: the caller's promise.
+        // SAFETY: our caller vouches for 16 writable floats at `p`; any alignment will do.
         unsafe { p.cast::<V>().write_unaligned(v) }
     }
     #[inline(always)]
     unsafe fn load_i32(self, p: *const i32) -> V {
-        // SAFETY: the caller's promise.
+        // SAFETY: our caller vouches for 16 readable integers at `p`; any alignment will do.
         unsafe { p.cast::<[i32; 16]>().read_unaligned() }.map(|x| x as f32)
     }
     #[inline(always)]
     unsafe fn store_i32(self, p: *mut i32, v: V) {
-        // SAFETY: the caller's promise.
+        // SAFETY: our caller vouches for 16 writable integers at `p`; any alignment will do.
         unsafe { p.cast::<[i32; 16]>().write_unaligned(v.map(|x| x as i32)) }
     }
     #[inline(always)]

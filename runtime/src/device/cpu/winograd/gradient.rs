@@ -70,7 +70,7 @@ pub unsafe fn winograd_gradient<S: Simd, X: Source, Y: Source>(
     batch: usize,
     task: usize,
 ) {
-    // SAFETY: the caller's promises.
+    // SAFETY: the contract is our own, handed on; both operands outlive the call.
     unsafe { all_tiles(s, d, AnySource::new(s, &x), AnySource::new(s, &dy), dst, scratch, batch, task) }
 }
 
@@ -112,7 +112,9 @@ unsafe fn run<S: Simd>(
     let tiles = part(batch * conv.tiles(0) * conv.tiles(1), d.chunks, chunk);
     let (rows, columns) = (parts.len() * BLOCK, blocks.len() * BLOCK);
     let tiling = Tiling::new(S::LEVEL, rows, blocks.len());
-    // SAFETY: the caller's promises; the scratch holds both operands of a run, and the sums.
+    // SAFETY: v, w and the sums are as large as `winograd_gradient_scratch` counts for the largest task, and what is
+    // computed lies behind them; a run has at most `RUN` tiles. Each task has its own blocks of its own chunk's
+    // gradient.
     unsafe {
         let computed = scratch.add(winograd_gradient_scratch(d));
         let x = Side { source: x, extent: conv.input, padding: conv.padding, reach: REACH, rows: computed };
@@ -176,7 +178,8 @@ unsafe fn transform<S: Simd, const INPUTS: bool>(
     for (i, block) in blocks.enumerate() {
         let lanes = channels - block * BLOCK;
         let mut left = tiles.clone();
-        // SAFETY: the caller's promises.
+        // SAFETY: `next_sample` gives tiles of our caller's and the image that they read; each has a row of vectors in
+        // `to`, at 36 positions.
         unsafe {
             while let Some((own, image)) = side.next_sample(d, &mut left, block) {
                 for id in own {
@@ -209,7 +212,7 @@ unsafe fn transform<S: Simd, const INPUTS: bool>(
 unsafe fn spread<S: Simd, const INSIDE: bool>(s: S, dy: Patch, to: *mut f32, position: usize) {
     macro_rules! row {
         ($($i:literal)*) => { [$(
-            // SAFETY: the caller's promises.
+            // SAFETY: dy's vectors are in the image, or read as the border's zeros where not `INSIDE`.
             unsafe {
                 outer(s, [
                     dy.load::<S, INSIDE>(s, $i, 0),
@@ -224,7 +227,7 @@ unsafe fn spread<S: Simd, const INSIDE: bool>(s: S, dy: Patch, to: *mut f32, pos
     macro_rules! column {
         ($($j:literal)*) => { $(
             let v = outer(s, [w[0][$j], w[1][$j], w[2][$j], w[3][$j]]);
-            // SAFETY: the caller's promises.
+            // SAFETY: our caller vouches for 36 positions.
             unsafe {
                 s.store(to.add($j * position), v[0]);
                 s.store(to.add((REACH + $j) * position), v[1]);
@@ -279,7 +282,7 @@ fn weight<S: Simd>(s: S, m: [S::V; REACH]) -> [S::V; KERNEL] {
 unsafe fn back<S: Simd>(s: S, sums: *const f32, position: usize, to: *mut f32) {
     macro_rules! row {
         ($($i:literal)*) => { [$(
-            // SAFETY: the caller's promise.
+            // SAFETY: our caller vouches for 36 positions.
             unsafe {
                 weight(s, [
                     s.load(sums.add((REACH * $i) * position)),
@@ -296,7 +299,7 @@ unsafe fn back<S: Simd>(s: S, sums: *const f32, position: usize, to: *mut f32) {
     macro_rules! column {
         ($($j:literal)*) => { $(
             let g = weight(s, [w[0][$j], w[1][$j], w[2][$j], w[3][$j], w[4][$j], w[5][$j]]);
-            // SAFETY: the caller's promise.
+            // SAFETY: our caller vouches for 9 vectors at this distance.
             unsafe {
                 s.store(to.add($j * BLOCK * BLOCK), g[0]);
                 s.store(to.add((KERNEL + $j) * BLOCK * BLOCK), g[1]);

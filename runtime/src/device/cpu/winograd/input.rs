@@ -56,13 +56,14 @@ impl Side<'_> {
         let own = tiles.start..tiles.end.min((sample + 1) * d.tiles(0) * d.tiles(1));
         tiles.start = own.end;
         let image = match self.source.in_memory() {
-            // SAFETY: the caller's promises.
+            // SAFETY: the sample is below the batch and the block one of the operand's, by our caller's word.
             Some(x) => unsafe { x.from.add(sample * x.sample + block * height * width * BLOCK) },
             None => {
                 let (_, [bottom, _]) = d.tile(own.end - 1);
                 let first = top.saturating_sub(self.padding[0]);
                 let last = (bottom + self.reach - self.padding[0]).min(height).max(first);
-                // SAFETY: as above.
+                // SAFETY: `first..last` are rows of the image, no more than `winograd_rows` has room for: those that at
+                // most `MOST` tiles read.
                 unsafe { self.source.fill(sample, block, first * width..last * width, self.rows) };
                 self.rows.wrapping_sub(first * width * BLOCK)
             }
@@ -87,7 +88,7 @@ impl Side<'_> {
         let pitch = pitch(tiles.len());
         for (i, block) in blocks.enumerate() {
             let mut left = tiles.clone();
-            // SAFETY: the caller's promises.
+            // SAFETY: our caller vouches for tiles and blocks; `v` has 36 vectors for each of them.
             unsafe {
                 while let Some((own, image)) = self.next_sample(d, &mut left, block) {
                     for id in own {
@@ -117,7 +118,7 @@ impl Patch {
     /// The image is readable; `to` is writable at 36 positions of this distance.
     #[inline(always)]
     pub unsafe fn transform<S: Simd>(self, s: S, to: *mut f32, position: usize) {
-        // SAFETY: the caller's promises.
+        // SAFETY: the image is our caller's, and what lies outside of it is asked for in the second case.
         unsafe {
             if self.is_inside(REACH) {
                 self.transform_where::<S, true>(s, to, position);
@@ -138,7 +139,7 @@ impl Patch {
     /// As `transform`; if `INSIDE`, the window lies in the image.
     #[inline(always)]
     unsafe fn transform_where<S: Simd, const INSIDE: bool>(self, s: S, to: *mut f32, position: usize) {
-        // SAFETY: the caller's promises.
+        // SAFETY: as in `transform`: six rows of six, and 36 places.
         unsafe {
             let w = [
                 self.row::<S, INSIDE>(s, 0),

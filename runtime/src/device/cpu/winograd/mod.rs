@@ -194,7 +194,7 @@ pub unsafe fn winograd<S: Simd, X: Source, K: Sink>(
     sink: K,
     statistics: Option<Statistics>,
 ) {
-    // SAFETY: the caller's promises.
+    // SAFETY: the contract is our own, handed on; source and sink outlive the call.
     unsafe { all_tiles(s, d, AnySource::new(s, &x), weights, scratch, batch, task, AnySink::new(s, &sink), statistics) }
 }
 
@@ -214,7 +214,8 @@ pub unsafe fn winograd_pooled<S: Simd, X: Source, K: PoolingSink>(
     task: usize,
     sink: K,
 ) {
-    // SAFETY: the caller's promises; tiles begin at multiples of 4.
+    // SAFETY: as in `winograd`. Tiles begin at multiples of 4 in both directions, so the 2 × 2 windows of the pooling
+    // sink lie in one each.
     unsafe { all_tiles(s, d, AnySource::new(s, &x), weights, scratch, batch, task, AnySink::pooling(s, &sink), None) }
 }
 
@@ -256,7 +257,9 @@ unsafe fn run<S: Simd>(
     let blocks = part(conv.output_blocks(), groups, task % groups);
     let depths = d.depths(own);
     let floats = POSITIONS * pitch(tiles.len()) * BLOCK;
-    // SAFETY: the caller's promises; a tiling's width is BLOCKS at most.
+    // SAFETY: inputs, products and own weights follow each other as `Winograd::scratch` counts them for the largest
+    // task; a task has at most `MOST` tiles, and `some` at most `BLOCKS` blocks, a tiling being no wider. A task's
+    // tiles and blocks are its own.
     unsafe {
         let v = scratch;
         let m = v.add(conv.parts().div_ceil(depths) * floats);
@@ -330,6 +333,8 @@ compiled_here! {
     ) = multiply_body
 }
 
+/// # Safety
+/// As [`multiply`].
 #[inline(always)]
 #[allow(clippy::too_many_arguments)]
 unsafe fn multiply_body<S: Simd>(
@@ -388,6 +393,8 @@ compiled_here! {
     ) = finish_body
 }
 
+/// # Safety
+/// As [`finish`].
 #[inline(always)]
 unsafe fn finish_body<S: Simd>(
     s: S,
@@ -401,7 +408,8 @@ unsafe fn finish_body<S: Simd>(
     for (j, block) in blocks.enumerate() {
         for (t, id) in tiles.clone().enumerate() {
             let (sample, [ty, tx]) = d.tile(id);
-            // SAFETY: the caller's promise; the results take the place of the first 16 products, all of which are read before.
+            // SAFETY: `multiply` has left 36 vectors for each tile and block. The results take the place of the first
+            // 16 products, all of which are read before; the sink gets the outputs that lie in the image.
             unsafe {
                 let y = m.add((j * POSITIONS * pitch + t) * BLOCK);
                 back(s, y, pitch * BLOCK);
@@ -429,7 +437,7 @@ unsafe fn finish_body<S: Simd>(
 unsafe fn back<S: Simd>(s: S, m: *mut f32, position: usize) {
     macro_rules! row {
         ($($i:literal)*) => { [$(
-            // SAFETY: the caller's promise.
+            // SAFETY: our caller vouches for 36 positions.
             unsafe {
                 output(s, [
                     s.load(m.add((REACH * $i) * position)),
@@ -446,7 +454,7 @@ unsafe fn back<S: Simd>(s: S, m: *mut f32, position: usize) {
     macro_rules! column {
         ($($j:literal)*) => { $(
             let y = output(s, [w[0][$j], w[1][$j], w[2][$j], w[3][$j], w[4][$j], w[5][$j]]);
-            // SAFETY: the caller's promise.
+            // SAFETY: our caller vouches for 36 positions, of which these are the first 16.
             unsafe {
                 s.store(m.add($j * position), y[0]);
                 s.store(m.add((EDGE + $j) * position), y[1]);

@@ -34,7 +34,7 @@ impl Statistics {
     #[inline(always)]
     pub(super) unsafe fn leave<S: Simd>(self, s: S, d: &Conv, run: usize, tiles: Range<usize>, blocks: Range<usize>) {
         for block in blocks {
-            // SAFETY: the caller's promises.
+            // SAFETY: these tiles' values are stored by this very task, and a run and block has its own three vectors.
             unsafe { leave_block(s, d, self.of, tiles.clone(), block, self.to.add(place(d, run, block))) }
         }
     }
@@ -54,7 +54,7 @@ pub unsafe fn winograd_moments<S: Simd>(
 ) -> (S::V, S::V) {
     let mut all = Part::none(s);
     for run in 0..d.cuts(batch)[0] {
-        // SAFETY: the caller's promise.
+        // SAFETY: every task has left the three vectors of each of its blocks, by our caller's word.
         unsafe {
             let from = from.add(place(&d.conv, run, block));
             let (mean, squares) = (s.load(from), s.load(from.add(BLOCK)));
@@ -78,11 +78,13 @@ compiled_here! {
     ) = leave_body
 }
 
+/// # Safety
+/// As [`leave_block`].
 #[inline(always)]
 unsafe fn leave_body<S: Simd>(s: S, d: &Conv, x: Load, tiles: Range<usize>, block: usize, to: *mut f32) {
     let mut all = Part::none(s);
     let mut first = tiles.start;
-    // SAFETY: the caller's promises.
+    // SAFETY: the values are stored by our caller's word, and `to` has room for three vectors.
     unsafe {
         while first < tiles.end {
             let group = first..tiles.end.min(first + GROUP);
@@ -119,7 +121,8 @@ unsafe fn add_up<S: Simd, const SQUARES: bool>(
         let [rows, columns] = [EDGE.min(d.output[0] - ty), EDGE.min(d.output[1] - tx)];
         count += rows * columns;
         for y in ty..ty + rows {
-            // SAFETY: the caller's promise.
+            // SAFETY: `rows` and `columns` end with the image, so the vectors are outputs of these tiles, which are
+            // stored.
             unsafe {
                 let at = x.from.add(sample * x.sample + (block * x.pixels + y * d.output[1] + tx) * BLOCK);
                 a = step::<S, SQUARES>(s, a, s.load(at), mean);
