@@ -93,7 +93,7 @@ pub(super) struct Gpu {
 // SAFETY: the driver's handles may be used from any thread in whose calls the context is current ([`Gpu::current`]);
 // what is changed lies behind locks.
 unsafe impl Send for Gpu {}
-// SAFETY: as above.
+// SAFETY: all methods take `&self`, and what they change is behind a `Mutex`; the driver serialises its own calls.
 unsafe impl Sync for Gpu {}
 
 impl fmt::Debug for Gpu {
@@ -202,7 +202,7 @@ impl Gpu {
         }
         if unit.shared > USUAL_SHARED {
             let attribute = FunctionAttribute::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
-            // SAFETY: as above.
+            // SAFETY: the function was just loaded, and the driver checks the number.
             unsafe { result::function::set_function_attribute(function, attribute, unit.shared as c_int) }
                 .map_err(self.failed(format_args!("giving kernel `{name}` {} bytes of shared memory", unit.shared)))?;
         }
@@ -234,20 +234,21 @@ impl Accelerator for Gpu {
     unsafe fn free(&self, at: Address, _bytes: usize) {
         // What runs may still use it. An error would be told by the next call that can tell one.
         if self.current().is_ok() && self.wait().is_ok() {
-            // SAFETY: the caller's promise: it was allocated, and nothing uses it any more.
+            // SAFETY: our caller vouches that it was allocated, and that no graph with it is launched again; what was
+            // launched is done.
             let _ = unsafe { result::free_sync(at) };
         }
     }
 
     unsafe fn upload(&self, to: Address, bytes: &[u8]) -> Result<()> {
         self.current()?;
-        // SAFETY: the caller's promise.
+        // SAFETY: our caller vouches for the range on the device; the context is current.
         unsafe { locked(&self.staging).upload(to, bytes, self.stream) }.map_err(self.failed("uploading"))
     }
 
     unsafe fn download(&self, from: Address, bytes: &mut [u8]) -> Result<()> {
         self.current()?;
-        // SAFETY: the caller's promise.
+        // SAFETY: our caller vouches for the range on the device; the context is current.
         unsafe { locked(&self.staging).download(from, bytes, self.stream) }.map_err(self.failed("downloading"))
     }
 
@@ -256,7 +257,7 @@ impl Accelerator for Gpu {
             return Ok(());
         }
         self.current()?;
-        // SAFETY: the caller's promise.
+        // SAFETY: our caller vouches for the range on the device; the context is current.
         unsafe { sys::cuMemsetD32Async(at, word, words, self.stream) }.result().map_err(self.failed("filling memory"))
     }
 
@@ -306,7 +307,7 @@ impl Accelerator for Gpu {
         self.current()?;
         let graphs = locked(&self.graphs);
         let exec = graphs.get(&graph.0).ok_or_else(|| self.error(format!("there is no graph {}", graph.0)))?;
-        // SAFETY: the caller's promise for the addresses; the graph is whole.
+        // SAFETY: the graph is whole and in the map, and our caller vouches for the addresses in its nodes.
         unsafe { exec.launch(self.stream) }.map_err(self.failed("launching a graph"))
     }
 
@@ -322,7 +323,7 @@ impl Accelerator for Gpu {
         let events = driver::Events::new().map_err(self.failed("making events"))?;
         events.start(self.stream).map_err(self.failed("recording an event"))?;
         for _ in 0..launches {
-            // SAFETY: the caller's promise.
+            // SAFETY: our caller vouches for the addresses in the graph's nodes, at each launch alike.
             unsafe { self.launch(graph)? };
         }
         self.driver.elapsed(&events, self.stream).map(Some).map_err(self.failed("reading events"))

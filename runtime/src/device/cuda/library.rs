@@ -196,7 +196,7 @@ fn open(path: &Path) -> Result<Library, String> {
             }
         }
     }
-    // SAFETY: as above.
+    // SAFETY: this is NVRTC itself, or what `KILN_NVRTC` names in its place; opening it runs its initialisers.
     unsafe { Library::new(path) }.map_err(|e| {
         // The loader's message begins with the name that it was asked for.
         let text = e.to_string();

@@ -251,12 +251,12 @@ unsafe fn sized(
     get: unsafe extern "C" fn(Program, *mut c_char) -> c_int,
 ) -> Vec<u8> {
     let mut bytes = 0;
-    // SAFETY: the caller's promise.
+    // SAFETY: the functions are NVRTC's and the program lives, by our caller's word; `bytes` is a valid place.
     if unsafe { size(program, &mut bytes) } != 0 {
         return Vec::new();
     }
     let mut buffer = vec![0u8; bytes];
-    // SAFETY: as above; the buffer has the size that was asked for.
+    // SAFETY: as above, and the buffer has as many bytes as `size` said that `get` writes.
     if unsafe { get(program, buffer.as_mut_ptr().cast()) } != 0 {
         return Vec::new();
     }

@@ -121,7 +121,7 @@ impl Exec {
                 nodes.push(unsafe { add(graph, launch, &after, edges.programmatic) }.map_err(|e| (Some(number), e))?);
             }
             let mut exec = ptr::null_mut();
-            // SAFETY: as above.
+            // SAFETY: the graph is whole, and the pointer valid.
             unsafe { sys::cuGraphInstantiateWithFlags(&mut exec, graph, 0) }.result().map_err(|e| (None, e))?;
             Ok(Exec(exec))
         };
@@ -134,7 +134,7 @@ impl Exec {
     /// # Safety
     /// All that its kernels touch is there.
     pub unsafe fn launch(&self, stream: sys::CUstream) -> Result<(), DriverError> {
-        // SAFETY: the caller's promise.
+        // SAFETY: our caller vouches for all that the kernels touch; `self` is a graph until it is dropped.
         unsafe { sys::cuGraphLaunch(self.0, stream) }.result()
     }
 }
@@ -172,7 +172,8 @@ unsafe fn add(
             kern: ptr::null_mut(),
             ctx: ptr::null_mut(),
         };
-        // SAFETY: the caller's promise.
+        // SAFETY: graph and nodes live, by our caller's word, and `parameters` until the call returns, by when the
+        // driver has copied them.
         unsafe { sys::cuGraphAddKernelNode_v2(&mut node, graph, after.as_ptr(), after.len(), &parameters) }.result()?;
         return Ok(node);
     }
@@ -204,7 +205,7 @@ unsafe fn add(
     let mut parameters: sys::CUgraphNodeParams = unsafe { std::mem::zeroed() };
     parameters.type_ = NodeType::CU_GRAPH_NODE_TYPE_KERNEL;
     parameters.__bindgen_anon_1.kernel = kernel;
-    // SAFETY: the caller's promise.
+    // SAFETY: as above, and there are as many edge data as edges.
     unsafe {
         sys::cuGraphAddNode_v2(&mut node, graph, after.as_ptr(), data.as_ptr(), after.len(), &mut parameters)
             .result()?;

@@ -130,7 +130,7 @@ impl Staging {
             return Ok(());
         }
         if bytes.len() > RESULT {
-            // SAFETY: the caller's promise; `bytes` stays borrowed until the copy is done.
+            // SAFETY: our caller vouches for the range on the device; `bytes` stays borrowed until the copy is done.
             unsafe {
                 result::memcpy_dtoh_async(bytes, from, stream)?;
                 return result::stream::synchronize(stream);
@@ -140,7 +140,8 @@ impl Staging {
             Some(pinned) => pinned,
             none => none.insert(Pinned::new(RESULT)?),
         };
-        // SAFETY: the caller's promise; the pinned memory is large enough and only used here, under the caller's lock.
+        // SAFETY: our caller vouches for the range on the device; the pinned memory is large enough, and nobody else
+        // has it while `self` is borrowed.
         unsafe {
             result::memcpy_dtoh_async(std::slice::from_raw_parts_mut(pinned.start, bytes.len()), from, stream)?;
             result::stream::synchronize(stream)?;
