@@ -66,6 +66,7 @@ mod fma {
             s = _mm256_add_ps(s, x);
         }
         let mut o = [0f32; 8];
+        // SAFETY: the array has room for eight floats.
         unsafe { _mm256_storeu_ps(o.as_mut_ptr(), s) };
         o.iter().sum()
     }
@@ -87,6 +88,7 @@ fn main() {
                 if is_x86_feature_detected!("avx512f") {
                     let r = rates(9, || {
                         let s = on_threads(th, |_| {
+                            // SAFETY: the feature was detected above.
                             black_box(unsafe { fma::avx512(black_box(n)) });
                         });
                         (n * 24 * 16 * 2) as f64 * th as f64 / s / 1e9
@@ -95,6 +97,7 @@ fn main() {
                 }
                 let r = rates(9, || {
                     let s = on_threads(th, |_| {
+                        // SAFETY: this program measures processors with AVX2 only.
                         black_box(unsafe { fma::avx2(black_box(n)) });
                     });
                     (n * 12 * 8 * 2) as f64 * th as f64 / s / 1e9
@@ -114,6 +117,7 @@ fn main() {
         for th in [1usize, 2] {
             let h = n / th;
             let pa = a.as_mut_ptr() as usize;
+            // SAFETY: `a` outlives the loop, each thread takes a part of its own, and `th` parts of `h` are at most `n` floats.
             let part = |i: usize| unsafe { std::slice::from_raw_parts_mut((pa as *mut f32).add(i * h), h) };
             let r = rates(9, || {
                 let s = on_threads(th, |i| {
