@@ -2,9 +2,11 @@
 //!
 //!     cargo xtask gpu-bundle --out DIR
 //!     cargo xtask build-times
+//!     cargo xtask sanitize [threads|pool-miri|miri|address|kernels]
 
 mod build_times;
 mod bundle;
+mod sanitize;
 
 use clap::Parser;
 use std::path::PathBuf;
@@ -25,6 +27,17 @@ enum Task {
         #[arg(long, default_value = "target/build-times")]
         out: PathBuf,
     },
+    /// Run tests under ThreadSanitizer, Miri and AddressSanitizer; needs a nightly toolchain and time
+    Sanitize {
+        /// All of them without
+        parts: Vec<sanitize::Part>,
+        /// For `kernels`: integration tests instead of a few
+        #[arg(long, num_args = 1..)]
+        tests: Vec<String>,
+        /// Only tests whose names contain one of these
+        #[arg(long, num_args = 1..)]
+        filter: Vec<String>,
+    },
     /// Expand the `network!` of a file in this process and print the seconds it took (build-times calls it)
     Expansion { file: PathBuf },
 }
@@ -33,6 +46,7 @@ fn main() {
     let done = match Task::parse() {
         Task::GpuBundle { out } => bundle::gpu_bundle(&out),
         Task::BuildTimes { out } => build_times::build_times(&out),
+        Task::Sanitize { parts, tests, filter } => sanitize::sanitize(&parts, &tests, &filter),
         Task::Expansion { file } => build_times::expansion(&file),
     };
     if let Err(problem) = done {
