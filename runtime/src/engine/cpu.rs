@@ -113,6 +113,10 @@ impl Drop for Held<'_> {
 
 impl Scratch {
     fn new(plan: &Plan) -> Self {
+        // Of the longest table of any program: batches of other sizes run other launches, and none shall find it too short.
+        let programs = [Some(&plan.infer), plan.evaluate.as_ref(), plan.gradients.as_ref(), plan.step.as_ref()];
+        let variants = programs.into_iter().flatten().flat_map(|program| program.variants);
+        let most = variants.map(|v| v.launches.iter().map(|launch| launch.args.len()).sum()).max().unwrap_or(0);
         Scratch {
             grads: Arena::new(0),
             batch: Arena::new(0),
@@ -120,7 +124,7 @@ impl Scratch {
             derived: [(); 4].map(|()| Kept { arena: Arena::new(0), of: None }),
             worker: Arena::new(0),
             ports: Ports(Vec::with_capacity(plan.inputs.len() + plan.targets.len())),
-            args: Args::default(),
+            args: Args(Vec::with_capacity(most)),
             poison: false,
             clock: None,
         }
