@@ -17,7 +17,6 @@ pub use predictor::Predictor;
 pub use probes::{Excitation, Probe, Unit, probe};
 pub use profile::LaunchTime;
 
-
 use crate::data::{Confusion, Dataset, Feed, PortValues, Receive, argmax};
 use crate::device::Device;
 use crate::engine::{Engine, Finished, Role, Scores};

@@ -130,3 +130,23 @@ parity! {
         loss: HalfSquare(_, t);
     }
 }
+
+// Numbers drawn behind a reshape were counted by the extents before it: the noise of the backward pass was another one than that
+// of the forward pass.
+parity! {
+    noise_behind_a_reshape NoiseReshaped NoiseReshapedUnfused {
+        input x: [4, 3, 3];
+        target t: [5];
+        Reshape<[36, 1, 1]>; GaussianNoise<0.2>; GlobalAvgPool; Linear<5>;
+        loss: Mse(_, t);
+    }
+}
+
+parity! {
+    dropout_before_a_flatten_and_a_sum DropoutSum DropoutSumUnfused {
+        input x: [3, 3];
+        target t: [5];
+        Dropout<0.4>; Flatten as a; Sum<axis = 0, keepdim = true>; Mul(_, a); Linear<5>;
+        loss: Mse(_, t);
+    }
+}

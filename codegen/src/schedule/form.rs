@@ -32,6 +32,13 @@ impl Iter {
         Iter { batch: shape.batch, channels, pixels: shape.numel() / channels.max(1), flat: false }
     }
 
+    /// How the random numbers of a value are counted in this walk: one for each element, in PyTorch's order. A value of as many
+    /// elements as the walk is walked element by element, whatever its extents are called: a reshape may lie between. Others are
+    /// one number a channel, a pixel or a sample, and have their own extents.
+    pub fn counting(self, shape: &Shape) -> Iter {
+        if shape.numel() == self.channels * self.pixels { self } else { Self::channelwise(shape) }
+    }
+
     pub fn blocks(&self) -> usize {
         blocks(self.channels)
     }

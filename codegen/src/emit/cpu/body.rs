@@ -212,7 +212,7 @@ impl<'a> Eval<'a> {
 
     fn random(&self, stream: u32, value: Value) -> TokenStream {
         let shape = self.s.graph().shape(value);
-        let own = if self.at.iter.flat { Iter::of(self.s.order, shape) } else { Iter::channelwise(shape) };
+        let own = self.at.iter.counting(shape);
         let sample = match (&self.at.sample, shape.batch) {
             (Some(n), true) => quote!(#n as u32),
             _ => quote!(0u32),

@@ -8,6 +8,7 @@
 //!
 //! Chains over groups of samples have their own walk, in `lanes`.
 
+use crate::graph::expr::{Expr, Scalar};
 use crate::graph::op::{MoveOp, Op, WindowOp};
 use crate::graph::{Graph, Value};
 use crate::schedule::form::{Iter, Read, Reduced, read};
@@ -210,6 +211,9 @@ impl Walk<'_> {
         let dims = &node.ty.shape.dims;
         match &node.op {
             Op::Map(_) | Op::Assign { .. } | Op::Move(MoveOp::Broadcast { .. }) => {
+                if let Op::Map(expr) = &node.op {
+                    indices(expr, dims, wanted, place).map_err(|why| format!("{base} {why}"))?;
+                }
                 for &input in &node.inputs {
                     let operand = &self.graph().shape(input).dims;
                     let Some(element) = broadcast(wanted, dims, operand) else {
@@ -220,9 +224,7 @@ impl Walk<'_> {
                 Ok(())
             }
             Op::Random { .. } => {
-                // A number of the generator for each element, counted in PyTorch's order.
-                let shape = &node.ty.shape;
-                let own = if self.iter.flat { Iter::of(self.s.order, shape) } else { Iter::channelwise(shape) };
+                let own = self.iter.counting(&node.ty.shape);
                 let channel = if own.channels == 1 { 0 } else { place.block * LANES + place.lane };
                 let drawn = channel * own.pixels + if own.pixels == 1 { 0 } else { place.pixel };
                 if drawn == wanted { Ok(()) } else { Err(format!("draws number {drawn} of {base} for {wanted}")) }
@@ -289,6 +291,26 @@ impl Walk<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether the indices that an expression reads are those of its element: the first axis lies in blocks and lanes, the others
+/// in the pixel.
+fn indices(expr: &Expr, dims: &[usize], element: usize, place: Place) -> Result<(), String> {
+    for scalar in expr.nodes() {
+        let Scalar::Index(axis) = scalar else { continue };
+        let axis = *axis as usize;
+        let stride: usize = dims[axis + 1..].iter().product();
+        let index = element / stride % dims[axis];
+        let read = match axis {
+            _ if dims[axis] == 1 => 0,
+            0 => place.block * LANES + place.lane,
+            _ => place.pixel / stride % dims[axis],
+        };
+        if read != index {
+            return Err(format!("reads {read} for index {index} along axis {axis}"));
+        }
+    }
+    Ok(())
 }
 
 fn is_reduction(s: &Schedule, value: Value) -> bool {
