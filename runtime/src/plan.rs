@@ -94,8 +94,10 @@ pub struct Tensor {
     pub init: Init,
     pub fan_in: usize,
     pub fan_out: usize,
-    /// Whether an optimizer changes it. Trainable parameters come first in the arena.
+    /// Whether an optimizer may change it. Trainable parameters come first in the arena.
     pub trainable: bool,
+    /// Whether the loss depends on it. Without a gradient an optimizer changes nothing, as in PyTorch, where `grad` is `None`.
+    pub gradient: bool,
     /// Whether weight decay applies.
     pub decay: bool,
 }
@@ -302,7 +304,8 @@ pub struct Plan {
     /// As `gradients`, and running statistics are updated; with a rule under way, kernels that finish a gradient apply it to
     /// their parameters at once.
     pub step: Option<Program>,
-    /// Parts of the trainable arena that no kernel of `step` updates: the optimizer's own pass follows for them.
+    /// Parts of the trainable arena that have a gradient and that no kernel of `step` updates: the optimizer's own pass
+    /// follows for them.
     pub rest: &'static [Range],
     /// The same network for CUDA.
     pub cuda: Cuda,

@@ -1,9 +1,9 @@
 //! Tables of `kiln::plan` that both halves of a plan have: where values lie, in which order, what goes in and comes out.
 
 use crate::graph::{Counted, Init, Module, Port, PortKind, Value};
-use crate::memory::{Memory, Tenant};
+use crate::memory::{Memory, Planned, Tenant};
 use crate::schedule::params::Slot;
-use crate::schedule::{Layout, ParamPlan, Schedule, Storage};
+use crate::schedule::{Layout, ParamPlan, ProgramKind, Schedule, Storage};
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 
@@ -39,17 +39,37 @@ impl ToTokens for Space {
     }
 }
 
+/// Parameters on which the loss depends, if a network of these programs is trained.
+fn with_gradient(programs: &[Planned]) -> Vec<usize> {
+    let step = programs.iter().find(|p| p.kind == ProgramKind::Step);
+    step.map_or_else(Vec::new, |step| step.schedule.program.roots.gradients.iter().map(|(p, _)| *p).collect())
+}
+
+/// Trainable ranges with a gradient that no kernel of the training step updates: the optimizer's own pass does.
+pub fn rest(module: &Module, params: &ParamPlan, programs: &[Planned]) -> Vec<TokenStream> {
+    let step = programs.iter().find(|p| p.kind == ProgramKind::Step);
+    let updated = step.map_or(&[][..], |step| &step.launches.updated);
+    let left = with_gradient(programs).into_iter().filter(|p| !updated.contains(p));
+    left.map(|p| {
+        let (slot, decay) = (&params.params[p], !module.params[p].no_decay);
+        let (offset, floats) = (slot.offset, slot.layout.size);
+        quote!(Range { offset: #offset, floats: #floats, decay: #decay })
+    })
+    .collect()
+}
+
 /// The fields that `Plan` and `Weights` have in common.
-pub fn weights(module: &Module, params: &ParamPlan) -> TokenStream {
-    let tensors = module.params.iter().zip(&params.params).map(|(p, slot)| {
+pub fn weights(module: &Module, params: &ParamPlan, programs: &[Planned]) -> TokenStream {
+    let learning = with_gradient(programs);
+    let tensors = module.params.iter().zip(&params.params).enumerate().map(|(i, (p, slot))| {
         let fans = (p.fan_in, p.fan_out);
-        tensor(&p.name, &p.dims, slot, p.init, fans, !p.frozen, !p.no_decay)
+        tensor(&p.name, &p.dims, slot, p.init, fans, [!p.frozen, learning.contains(&i), !p.no_decay])
     });
     let states = module
         .states
         .iter()
         .zip(&params.states)
-        .map(|(st, slot)| tensor(&st.name, &st.dims, slot, st.init, (0, 0), false, false));
+        .map(|(st, slot)| tensor(&st.name, &st.dims, slot, st.init, (0, 0), [false; 3]));
     let (param_floats, trainable_floats, state_floats) =
         (params.param_floats, params.trainable_floats, params.state_floats);
     quote! {
@@ -123,14 +143,13 @@ fn tensor(
     slot: &Slot,
     start: Init,
     (fan_in, fan_out): (usize, usize),
-    trainable: bool,
-    decay: bool,
+    [trainable, gradient, decay]: [bool; 3],
 ) -> TokenStream {
     let (layout, offset, start) = (layout(&slot.layout), slot.offset, init(start));
     quote! {
         Tensor {
             name: #name, dims: &[#(#dims),*], layout: #layout, offset: #offset, init: #start,
-            fan_in: #fan_in, fan_out: #fan_out, trainable: #trainable, decay: #decay,
+            fan_in: #fan_in, fan_out: #fan_out, trainable: #trainable, gradient: #gradient, decay: #decay,
         }
     }
 }

@@ -131,8 +131,9 @@ mod tests {
 
     fn sample(init: Init, name: &'static str, seed: u64) -> Vec<f32> {
         let layout = Layout { axes: &[], size: 0 };
-        let tensor =
-            Tensor { name, dims: &[], layout, offset: 0, init, fan_in: 25, fan_out: 100, trainable: true, decay: true };
+        let (trainable, gradient, decay) = (true, true, true);
+        let (offset, fan_in, fan_out) = (0, 25, 100);
+        let tensor = Tensor { name, dims: &[], layout, offset, init, fan_in, fan_out, trainable, gradient, decay };
         values(&tensor, seed).take(40_001).collect()
     }
 
@@ -182,7 +183,8 @@ mod tests {
     fn shaped(init: Init, dims: &'static [usize]) -> Vec<f32> {
         let layout = Layout { axes: &[], size: 0 };
         let (name, fan_in, fan_out) = ("w", 1, 1);
-        let tensor = Tensor { name, dims, layout, offset: 0, init, fan_in, fan_out, trainable: true, decay: true };
+        let (offset, trainable, gradient, decay) = (0, true, true, true);
+        let tensor = Tensor { name, dims, layout, offset, init, fan_in, fan_out, trainable, gradient, decay };
         values(&tensor, 3).take(dims.iter().product()).collect()
     }
 

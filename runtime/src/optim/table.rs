@@ -26,10 +26,10 @@ pub(crate) struct Span {
     pub row: usize,
 }
 
-/// Which row each trainable parameter has.
+/// Which row each parameter has that an optimizer changes.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Rows {
-    /// In order. Gaps between tensors are padding and left out.
+    /// In order. Left out are gaps between tensors, which are padding, and parameters on which the loss does not depend.
     spans: Vec<Span>,
     /// By group.
     frozen: Vec<bool>,
@@ -38,7 +38,7 @@ pub(crate) struct Rows {
 impl Rows {
     /// `group` tells the group of a trainable parameter.
     pub fn new(weights: &Weights, settings: &[Settings], group: impl Fn(&Tensor) -> usize) -> Rows {
-        let mut tensors: Vec<_> = weights.params.iter().filter(|t| t.trainable).collect();
+        let mut tensors: Vec<_> = weights.params.iter().filter(|t| t.trainable && t.gradient).collect();
         tensors.sort_by_key(|t| t.offset);
         let mut spans: Vec<Span> = Vec::new();
         for tensor in tensors {

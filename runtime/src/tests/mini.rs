@@ -88,6 +88,7 @@ pub const FC_WEIGHT: Tensor = Tensor {
     fan_in: 4,
     fan_out: 3,
     trainable: true,
+    gradient: true,
     decay: true,
 };
 
@@ -100,6 +101,7 @@ pub const FC_BIAS: Tensor = Tensor {
     fan_in: 4,
     fan_out: 3,
     trainable: true,
+    gradient: true,
     decay: false,
 };
 
@@ -112,6 +114,7 @@ pub const RUNNING_MEAN: Tensor = Tensor {
     fan_in: 0,
     fan_out: 0,
     trainable: false,
+    gradient: false,
     decay: false,
 };
 

@@ -141,11 +141,11 @@ pub fn expand(
             (_, None) => quote!(#name: ::core::option::Option::None),
         });
     }
-    let rest = rest(module, params, programs);
+    let rest = tables::rest(module, params, programs);
     let fused = kernel_counts(|kind| programs.iter().find(|p| p.kind == kind).map(|p| p.schedule.kernels.len()));
     let unfused = kernel_counts(|kind| schedule::unfused_kernels(module, params, kind, target));
     let name = &module.name;
-    let weights = tables::weights(module, params);
+    let weights = tables::weights(module, params, programs);
     let inputs = module.inputs.iter().map(tables::port);
     let targets = module.targets.iter().map(tables::port);
     let outputs = module.outputs.iter().map(tables::port);
@@ -190,18 +190,6 @@ pub fn expand(
 fn kernel_counts(of: impl Fn(ProgramKind) -> Option<usize>) -> TokenStream {
     let [step, forward] = [ProgramKind::Step, ProgramKind::Infer].map(|kind| of(kind).unwrap_or(0));
     quote!(Kernels { step: #step, forward: #forward })
-}
-
-/// Trainable ranges that no kernel of the training step updates.
-fn rest(module: &Module, params: &ParamPlan, programs: &[Planned]) -> Vec<TokenStream> {
-    let step = programs.iter().find(|p| p.kind == ProgramKind::Step);
-    let updated = step.map_or(&[][..], |step| &step.launches.updated);
-    let left = (0..module.params.len()).filter(|p| !module.params[*p].frozen && !updated.contains(p));
-    left.map(|p| {
-        let (offset, floats, decay) = (params.params[p].offset, params.params[p].layout.size, params.decays[p]);
-        quote!(Range { offset: #offset, floats: #floats, decay: #decay })
-    })
-    .collect()
 }
 
 /// The kernels of one program as Rust text, for dumps.

@@ -73,12 +73,12 @@ pub fn expand(module: &Module, params: &ParamPlan, programs: &[Planned], target:
             (_, None) => quote!(#name: ::core::option::Option::None),
         });
     }
-    let rest = programs.iter().find(|p| p.kind == ProgramKind::Step).map_or_else(Vec::new, |p| rest(module, params, p));
+    let rest = tables::rest(module, params, programs);
     let kernels = kernels.list.iter().map(|k| {
         let (name, text, shared, updates) = (&k.name, k.commented(), k.shared, k.updates);
         quote!(CudaKernel { name: #name, text: #text, threads: 256, shared: #shared, updates: #updates })
     });
-    let weights = tables::weights(module, params);
+    let weights = tables::weights(module, params, programs);
     let precision = match target.precision {
         Precision::F32 => quote!(Precision::F32),
         Precision::Tf32 => quote!(Precision::Tf32),
@@ -118,18 +118,6 @@ fn printed(planned: &Planned, params: &ParamPlan, target: &Target) -> (String, K
         text += &format!("// {i}: {parts} after [{after}], {shared} bytes shared: {name}\n");
     }
     (text, kernels)
-}
-
-/// Trainable ranges that `step` leaves to the optimizer's own pass.
-fn rest(module: &Module, params: &ParamPlan, step: &Planned) -> Vec<TokenStream> {
-    let roots = &step.schedule.program.roots;
-    let left = roots.gradients.iter().filter(|(p, _)| !step.launches.updated.contains(p));
-    left.map(|(p, _)| {
-        let slot = &params.params[*p];
-        let (offset, floats, decay) = (slot.offset, slot.layout.size, !module.params[*p].no_decay);
-        quote!(Range { offset: #offset, floats: #floats, decay: #decay })
-    })
-    .collect()
 }
 
 /// One entry of the launch table.
