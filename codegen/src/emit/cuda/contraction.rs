@@ -1,7 +1,7 @@
 //! Phases that call `kiln_gemm`: dense layers and convolutions in their three roles, with what is fused into them as sink.
 
 use super::element::{Domain, Site};
-use super::loops::{names, place, row_text, stores_and};
+use super::loops::{add_to_sum, names, place, row_text, start_sum, stores_and};
 use super::moments::tile_members;
 use super::writer::{Access, Arg, Phase, Work, Writer};
 use crate::declaration::Precision;
@@ -25,8 +25,14 @@ struct Product {
     /// In C++, and as work without columns.
     rows: (String, Work),
     cols: usize,
-    depth: String,
+    /// In C++, and as a number if it is one.
+    depth: (String, Option<usize>),
     splits: usize,
+}
+
+/// A depth that does not depend on the batch.
+fn fixed(depth: usize) -> (String, Option<usize>) {
+    (format!("{depth}u"), Some(depth))
 }
 
 /// 4 where whole groups of four lie on 16-byte boundaries.
@@ -73,13 +79,13 @@ fn dense(w: &Writer, d: Dense, value: Value, tile: Tile, whole: bool) -> Phase {
             let (x, weight) = (read(w, node.inputs[0]), read(w, node.inputs[1]));
             let v = vector(&[inputs]);
             let (a, b) = (matrix(x, inputs, 1, v), matrix(weight, inputs, 1, v));
-            Product { a, b, rows: batch(), cols: d.outputs, depth: format!("{inputs}u"), splits: 1 }
+            Product { a, b, rows: batch(), cols: d.outputs, depth: fixed(inputs), splits: 1 }
         }
         ConvRole::Input => {
             let (dy, weight) = (read(w, node.inputs[0]), read(w, node.inputs[1]));
             let a = matrix(dy, d.outputs, 1, vector(&[d.outputs]));
             let b = matrix(weight, 1, inputs, vector(&[inputs]));
-            Product { a, b, rows: batch(), cols: inputs, depth: format!("{}u", d.outputs), splits: 1 }
+            Product { a, b, rows: batch(), cols: inputs, depth: fixed(d.outputs), splits: 1 }
         }
         ConvRole::Weight => {
             // A convolution's operands are (x, dy); a contraction's are told apart by the axis that comes first.
@@ -91,7 +97,7 @@ fn dense(w: &Writer, d: Dense, value: Value, tile: Tile, whole: bool) -> Phase {
             let a = matrix(dy, 1, d.outputs, vector(&[d.outputs]));
             let b = matrix(x, 1, inputs, vector(&[inputs]));
             let rows = (format!("{}u", d.outputs), weight_rows(d.outputs, tile));
-            Product { a, b, rows, cols: inputs, depth: "launch.batch".into(), splits: 1 }
+            Product { a, b, rows, cols: inputs, depth: ("launch.batch".into(), None), splits: 1 }
         }
     };
     if whole {
@@ -188,7 +194,9 @@ fn add_splits(w: &Writer, value: Value) -> Phase {
     let store = weight_site(w, value, "sum").store_at(value, "e", "sum");
     let body = format!(
         "for (u32 e = cta * KILN_THREADS + kiln_thread(); e < {size}u; e += ctas * KILN_THREADS) {{\n\
-         float sum = 0.0f;\nfor (u32 split = 0u; split < {chunks}u; ++split) sum += {partials}[split * {size}u + e];\n{store}}}\n"
+         {}for (u32 split = 0u; split < {chunks}u; ++split) {}{store}}}\n",
+        start_sum("sum", true),
+        add_to_sum("sum", &format!("{partials}[split * {size}u + e]"), true),
     );
     Phase { items: String::new(), body, work: Work::fixed(size.div_ceil(256)), shared: 0 }
 }
@@ -201,9 +209,15 @@ fn precision(w: &Writer) -> &'static str {
     }
 }
 
-fn tile_text(t: Tile) -> String {
-    let [rows, cols, depth] = t.warps;
-    format!("KilnTile<{}, {}, {}, {rows}, {cols}, {depth}, {}>", t.rows, t.cols, t.depth, t.stages)
+/// Products that are one chain. Tensor cores round the operands, so that a longer chain is not what they lose most by.
+const LONGEST: usize = 1024;
+
+/// Of a product of this depth; `None` where the batch decides it.
+fn tile_text(w: &Writer, t: Tile, depth: Option<usize>) -> String {
+    let [rows, cols, warps] = t.warps;
+    let long = w.precision == Precision::F32 && depth.is_none_or(|depth| depth > LONGEST);
+    let long = if long { ", true" } else { "" };
+    format!("KilnTile<{}, {}, {}, {rows}, {cols}, {warps}, {}{long}>", t.rows, t.cols, t.depth, t.stages)
 }
 
 fn gemm(w: &Writer, p: Product, tile: Tile, sink: &str, whole: bool) -> Phase {
@@ -216,10 +230,10 @@ fn gemm(w: &Writer, p: Product, tile: Tile, sink: &str, whole: bool) -> Phase {
         p.a.pointer,
         p.b.ty,
         p.b.pointer,
-        tile_text(tile),
+        tile_text(w, tile, p.depth.1),
         precision(w),
         p.cols,
-        p.depth,
+        p.depth.0,
         p.splits,
     );
     let width = p.cols.div_ceil(tile.cols) * p.splits;
@@ -264,7 +278,7 @@ fn conv_forward(w: &Writer, g: &ConvGeometry, value: Value, tile: Tile) -> Phase
     let a = Operand { ty: format!("KilnPatches<G, {}>", patches(w, node.inputs[0], g)), pointer: x, along: true };
     let b = matrix(read(w, node.inputs[1]), depth, 1, vector(&[depth]));
     let rows = (format!("launch.batch * {pixels}u"), Work::samples(pixels, tile.rows));
-    let product = Product { a, b, rows, cols: g.outputs, depth: format!("{depth}u"), splits: 1 };
+    let product = Product { a, b, rows, cols: g.outputs, depth: fixed(depth), splits: 1 };
     let served = moments::served(w.s, w.kernel);
     let mut sink = element_sink(w, value, pixels, served.map(|(_, x)| x));
     if let Some((kernel, x)) = served {
@@ -286,7 +300,7 @@ fn conv_input(w: &Writer, g: &ConvGeometry, value: Value, tile: Tile) -> Phase {
     let body = format!(
         "Sink sink{{launch}};\nkiln_conv_input<{}, {}, G, {sample}, {v_dy}, {v_weight}>({dy}, {weight}, sink, launch.batch, \
          cta, ctas, shared);\n",
-        tile_text(tile),
+        tile_text(w, tile, Some(g.kernel[0] * g.kernel[1] * g.outputs)),
         precision(w),
     );
     // One tile more for each class of pixels that the strides make.
@@ -303,7 +317,7 @@ fn conv_weight(w: &Writer, g: &ConvGeometry, value: Value, tile: Tile, splits: u
     let a = matrix(read(w, node.inputs[1]), 1, g.outputs, vector(&[g.outputs]));
     let b = Operand { ty: format!("KilnPatchColumns<G, {}>", patches(w, node.inputs[0], g)), pointer: x, along: false };
     let rows = (format!("{}u", g.outputs), weight_rows(g.outputs, tile));
-    let product = Product { a, b, rows, cols, depth: format!("launch.batch * {pixels}u"), splits };
+    let product = Product { a, b, rows, cols, depth: (format!("launch.batch * {pixels}u"), None), splits };
     let sink = weight_sink(w, value, cols, splits);
     let mut phase = gemm(w, product, tile, &sink, false);
     phase.items.insert_str(0, &geometry(g));

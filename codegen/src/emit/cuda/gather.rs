@@ -3,6 +3,7 @@
 use super::element::{Site, key};
 use super::expr;
 use super::index::{from_output, input_position, linear, output_position, to_input, under, unflatten};
+use super::loops::{SHORT, add_to_sum, start_sum};
 use crate::graph::Value;
 use crate::graph::expr::Id;
 use crate::graph::op::{ConvGeometry, ConvRole, MoveOp, Op, ReduceOp, TableRow, WindowAxis, WindowOp};
@@ -30,8 +31,9 @@ impl Site<'_, '_> {
         let acc = self.w.fresh("g");
         match op {
             ReduceOp::Sum => {
-                self.before += &format!("float {acc} = 0.0f;\n");
-                self.before += &nest(&loops, &format!("{body}{acc} += {x};\n"));
+                let long = is_long((!batch).then(|| axes.iter().map(|a| dims[*a]).product()));
+                self.before += &start_sum(&acc, long);
+                self.before += &nest(&loops, &format!("{body}{}", add_to_sum(&acc, &x, long)));
                 acc
             }
             ReduceOp::Max => {
@@ -68,7 +70,7 @@ impl Site<'_, '_> {
         if summed {
             inside.domain.sample = "n".into();
         }
-        let mut ids = Vec::new();
+        let (mut ids, mut depth) = (Vec::new(), 1);
         for (value, names) in inputs.iter().zip([lhs, rhs]) {
             let dims = self.w.dims(*value);
             let mut from = Vec::new();
@@ -76,21 +78,29 @@ impl Site<'_, '_> {
                 let index = named.entry(*axis).or_insert_with(|| {
                     let variable = self.w.fresh("j");
                     loops.push(Loop { variable: variable.clone(), extent: format!("{extent}u") });
+                    depth *= extent;
                     variable
                 });
                 from.push(index.clone());
             }
             ids.push(inside.at(*value, &from, false));
         }
-        self.products(inside, [ids[0], ids[1]], &loops, &[])
+        let long = is_long((!summed).then_some(depth));
+        self.products(inside, [ids[0], ids[1]], &loops, &[], long)
     }
 
     /// `acc += a · b` in loops, where all `guards` hold.
-    fn products(&mut self, inside: Site, ids: [Id; 2], loops: &[Loop], guards: &[String]) -> String {
+    fn products(&mut self, inside: Site, ids: [Id; 2], loops: &[Loop], guards: &[String], long: bool) -> String {
         let acc = self.w.fresh("g");
         let (statements, results) = inside.finish(&ids);
-        let step = format!("{statements}{acc} = fmaf({}, {}, {acc});\n", results[0], results[1]);
-        self.before += &format!("float {acc} = 0.0f;\n");
+        let (a, b) = (&results[0], &results[1]);
+        let product = if long {
+            add_to_sum(&acc, &format!("{a} * {b}"), true)
+        } else {
+            format!("{acc} = fmaf({a}, {b}, {acc});\n")
+        };
+        let step = format!("{statements}{product}");
+        self.before += &start_sum(&acc, long);
         self.before += &nest(loops, &guarded(guards, step));
         acc
     }
@@ -108,7 +118,8 @@ impl Site<'_, '_> {
                 let a = inside.at(inputs[0], &[channel, y, x], false);
                 let b = inside.at(inputs[1], &[at[0].clone(), c.clone(), ky.clone(), kx.clone()], false);
                 let loops = [counted(&c, group_in), counted(&ky, g.kernel[0]), counted(&kx, g.kernel[1])];
-                self.products(inside, [a, b], &loops, &guards)
+                let long = is_long(Some(group_in * g.kernel[0] * g.kernel[1]));
+                self.products(inside, [a, b], &loops, &guards, long)
             }
             ConvRole::Input => {
                 let [o, ky, kx] = [w.fresh("j"), w.fresh("j"), w.fresh("j")];
@@ -118,7 +129,8 @@ impl Site<'_, '_> {
                 let a = inside.at(inputs[0], &[output.clone(), oy, ox], false);
                 let b = inside.at(inputs[1], &[output, own, ky.clone(), kx.clone()], false);
                 let loops = [counted(&o, group_out), counted(&ky, g.kernel[0]), counted(&kx, g.kernel[1])];
-                self.products(inside, [a, b], &loops, &guards)
+                let long = is_long(Some(group_out * g.kernel[0] * g.kernel[1]));
+                self.products(inside, [a, b], &loops, &guards, long)
             }
             ConvRole::Weight => {
                 let [oy, ox] = [w.fresh("j"), w.fresh("j")];
@@ -129,7 +141,7 @@ impl Site<'_, '_> {
                 let b = inside.at(inputs[1], &[at[0].clone(), oy.clone(), ox.clone()], false);
                 let batch = Loop { variable: "n".into(), extent: "launch.batch".into() };
                 let loops = [batch, counted(&oy, g.output[0]), counted(&ox, g.output[1])];
-                self.products(inside, [a, b], &loops, &guards)
+                self.products(inside, [a, b], &loops, &guards, is_long(None))
             }
         }
     }
@@ -155,10 +167,11 @@ impl Site<'_, '_> {
         let mut inside = self.inside();
         let first = inside.at(inputs[0], &there, false);
         let tapped = format!("static_cast<float>({tap})");
+        let long = is_long(Some(axes.iter().map(|a| a.kernel).product()));
         let (result, start, step) = match op {
             WindowOp::Sum | WindowOp::Spread => {
                 let (body, x) = inside.single(first);
-                (acc.clone(), format!("float {acc} = 0.0f;\n"), format!("{body}{acc} += {x};\n"))
+                (acc.clone(), start_sum(&acc, long), format!("{body}{}", add_to_sum(&acc, &x, long)))
             }
             WindowOp::Max | WindowOp::ArgMax => {
                 let (body, x) = inside.single(first);
@@ -171,8 +184,8 @@ impl Site<'_, '_> {
             WindowOp::Route => {
                 let index = inside.at(inputs[1], &there, false);
                 let (body, results) = inside.finish(&[first, index]);
-                let step = format!("{body}if ({} == {tapped}) {acc} += {};\n", results[1], results[0]);
-                (acc.clone(), format!("float {acc} = 0.0f;\n"), step)
+                let step = format!("{body}if ({} == {tapped}) {}", results[1], add_to_sum(&acc, &results[0], long));
+                (acc.clone(), start_sum(&acc, long), step)
             }
             WindowOp::Pick => {
                 let index = inside.at(inputs[1], at, false);
@@ -215,6 +228,7 @@ impl Site<'_, '_> {
         let index = join(entries.iter().map(|e| format!("{}u", e.0)).collect());
         let weight = join(entries.iter().map(|e| expr::number(f64::from_bits(e.1))).collect());
         let (i, j) = (&at[axis], w.fresh("j"));
+        let long = is_long(rows.iter().map(|row| row.len()).max().or(Some(0)));
         let mut source = at.to_vec();
         source[axis] = from.clone();
         let mut inside = self.inside();
@@ -222,9 +236,11 @@ impl Site<'_, '_> {
         let (body, x) = inside.single(id);
         self.before += &format!(
             "const u32 {starts}[] = {{{}}};\nconst u32 {sources}[] = {{{index}}};\nconst float {weights}[] = {{{weight}}};\n\
-             float {acc} = 0.0f;\nfor (u32 {j} = {starts}[{i}]; {j} < {starts}[{i} + 1u]; ++{j}) {{\n\
-             const u32 {from} = {sources}[{j}];\n{body}{acc} += {weights}[{j}] * {x};\n}}\n",
-            join(start)
+             {}for (u32 {j} = {starts}[{i}]; {j} < {starts}[{i} + 1u]; ++{j}) {{\n\
+             const u32 {from} = {sources}[{j}];\n{body}{}}}\n",
+            join(start),
+            start_sum(&acc, long),
+            add_to_sum(&acc, &format!("{weights}[{j}] * {x}"), long),
         );
         acc
     }
@@ -322,10 +338,17 @@ impl Site<'_, '_> {
         let id = inside.at(inputs[0], &source, false);
         let (body, x) = inside.single(id);
         let acc = self.w.fresh("g");
-        let step = format!("{statements}if (static_cast<u32>({number}) == {}) {{\n{body}{acc} += {x};\n}}\n", at[0]);
-        self.before += &format!("float {acc} = 0.0f;\n{}", nest(&loops, &step));
+        let long = is_long((!summed).then(|| dims.iter().product()));
+        let add = add_to_sum(&acc, &x, long);
+        let step = format!("{statements}if (static_cast<u32>({number}) == {}) {{\n{body}{add}}}\n", at[0]);
+        self.before += &format!("{}{}", start_sum(&acc, long), nest(&loops, &step));
         acc
     }
+}
+
+/// Whether a sum of so many values keeps an account of its rounding; `None` where the batch decides how many.
+fn is_long(values: Option<usize>) -> bool {
+    values.is_none_or(|values| values > SHORT)
 }
 
 /// A loop from 0.

@@ -96,6 +96,19 @@ pub fn map(w: &Writer, iter: Iter) -> Phase {
     Phase { items: String::new(), body, work: rows, shared: 0 }
 }
 
+/// Additions that a plain sum may be made of; a longer one keeps an account of its rounding.
+pub const SHORT: usize = 16;
+
+/// Declares a sum.
+pub fn start_sum(sum: &str, long: bool) -> String {
+    if long { format!("float {sum} = 0.0f, {sum}_lost = 0.0f;\n") } else { format!("float {sum} = 0.0f;\n") }
+}
+
+/// Adds to it.
+pub fn add_to_sum(sum: &str, x: &str, long: bool) -> String {
+    if long { format!("kiln_add({sum}, {sum}_lost, {x});\n") } else { format!("{sum} += {x};\n") }
+}
+
 /// Reductions within a row, in rounds: those of one round depend on earlier rounds only.
 struct Rounds {
     list: Vec<Vec<Value>>,
@@ -127,6 +140,7 @@ impl Rounds {
 /// a variable at element `c`; `lane` and the row's `n` and `p` are in scope.
 pub fn row_text(w: &Writer, iter: Iter, per_pixel: bool, given: &[(Value, String)]) -> String {
     let extent = if per_pixel { iter.channels } else { iter.channels * iter.pixels };
+    let long = extent > 32 * SHORT;
     let walk = Domain::of(iter);
     let result = Iter { channels: 1, pixels: if per_pixel { iter.pixels } else { 1 }, ..iter };
     let mut known: Vec<(Value, String)> = Vec::new();
@@ -159,8 +173,8 @@ pub fn row_text(w: &Writer, iter: Iter, per_pixel: bool, given: &[(Value, String
             let r = w.fresh("r");
             match op {
                 ReduceOp::Sum => {
-                    text += &format!("float {r} = 0.0f;\n");
-                    step += &format!("{r} += {x};\n");
+                    text += &start_sum(&r, long);
+                    step += &add_to_sum(&r, x, long);
                     after += &format!("{r} = kiln_warp_sum({r});\n");
                     found.push((*value, r));
                 }

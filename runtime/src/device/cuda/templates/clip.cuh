@@ -9,8 +9,8 @@ KILN_DEV void phase(const KilnLaunch<3, 1>& launch, u32 cta, u32 ctas, KilnShare
   const float* sums = launch.arg[1];
   float* warps = shared.take<float>(WARPS);
   const u32 count = static_cast<u32>(kiln_read_only(static_cast<const float*>(launch.arg[2])));
-  float sum = 0.0f;
-  for (u32 i = kiln_thread(); i < count; i += KILN_THREADS) sum += kiln_read_only(sums + i);
+  float sum = 0.0f, lost = 0.0f;
+  for (u32 i = kiln_thread(); i < count; i += KILN_THREADS) kiln_add(sum, lost, kiln_read_only(sums + i));
   sum = kiln_warp_sum(sum);
   if (kiln_thread() % 32 == 0) warps[kiln_thread() / 32] = sum;
   kiln_barrier();

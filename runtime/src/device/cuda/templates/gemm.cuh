@@ -15,9 +15,13 @@
 // Operands come to shared memory as f32, several stages ahead of the arithmetic, and are rounded when they are read there.
 
 /// How a block of 8 warps divides its work: a tile of BM × BN, BK of k per stage, STAGES stages in shared memory; WM × WN
-/// warps side by side, and WK slices that share each stage's k.
-template <int BM_, int BN_, int BK_, int WM_, int WN_, int WK_, int STAGES_> struct KilnTile {
+/// warps side by side, and WK slices that share each stage's k. LONG: sums are made in runs, for a chain of n products of one
+/// sign loses up to n / 4 units in the last place.
+template <int BM_, int BN_, int BK_, int WM_, int WN_, int WK_, int STAGES_, bool LONG_ = false> struct KilnTile {
   static constexpr int BM = BM_, BN = BN_, BK = BK_, WM = WM_, WN = WN_, WK = WK_, STAGES = STAGES_;
+  static constexpr bool LONG = LONG_;
+  /// Stages of a run: 64 products of a chain.
+  static constexpr int RUN = 64 * WK > BK ? 64 * WK / BK : 1;
   /// Fragments of 16 rows and of 8 columns of one warp.
   static constexpr int M = BM / WM / 16, N = BN / WN / 8;
   static_assert(WM * WN * WK == 8, "a block has 8 warps");
@@ -25,7 +29,7 @@ template <int BM_, int BN_, int BK_, int WM_, int WN_, int WK_, int STAGES_> str
   static_assert(BK % 16 == 0 && STAGES >= 1, "a stage is a multiple of 16 along k");
 };
 
-/// Exact: each sum is one chain of fused multiply-adds along k (per slice).
+/// Exact: each sum is one chain of fused multiply-adds along k (per slice), or runs of such chains.
 struct KilnF32 {
   static constexpr int STEP = 4;
 };
@@ -68,6 +72,45 @@ template <class Operand, int ROWS, int BK> struct KilnStage {
     }
   }
 };
+
+/// The sums of the runs that are done. By how much they are too large is kept where registers allow.
+template <class Tile> struct KilnRuns {
+  static constexpr int COUNT = Tile::M * Tile::N * 4;
+  static constexpr bool EXACT = COUNT <= 32;
+  float sum[COUNT], lost[EXACT ? COUNT : 1];
+
+  KILN_DEV KilnRuns() {
+#pragma unroll
+    for (int i = 0; i < COUNT; i++) sum[i] = 0.0f;
+#pragma unroll
+    for (int i = 0; i < (EXACT ? COUNT : 1); i++) lost[i] = 0.0f;
+  }
+
+  /// Takes a run's sums, and leaves zeros.
+  KILN_DEV void take(float (&at)[Tile::M][Tile::N][4]) {
+#pragma unroll
+    for (int i = 0; i < COUNT; i++) {
+      float& run = at[i / 4 / Tile::N][i / 4 % Tile::N][i % 4];
+      if constexpr (EXACT) {
+        kiln_add(sum[i], lost[i], run);
+      } else {
+        sum[i] += run;
+      }
+      run = 0.0f;
+    }
+  }
+
+  /// Gives all sums back.
+  KILN_DEV void give(float (&at)[Tile::M][Tile::N][4]) const {
+#pragma unroll
+    for (int i = 0; i < COUNT; i++) at[i / 4 / Tile::N][i / 4 % Tile::N][i % 4] = sum[i];
+  }
+};
+
+/// Of a tile whose sums are chains: nothing.
+struct KilnChain {};
+template <bool LONG, class Tile> struct KilnSelect { using Runs = KilnChain; };
+template <class Tile> struct KilnSelect<true, Tile> { using Runs = KilnRuns<Tile>; };
 
 /// One warp's sums: fragment (i, j) covers 16 rows and 8 columns as the tensor instructions lay them out. Every lane has
 /// rows g and g + 8, columns 2q and 2q + 1, where g = lane / 4 and q = lane % 4.
@@ -278,6 +321,7 @@ KILN_DEV void kiln_contract(const A& a, const B& b, KilnSums<Tile>& sums, u32 ro
     kiln_copy_commit();
   }
   u32 slot = 0;
+  typename KilnSelect<Tile::LONG, Tile>::Runs runs;
   for (u32 i = 0; i < count; i++) {
     if constexpr (STAGES == 1) {
       if (i > 0) kiln_barrier();
@@ -308,6 +352,13 @@ KILN_DEV void kiln_contract(const A& a, const B& b, KilnSums<Tile>& sums, u32 ro
                                         stage + b_at + s * Precision::STEP * StageB::K);
       }
     }
+    if constexpr (Tile::LONG) {
+      if (i % Tile::RUN == Tile::RUN - 1) runs.take(sums.at);
+    }
+  }
+  if constexpr (Tile::LONG) {
+    runs.take(sums.at);
+    runs.give(sums.at);
   }
   kiln_copy_wait<0>();
   kiln_barrier();

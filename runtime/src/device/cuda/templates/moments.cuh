@@ -13,6 +13,22 @@ KILN_DEV KilnMoments kiln_merge(const KilnMoments& a, const KilnMoments& b) {
   return KilnMoments{count, a.mean + apart * share, a.squares + b.squares + apart * apart * a.count * share};
 }
 
+/// Many sets as one, taken one after the other: by how much mean and squares are too large is kept, so that the error does
+/// not grow with their number.
+struct KilnMerged {
+  KilnMoments all{0.0f, 0.0f, 0.0f};
+  float mean_lost = 0.0f, squares_lost = 0.0f;
+
+  KILN_DEV void add(const KilnMoments& b) {
+    if (b.count == 0.0f) return;
+    float count = all.count + b.count;
+    float apart = (b.mean - all.mean) + mean_lost, share = b.count / count;
+    kiln_add(all.squares, squares_lost, b.squares + apart * apart * all.count * share);
+    kiln_add(all.mean, mean_lost, apart * share);
+    all.count = count;
+  }
+};
+
 /// Moments of the columns of a rows × cols matrix, in `chunks` runs of ceil(rows / chunks) rows; order and pieces of work
 /// as in kiln_columns. A body has `KilnMoments load(u32 row, u32 col)` and `void store(u32 chunk, u32 col, KilnMoments)`.
 /// Shared memory: one take of 3 · 256 floats.
@@ -25,10 +41,11 @@ KILN_DEV void kiln_moments(const Body& body, u32 rows, u32 cols, u32 chunks, u32
   for (u32 piece = cta; piece < chunks * groups; piece += ctas) {
     u32 chunk = piece / groups, col = piece % groups * WIDTH + side;
     u32 begin = chunk * run, end = begin + run < rows ? begin + run : rows;
-    KilnMoments total{0.0f, 0.0f, 0.0f};
+    KilnMerged merged;
     if (col < cols) {
-      for (u32 row = begin + lane; row < end; row += LANES) total = kiln_merge(total, body.load(row, col));
+      for (u32 row = begin + lane; row < end; row += LANES) merged.add(body.load(row, col));
     }
+    KilnMoments total = merged.all;
     partial[kiln_thread()] = total.count;
     partial[KILN_THREADS + kiln_thread()] = total.mean;
     partial[2 * KILN_THREADS + kiln_thread()] = total.squares;
@@ -60,10 +77,10 @@ KILN_DEV void kiln_tile_moments(const float* values, u32 pitch, u32 rows, u32 co
   constexpr u32 LANES = KILN_THREADS / BN;
   static_assert(LANES >= 1 && LANES <= 32, "threads that share a column are of one warp");
   u32 col = kiln_thread() / LANES, lane = kiln_thread() % LANES;
-  float sum = 0.0f, count = 0.0f, squares = 0.0f;
+  float sum = 0.0f, count = 0.0f, squares = 0.0f, sum_lost = 0.0f, squares_lost = 0.0f;
   if (col < cols) {
     for (u32 row = lane; row < rows; row += LANES) {
-      sum += values[row * pitch + col];
+      kiln_add(sum, sum_lost, values[row * pitch + col]);
       count += 1.0f;
     }
   }
@@ -71,7 +88,7 @@ KILN_DEV void kiln_tile_moments(const float* values, u32 pitch, u32 rows, u32 co
   if (col < cols) {
     for (u32 row = lane; row < rows; row += LANES) {
       float apart = values[row * pitch + col] - mean;
-      squares += apart * apart;
+      kiln_add(squares, squares_lost, apart * apart);
     }
   }
   KilnMoments total{count, mean, squares};

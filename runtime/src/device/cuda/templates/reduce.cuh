@@ -1,5 +1,14 @@
 // Sums and maxima in a fixed order: of the lanes of a warp, and of the columns of a matrix.
 
+/// Adds to a sum that may be long; `lost` is by how much it is too large (Kahan 1965). Its error does not grow with its length.
+KILN_DEV void kiln_add(float& sum, float& lost, float x) {
+  const float y = x - lost, larger = sum + y;
+  lost = (larger - sum) - y;
+  // An infinite sum stays infinite: what it has lost is not a number.
+  if (lost - lost != 0.0f) lost = 0.0f;
+  sum = larger;
+}
+
 /// Of the lanes of a warp; every lane gets the same bits, since each step adds the same two numbers in both partners.
 KILN_DEV float kiln_warp_sum(float v) {
 #pragma unroll
@@ -39,7 +48,7 @@ KILN_DEV void kiln_warp_argmax(float& value, u32& index) {
 /// Reduces the columns of a rows × cols matrix, each in `chunks` runs of ceil(rows / chunks) rows.
 ///
 /// `WIDTH` columns lie side by side in a block, so that neighbouring threads load neighbouring columns; 256 / WIDTH threads
-/// share a column, each a sequential chain over its rows, and their chains meet in a tree of fixed shape.
+/// share a column, each adds up its rows one after the other, and their sums meet in a tree of fixed shape.
 /// Pieces of work: chunks · ceil(cols / WIDTH). Shared memory: one take of VALUES · 256 floats.
 ///
 /// A body has `static constexpr bool maximum(int i)` (else value i is a sum), `void load(u32 row, u32 col, float (&v)[VALUES])`
@@ -55,9 +64,9 @@ KILN_DEV void kiln_columns(Body& body, u32 rows, u32 cols, u32 chunks, u32 cta, 
   for (u32 piece = cta; piece < chunks * groups; piece += ctas) {
     u32 chunk = piece / groups, col = piece % groups * WIDTH + side;
     u32 begin = chunk * run, end = begin + run < rows ? begin + run : rows;
-    float total[VALUES];
+    float total[VALUES], lost[VALUES];
 #pragma unroll
-    for (int i = 0; i < VALUES; i++) total[i] = Body::maximum(i) ? -kiln_infinity() : 0.0f;
+    for (int i = 0; i < VALUES; i++) total[i] = Body::maximum(i) ? -kiln_infinity() : 0.0f, lost[i] = 0.0f;
     if (col < cols) {
       for (u32 row = begin + lane; row < end; row += AHEAD * LANES) {
         float v[AHEAD][VALUES];
@@ -69,7 +78,13 @@ KILN_DEV void kiln_columns(Body& body, u32 rows, u32 cols, u32 chunks, u32 cta, 
         for (u32 j = 0; j < AHEAD; j++) {
           if (row + j * LANES < end) {
 #pragma unroll
-            for (int i = 0; i < VALUES; i++) total[i] = Body::maximum(i) ? kiln_larger(total[i], v[j][i]) : total[i] + v[j][i];
+            for (int i = 0; i < VALUES; i++) {
+              if (Body::maximum(i)) {
+                total[i] = kiln_larger(total[i], v[j][i]);
+              } else {
+                kiln_add(total[i], lost[i], v[j][i]);
+              }
+            }
           }
         }
       }

@@ -11,9 +11,9 @@ KILN_DEV void kiln_scatter_add(const Body& body, u32 results, u32 summed, u32 ro
   const u32 lane = kiln_thread() % 32;
   for (u32 piece = cta * 8 + kiln_thread() / 32; piece < results * rows * SPANS; piece += ctas * 8) {
     const u32 first_element = piece % SPANS * SPAN + lane, row = piece / SPANS % rows, own = piece / SPANS / rows;
-    float sum[WIDE];
+    float sum[WIDE], lost[WIDE];
 #pragma unroll
-    for (int k = 0; k < WIDE; k++) sum[k] = 0.0f;
+    for (int k = 0; k < WIDE; k++) sum[k] = lost[k] = 0.0f;
     for (u32 first = 0; first < summed * indices; first += 32) {
       const u32 at = first + lane;
       const bool mine = at < summed * indices && body.index(own + at / indices, at % indices) == row;
@@ -21,7 +21,7 @@ KILN_DEV void kiln_scatter_add(const Body& body, u32 results, u32 summed, u32 ro
         const u32 hit = first + kiln_lowest(hits), n = own + hit / indices, i = hit % indices;
 #pragma unroll
         for (int k = 0; k < WIDE; k++) {
-          if (first_element + 32 * k < LENGTH) sum[k] += body.value(n, i, first_element + 32 * k);
+          if (first_element + 32 * k < LENGTH) kiln_add(sum[k], lost[k], body.value(n, i, first_element + 32 * k));
         }
       }
     }
