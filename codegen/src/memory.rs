@@ -156,7 +156,8 @@ fn partial_floats(s: &Schedule, kernel: &Kernel, chunks: usize) -> Option<usize>
         Form::Moments { iter, .. } => Some(chunks * 2 * iter.channels),
         Form::Lanes(chain) => match lanes::partials(s, chain).1 {
             0 => None,
-            floats => Some(chunks * floats),
+            // Sums, and what they have lost.
+            floats => Some(chunks * 2 * floats),
         },
         Form::ConvWeight { chunks: own, .. } if *own > 1 => Some(own * s.layout(kernel.anchor(s)).size),
         _ => None,

@@ -254,7 +254,7 @@ impl<const N: usize> Rows<N> {
         for row in values.chunks_exact_mut(N) {
             let max = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
             row.iter_mut().for_each(|x| *x = (*x - max).exp());
-            let sum: f32 = row.iter().sum();
+            let sum = row.iter().map(|x| f64::from(*x)).sum::<f64>() as f32;
             row.iter_mut().for_each(|x| *x /= sum);
         }
         Rows { values }

@@ -37,7 +37,13 @@ pub fn lanes(w: &Writer, chain: &Chain) -> Vec<Launch> {
     let mut clear = TokenStream::new();
     if !sums.is_empty() {
         let pointer = text.args.pointer(Arg::Partials);
-        clear = quote!(let sums = #pointer.add(task * #floats); sums.write_bytes(0, #floats););
+        // Behind the sums lies what their rounding has lost.
+        let all = 2 * floats;
+        clear = quote! {
+            let sums = #pointer.add(task * #all);
+            sums.write_bytes(0, #all);
+            let lost = sums.add(#floats);
+        };
     }
     let mut imported = Vec::new();
     for step in &chain.steps {
@@ -77,11 +83,11 @@ pub fn lanes(w: &Writer, chain: &Chain) -> Vec<Launch> {
 fn combine(w: &Writer, sums: &[(Value, usize)], floats: usize) -> Launch {
     let mut args = Args::default();
     let from = args.pointer(Arg::Partials);
-    let chunks = w.chunks;
+    let (chunks, stride) = (w.chunks, 2 * floats);
     let mut arms = TokenStream::new();
     for (task, (value, offset)) in sums.iter().enumerate() {
         let (to, size) = (args.pointer(Arg::Value(*value)), w.s.layout(*value).size.div_ceil(LANES) * LANES);
-        let call = quote!(lane_combine(s, chunks, #floats, #size, #from.add(#offset), #to));
+        let call = quote!(lane_combine(s, chunks, #stride, #size, #from.add(#offset), #to));
         arms.extend(if task + 1 < sums.len() { quote!(#task => #call,) } else { quote!(_ => #call,) });
     }
     let body = quote!(let chunks = lane_chunks(cx.batch, #chunks); match task { #arms });
@@ -146,7 +152,7 @@ impl Text<'_> {
         let operand = |v: Value, i: usize| place(self.w.s.base(graph.node(v).inputs[i]));
         let sum_at = |value: Value| {
             let at = sums.iter().find(|(v, _)| *v == value).map(|(_, at)| *at).expect("a sum of the chain");
-            quote!(sums.add(#at))
+            quote!(sums.add(#at), lost.add(#at))
         };
         match &stage.form {
             Form::Conv { role, geometry, .. } => {

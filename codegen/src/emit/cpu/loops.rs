@@ -95,17 +95,85 @@ fn evaluate_and_store(
     quote!(#statements #(#stores)*)
 }
 
-fn start(op: ReduceOp) -> TokenStream {
-    match op {
-        ReduceOp::Sum => quote!(s.splat(0.0f32)),
-        ReduceOp::Max | ReduceOp::ArgMax => quote!(s.splat(f32::NEG_INFINITY)),
+/// Additions that a plain sum may be made of; a longer one keeps an account of its rounding.
+const SHORT: usize = 16;
+
+/// How an accumulator takes values.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// A chain of additions.
+    Plain,
+    /// `Total` of the runtime.
+    Long,
+    Maximum,
+}
+
+impl Way {
+    /// Of so many values; a sum over samples has any number of them.
+    fn of(op: ReduceOp, batch: bool, values: usize) -> Self {
+        match op {
+            ReduceOp::Sum if batch || values > SHORT => Way::Long,
+            ReduceOp::Sum => Way::Plain,
+            ReduceOp::Max | ReduceOp::ArgMax => Way::Maximum,
+        }
+    }
+
+    fn start(self) -> TokenStream {
+        match self {
+            Way::Plain => quote!(s.splat(0.0f32)),
+            Way::Long => quote!(Total::new(s)),
+            Way::Maximum => quote!(s.splat(f32::NEG_INFINITY)),
+        }
+    }
+
+    fn step(self, acc: &Ident, value: &TokenStream) -> TokenStream {
+        match self {
+            Way::Plain => quote!(#acc = s.add(#acc, #value);),
+            Way::Long => quote!(#acc.add(s, #value);),
+            Way::Maximum => quote!(#acc = s.max(#acc, #value);),
+        }
+    }
+
+    fn end(self, acc: &Ident) -> TokenStream {
+        match self {
+            Way::Plain | Way::Maximum => quote!(#acc),
+            Way::Long => quote!(#acc.value(s)),
+        }
     }
 }
 
-fn step(op: ReduceOp, acc: &Ident, value: &TokenStream) -> TokenStream {
-    match op {
-        ReduceOp::Sum => quote!(#acc = s.add(#acc, #value);),
-        ReduceOp::Max | ReduceOp::ArgMax => quote!(#acc = s.max(#acc, #value);),
+/// The accumulators of a column kernel.
+struct Accumulators {
+    names: Vec<Ident>,
+    ops: Vec<ReduceOp>,
+    ways: Vec<Way>,
+}
+
+impl Accumulators {
+    fn of(w: &Writer, iter: Iter, reduced: Reduced) -> Self {
+        let ops: Vec<ReduceOp> = w.kernel.reduces(w.s).iter().map(|r| reduce_op(w, *r)).collect();
+        let blocks = if reduced.channels { iter.blocks() } else { 1 };
+        let values = if reduced.pixels { blocks * iter.pixels } else { blocks };
+        Accumulators {
+            names: (0..ops.len()).map(|m| format_ident!("acc{m}")).collect(),
+            ways: ops.iter().map(|op| Way::of(*op, reduced.batch, values)).collect(),
+            ops,
+        }
+    }
+
+    fn start(&self) -> TokenStream {
+        let starts = self.ways.iter().map(|way| way.start());
+        let names = &self.names;
+        quote!(#(let mut #names = #starts;)*)
+    }
+
+    /// With these values, one for each.
+    fn steps(&self, values: impl Iterator<Item = TokenStream>) -> TokenStream {
+        self.names.iter().zip(&self.ways).zip(values).map(|((acc, way), value)| way.step(acc, &value)).collect()
+    }
+
+    fn ends(&self) -> Vec<TokenStream> {
+        self.names.iter().zip(&self.ways).map(|(acc, way)| way.end(acc)).collect()
     }
 }
 
@@ -119,7 +187,7 @@ fn masked(op: ReduceOp, at: &At, value: &TokenStream) -> TokenStream {
     at.on_last_block(value.clone(), fixed)
 }
 
-fn across_lanes(op: ReduceOp, acc: &Ident) -> TokenStream {
+fn across_lanes(op: ReduceOp, acc: &TokenStream) -> TokenStream {
     match op {
         ReduceOp::Sum => quote!(s.splat(s.sum(#acc))),
         ReduceOp::Max | ReduceOp::ArgMax => quote!(s.splat(s.maximum(#acc))),
@@ -216,7 +284,9 @@ fn row_reduction(
     let (statements, results) = eval.finish(&[root]);
     let masked = masked(op, at, &results[0]);
     let (acc, x) = (name("acc"), name("x"));
-    let first = start(op);
+    let values = if per_pixel { at.iter.blocks() } else { at.iter.vectors() };
+    let way = Way::of(op, false, values);
+    let first = way.start();
     if op == ReduceOp::ArgMax {
         // The first NaN of a lane wins over its numbers, and stays.
         let index = match &at.block {
@@ -240,9 +310,9 @@ fn row_reduction(
             };
         };
     }
-    let step = step(op, &acc, &quote!(#x));
+    let step = way.step(&acc, &quote!(#x));
     let loops = element_loops(at.iter, per_pixel, quote!(#statements let #x = #masked; #step));
-    let end = across_lanes(op, &acc);
+    let end = across_lanes(op, &way.end(&acc));
     quote!(let #variable = { let mut #acc = #first; #loops #end };)
 }
 
@@ -250,26 +320,15 @@ fn row_reduction(
 pub fn column(w: &Writer, iter: Iter, reduced: Reduced) -> Vec<Launch> {
     let result = column_result(iter, reduced);
     let reduces = w.kernel.reduces(w.s);
-    let accs: Vec<Ident> = (0..reduces.len()).map(|m| format_ident!("acc{m}")).collect();
-    let ops: Vec<ReduceOp> = reduces.iter().map(|r| reduce_op(w, *r)).collect();
-    let starts: Vec<TokenStream> = accs
-        .iter()
-        .zip(&ops)
-        .map(|(a, op)| {
-            let start = start(*op);
-            quote!(let mut #a = #start;)
-        })
-        .collect();
+    let accs = Accumulators::of(w, iter, reduced);
     if reduced.batch {
-        return vec![
-            partials(w, iter, reduced, result, &accs, &ops, &starts),
-            finalize(w, reduced, result, &accs, &ops, &starts),
-        ];
+        return vec![partials(w, iter, reduced, result, &accs), finalize(w, reduced, result, &accs)];
     }
     let mut args = Args::default();
-    let loops = accumulate(w, iter, reduced, &accs, &ops, &mut args);
-    let results = results(w, reduced, result, &reduces, &accs, &ops, &mut args);
-    let body = result_nest(result, quote!(#(#starts)* #loops #results));
+    let start = accs.start();
+    let loops = accumulate(w, iter, reduced, &accs, &mut args);
+    let results = results(w, reduced, result, &reduces, &accs.ends(), &accs.ops, &mut args);
+    let body = result_nest(result, quote!(#start #loops #results));
     let (tasks, body) = if iter.batch {
         let n = name("n");
         (quote!(batch), quote!(let #n = task; #body))
@@ -294,14 +353,7 @@ fn result_nest(result: Iter, inner: TokenStream) -> TokenStream {
 }
 
 /// Loops over what is reduced of one sample, adding to the accumulators.
-fn accumulate(
-    w: &Writer,
-    iter: Iter,
-    reduced: Reduced,
-    accs: &[Ident],
-    ops: &[ReduceOp],
-    args: &mut Args,
-) -> TokenStream {
+fn accumulate(w: &Writer, iter: Iter, reduced: Reduced, accs: &Accumulators, args: &mut Args) -> TokenStream {
     let at = At::of(iter);
     let reduces = w.kernel.reduces(w.s);
     let mut eval = Eval::new(w.s, w.kernel, at.clone());
@@ -318,12 +370,12 @@ fn accumulate(
     let roots: Vec<_> = roots.into_iter().chain(stored.collect::<Vec<_>>()).collect();
     let (statements, results) = eval.finish(&roots);
     let plain = Eval::new(w.s, w.kernel, at.clone());
-    let stores = elements.iter().zip(&results[accs.len()..]).map(|(v, r)| plain.store(*v, r, args));
+    let stores = elements.iter().zip(&results[accs.names.len()..]).map(|(v, r)| plain.store(*v, r, args));
     let stores: Vec<TokenStream> = stores.collect();
-    let steps = accs.iter().zip(ops).zip(&results).map(|((acc, op), value)| {
+    let steps = accs.names.iter().zip(&accs.ops).zip(&accs.ways).zip(&results).map(|(((acc, op), way), value)| {
         let value = if reduced.channels { masked(*op, &at, value) } else { value.clone() };
         let x = name("x");
-        let step = step(*op, acc, &quote!(#x));
+        let step = way.step(acc, &quote!(#x));
         quote!({ let #x = #value; #step })
     });
     let mut body = quote!(#statements #(#steps)* #(#stores)*);
@@ -349,7 +401,7 @@ pub(super) fn results(
     reduced: Reduced,
     result: Iter,
     reduces: &[Value],
-    accs: &[Ident],
+    accs: &[TokenStream],
     ops: &[ReduceOp],
     args: &mut Args,
 ) -> TokenStream {
@@ -367,24 +419,17 @@ pub(super) fn results(
     body
 }
 
-fn partials(
-    w: &Writer,
-    iter: Iter,
-    reduced: Reduced,
-    result: Iter,
-    accs: &[Ident],
-    ops: &[ReduceOp],
-    starts: &[TokenStream],
-) -> Launch {
+fn partials(w: &Writer, iter: Iter, reduced: Reduced, result: Iter, accs: &Accumulators) -> Launch {
     let mut args = Args::default();
     let (chunks, blocks) = (w.chunks, result.blocks());
-    let inner = accumulate(w, iter, reduced, accs, ops, &mut args);
-    let stores = partial_addresses(result, accs.len(), &mut args);
+    let inner = accumulate(w, iter, reduced, accs, &mut args);
+    let stores = partial_addresses(result, accs.names.len(), &mut args);
     let n = name("n");
+    let (start, ends) = (accs.start(), accs.ends());
     let mut body = quote! {
-        #(#starts)*
+        #start
         for #n in first..last { #inner }
-        #(s.store(#stores, #accs);)*
+        #(s.store(#stores, #ends);)*
     };
     if result.pixels > 1 {
         let (p, pixels) = (name("p"), result.pixels);
@@ -417,21 +462,14 @@ fn partial_addresses(result: Iter, count: usize, args: &mut Args) -> Vec<TokenSt
     (0..count).map(|m| quote!(#pointer.add(((chunk * #count + #m) * #vectors + #vector) * 16usize))).collect()
 }
 
-fn finalize(
-    w: &Writer,
-    reduced: Reduced,
-    result: Iter,
-    accs: &[Ident],
-    ops: &[ReduceOp],
-    starts: &[TokenStream],
-) -> Launch {
+fn finalize(w: &Writer, reduced: Reduced, result: Iter, accs: &Accumulators) -> Launch {
     let mut args = Args::default();
     let chunks = w.chunks;
-    let addresses = partial_addresses(result, accs.len(), &mut args);
-    let steps = accs.iter().zip(ops).zip(&addresses).map(|((a, op), p)| step(*op, a, &quote!(s.load(#p))));
-    let add = quote!(#(#starts)* for chunk in 0..#chunks { #(#steps)* });
+    let addresses = partial_addresses(result, accs.names.len(), &mut args);
+    let (start, steps) = (accs.start(), accs.steps(addresses.iter().map(|p| quote!(s.load(#p)))));
+    let add = quote!(#start for chunk in 0..#chunks { #steps });
     let reduces = w.kernel.reduces(w.s);
-    let results = results(w, reduced, result, &reduces, accs, ops, &mut args);
+    let results = results(w, reduced, result, &reduces, &accs.ends(), &accs.ops, &mut args);
     let split = Split::of(result);
     let body = split.nest(w, result, quote!(#add #results), &mut args);
     w.launch("column_results", args, split.tasks(false), body)

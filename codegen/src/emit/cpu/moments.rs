@@ -1,6 +1,6 @@
 //! Mean and squared distances from it, one pass over memory.
 
-use super::body::{Arg, Args, name};
+use super::body::{Arg, Args};
 use super::loops::{Split, results};
 use super::templates::source;
 use super::{Launch, Writer, winograd};
@@ -40,9 +40,9 @@ fn merged(w: &Writer, iter: Iter, descriptor: TokenStream, merge: TokenStream) -
     let reduced = Reduced { batch: true, channels: false, pixels: true };
     let result = column_result(iter, reduced);
     let block = if iter.blocks() > 1 { quote!(b) } else { quote!(0usize) };
-    let (sum, squares) = (name("sum"), name("squares"));
+    let moments = [quote!(sum), quote!(squares)];
     let ops = [ReduceOp::Sum; 2];
-    let results = results(w, reduced, result, &reductions(w.s, w.kernel), &[sum, squares], &ops, &mut args);
+    let results = results(w, reduced, result, &reductions(w.s, w.kernel), &moments, &ops, &mut args);
     let split = Split::of(result);
     let inner = quote!(let (sum, squares) = #merge(s, &D, cx.batch, #block, #from); #results);
     let body = split.nest(w, result, inner, &mut args);

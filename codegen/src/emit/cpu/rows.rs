@@ -40,20 +40,23 @@ pub fn rows(w: &Writer, form: Rows) -> Vec<Launch> {
             let (from, from_sample) = pointer(w, node.inputs[0], &mut args);
             let (at, at_sample) = pointer(w, node.inputs[1], &mut args);
             let (to, to_sample) = pointer(w, value, &mut args);
-            let (tasks, call) = if batch {
+            let (tasks, call, own) = if batch {
                 let call = quote!(0..D.data.rows, 1usize, #from.add(task * #from_sample), #from_sample,
                     #at.add(task * #at_sample), #at_sample, #to.add(task * #to_sample));
-                (tasks, call)
+                (tasks, call, data.rows.extent)
             } else {
                 let (rows, samples) = (data.rows.extent, samples(node.inputs[0]));
                 let share = rows.div_ceil(SHARES);
                 let call = quote!(task * #share..(task * #share + #share).min(#rows), #samples, #from, #from_sample,
                     #at, #at_sample, #to);
                 let shares = rows.div_ceil(share);
-                (quote!(#shares), call)
+                (quote!(#shares), call, share)
             };
-            let body = quote!(scatter_add_rows::<S, #read>(s, &D, #call););
-            vec![w.launch_with("scatter_add", args, descriptor, tasks, body)]
+            let floats = own * data.length;
+            let body = quote!(scatter_add_rows::<S, #read>(s, &D, #call, cx.scratch(worker)););
+            let mut launch = w.launch_with("scatter_add", args, descriptor, tasks, body);
+            launch.scratch = Some(quote!(#floats));
+            vec![launch]
         }
         Rows::Table { outer, inner } => {
             let Op::Table { axis, rows } = &node.op else { unreachable!("a table") };

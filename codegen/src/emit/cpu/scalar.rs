@@ -98,6 +98,39 @@ impl Lazy {
 
 type Index<'i> = &'i [TokenStream];
 
+/// Additions that single precision may be trusted with.
+const SHORT: usize = 16;
+
+/// A sum in the variable `acc`: in double precision where it may be long, which costs an element at a time next to nothing.
+#[derive(Clone, Copy)]
+struct Sum {
+    double: bool,
+}
+
+impl Sum {
+    /// Of at most so many values; `None` where the batch decides.
+    fn of(values: Option<usize>) -> Self {
+        Sum { double: values.is_none_or(|values| values > SHORT) }
+    }
+
+    fn start(self) -> TokenStream {
+        if self.double { quote!(let mut acc = 0.0f64;) } else { quote!(let mut acc = 0.0f32;) }
+    }
+
+    fn add(self, x: &TokenStream) -> TokenStream {
+        if self.double { quote!(acc += f64::from(#x);) } else { quote!(acc += #x;) }
+    }
+
+    fn add_product(self, a: &TokenStream, b: &TokenStream) -> TokenStream {
+        if self.double { quote!(acc += f64::from(#a) * f64::from(#b);) } else { quote!(acc += #a * #b;) }
+    }
+
+    /// An `f32` expression.
+    fn end(self) -> TokenStream {
+        if self.double { quote!(acc as f32) } else { quote!(acc) }
+    }
+}
+
 impl Elements<'_, '_> {
     fn dims(&self, value: Value) -> Vec<usize> {
         self.w.s.graph().shape(value).dims.clone()
@@ -217,18 +250,22 @@ impl Elements<'_, '_> {
             inner_at[*axis] = quote!(#variable);
         }
         let element = self.read(x, &inner_at);
-        let (start, step) = match op {
-            ReduceOp::Sum => (quote!(0.0f32), quote!(acc += x;)),
+        let sum = Sum::of((!batch).then(|| axes.iter().map(|a| dims[*a]).product()));
+        let highest = quote!(let mut acc = f32::NEG_INFINITY;);
+        let (start, step, end) = match op {
+            ReduceOp::Sum => (sum.start(), sum.add(&quote!(x)), sum.end()),
             ReduceOp::Max => (
-                quote!(f32::NEG_INFINITY),
+                highest,
                 quote!(if x > acc || x.is_nan() {
                     acc = x;
                 }),
+                quote!(acc),
             ),
             ReduceOp::ArgMax => {
                 let variable = &variables[0].1;
+                let start = quote!(#highest let mut arg = 0.0f32;);
                 let step = quote!(if x > acc || (x.is_nan() && !acc.is_nan()) { acc = x; arg = #variable as f32; });
-                (quote!(f32::NEG_INFINITY), step)
+                (start, step, quote!(arg))
             }
         };
         let mut body = quote!(let x: f32 = #element; #step);
@@ -240,11 +277,7 @@ impl Elements<'_, '_> {
             let n = name("n");
             body = quote!(for #n in 0..cx.batch { #body });
         }
-        if op == ReduceOp::ArgMax {
-            quote!({ let mut acc = #start; let mut arg = 0.0f32; #body arg })
-        } else {
-            quote!({ let mut acc = #start; #body acc })
-        }
+        quote!({ #start #body #end })
     }
 
     fn contract(&mut self, inputs: &[Value], lhs: &[u8], rhs: &[u8], out: &[u8], at: Index) -> TokenStream {
@@ -275,20 +308,29 @@ impl Elements<'_, '_> {
         };
         let a = operand(self, inputs[0], lhs);
         let b = operand(self, inputs[1], rhs);
-        let mut body = quote!(acc += #a * #b;);
+        let batch = out.first() != Some(&0) && (lhs.first() == Some(&0) || rhs.first() == Some(&0));
+        let sum = Sum::of((!batch).then(|| loops.iter().map(|l| l.1).product()));
+        let mut body = sum.add_product(&a, &b);
         for (variable, extent) in loops.iter().rev() {
             body = quote!(for #variable in 0..#extent { #body });
         }
-        if out.first() != Some(&0) && (lhs.first() == Some(&0) || rhs.first() == Some(&0)) {
+        if batch {
             let n = name("n");
             body = quote!(for #n in 0..cx.batch { #body });
         }
-        quote!({ let mut acc = 0.0f32; #body acc })
+        let (start, end) = (sum.start(), sum.end());
+        quote!({ #start #body #end })
     }
 
     fn conv(&mut self, inputs: &[Value], role: ConvRole, g: &ConvGeometry, at: Index) -> TokenStream {
         let per_group = (g.channels / g.groups, g.outputs / g.groups);
         let [kh, kw] = g.kernel;
+        let sum = Sum::of(match role {
+            ConvRole::Forward => Some(per_group.0 * kh * kw),
+            ConvRole::Input => Some(per_group.1 * kh * kw),
+            ConvRole::Weight => None,
+        });
+        let (start, end) = (sum.start(), sum.end());
         match role {
             ConvRole::Forward => {
                 let [o, oy, ox] = three(at);
@@ -296,11 +338,11 @@ impl Elements<'_, '_> {
                 let (group_in, group_out) = per_group;
                 let x = self.read(inputs[0], &[quote!((#o / #group_out * #group_in + #c)), quote!(y), quote!(x)]);
                 let weight = self.read(inputs[1], &[quote!(#o), quote!(#c), quote!(#ky), quote!(#kx)]);
-                let guard = input_position(g, oy, ox, &quote!(#ky), &quote!(#kx), quote!(acc += #x * #weight;));
+                let guard = input_position(g, oy, ox, &quote!(#ky), &quote!(#kx), sum.add_product(&x, &weight));
                 quote!({
-                    let mut acc = 0.0f32;
+                    #start
                     for #c in 0..#group_in { for #ky in 0..#kh { for #kx in 0..#kw { #guard } } }
-                    acc
+                    #end
                 })
             }
             ConvRole::Input => {
@@ -310,11 +352,11 @@ impl Elements<'_, '_> {
                 let output = quote!((#c / #group_in * #group_out + #o));
                 let dy = self.read(inputs[0], &[output.clone(), quote!(oy), quote!(ox)]);
                 let weight = self.read(inputs[1], &[output, quote!((#c % #group_in)), quote!(#ky), quote!(#kx)]);
-                let guard = output_position(g, y, x, &quote!(#ky), &quote!(#kx), quote!(acc += #dy * #weight;));
+                let guard = output_position(g, y, x, &quote!(#ky), &quote!(#kx), sum.add_product(&dy, &weight));
                 quote!({
-                    let mut acc = 0.0f32;
+                    #start
                     for #o in 0..#group_out { for #ky in 0..#kh { for #kx in 0..#kw { #guard } } }
-                    acc
+                    #end
                 })
             }
             ConvRole::Weight => {
@@ -324,11 +366,11 @@ impl Elements<'_, '_> {
                 let [oh, ow] = g.output;
                 let x = self.read(inputs[0], &[quote!((#o / #group_out * #group_in + #c)), quote!(y), quote!(x)]);
                 let dy = self.read(inputs[1], &[o.clone(), quote!(#oy), quote!(#ox)]);
-                let guard = input_position(g, &quote!(#oy), &quote!(#ox), ky, kx, quote!(acc += #x * #dy;));
+                let guard = input_position(g, &quote!(#oy), &quote!(#ox), ky, kx, sum.add_product(&x, &dy));
                 quote!({
-                    let mut acc = 0.0f32;
+                    #start
                     for #n in 0..cx.batch { for #oy in 0..#oh { for #ox in 0..#ow { #guard } } }
-                    acc
+                    #end
                 })
             }
         }
@@ -342,10 +384,11 @@ impl Elements<'_, '_> {
         let kernel: Vec<usize> = axes.iter().map(|a| a.kernel).collect();
         let tap_tokens: Vec<TokenStream> = taps.iter().map(|t| quote!(#t)).collect();
         let tap = linear(&kernel, &tap_tokens);
+        let sum = Sum::of(Some(kernel.iter().product()));
         let (start, step, end) = match op {
             WindowOp::Sum | WindowOp::Spread => {
                 let x = self.read(inputs[0], &other);
-                (quote!(let mut acc = 0.0f32;), quote!(acc += #x;), quote!(acc))
+                (sum.start(), sum.add(&x), sum.end())
             }
             WindowOp::Max | WindowOp::ArgMax => {
                 let x = self.read(inputs[0], &other);
@@ -359,7 +402,8 @@ impl Elements<'_, '_> {
             }
             WindowOp::Route => {
                 let (dy, arg) = (self.read(inputs[0], &other), self.read(inputs[1], &other));
-                (quote!(let mut acc = 0.0f32;), quote!(if #arg == (#tap) as f32 { acc += #dy; }), quote!(acc))
+                let step = sum.add(&dy);
+                (sum.start(), quote!(if #arg == (#tap) as f32 { #step }), sum.end())
             }
             WindowOp::Pick => {
                 let (x, arg) = (self.read(inputs[0], &other), self.read(inputs[1], at));
@@ -397,13 +441,15 @@ impl Elements<'_, '_> {
         let mut inner = at.to_vec();
         inner[axis] = quote!(source);
         let element = self.read(x, &inner);
+        let sum = Sum::of(rows.iter().map(|row| row.len()).max().or(Some(0)));
+        let (start, step, end) = (sum.start(), sum.add_product(&quote!(weight), &element), sum.end());
         let rows = table_rows(rows);
         let i = &at[axis];
         quote!({
             static ROWS: &[TableRow] = &[#(#rows),*];
-            let mut acc = 0.0f32;
-            for &(source, weight) in ROWS[#i] { acc += weight * #element; }
-            acc
+            #start
+            for &(source, weight) in ROWS[#i] { #step }
+            #end
         })
     }
 
@@ -475,15 +521,19 @@ impl Elements<'_, '_> {
         let element = self.read(inputs[0], &source);
         let chosen = &at[0];
         let last = self.dims(value)[0] - 1;
-        let mut body = quote!(if ((#index) as usize).min(#last) == #chosen { acc += #element; });
+        let over_batch = !batch && self.w.s.graph().shape(inputs[0]).batch;
+        let sum = Sum::of((!over_batch).then(|| dims.iter().product()));
+        let step = sum.add(&element);
+        let mut body = quote!(if ((#index) as usize).min(#last) == #chosen { #step });
         for (variable, extent) in variables.iter().zip(&dims).rev() {
             body = quote!(for #variable in 0..#extent { #body });
         }
-        if !batch && self.w.s.graph().shape(inputs[0]).batch {
+        if over_batch {
             let n = name("n");
             body = quote!(for #n in 0..cx.batch { #body });
         }
-        quote!({ let mut acc = 0.0f32; #body acc })
+        let (start, end) = (sum.start(), sum.end());
+        quote!({ #start #body #end })
     }
 }
 

@@ -256,7 +256,8 @@ fn sums(s: &Schedule, values: &[Value]) -> Vec<Value> {
     values.iter().copied().filter(|v| !s.graph().shape(*v).batch).collect()
 }
 
-/// Sums of a chain, where their partial results lie in those of a chunk, and the floats of a chunk.
+/// Sums of a chain, where their partial results lie in those of a chunk, and the floats of a chunk; what the sums' rounding has
+/// lost lies behind them, in as many floats.
 pub fn partials(s: &Schedule, chain: &Chain) -> (Vec<(Value, usize)>, usize) {
     let (mut list, mut floats) = (Vec::new(), 0);
     for value in chain.stages().flat_map(|stage| sums(s, &stage.stores)) {

@@ -12,7 +12,7 @@ use super::{
     BLOCK, Simd, Sink,
     finished::{AnySink, Finished},
     simd::levels::compiled_here,
-    tile::{Buffer, Tile, Tiling, Walk, part, tile},
+    tile::{Buffer, RUN, Sums, Tile, Tiling, Walk, part, tile},
 };
 
 /// Geometry, per axis (vertical, horizontal). The forward pass as PyTorch has it, with `spread = [1, 1]`.
@@ -238,6 +238,7 @@ impl Conv {
                 a: [part, y.dilation * row, 0, x.dilation],
                 b: [kernel_y * kernel_x * BLOCK, y.tap_step * kernel_x * BLOCK, 0, x.tap_step * BLOCK],
                 tail: taps[1],
+                run: (RUN / x.taps.max(1)).max(1),
             };
         }
         const BLOCK2: usize = BLOCK * BLOCK;
@@ -247,12 +248,19 @@ impl Conv {
             a: [part, y.dilation * row, x.dilation * BLOCK, 1],
             b: [kernel_y * kernel_x * BLOCK2, y.tap_step * kernel_x * BLOCK2, x.tap_step * BLOCK2, BLOCK],
             tail,
+            // Whole rows of the kernel, whether or not all of it is there.
+            run: (RUN / (x.taps * BLOCK).max(1)).max(1),
         };
         if x.dilation == 1 && x.tap_step == 1 && tail == BLOCK {
             // Neighbouring kernel positions follow each other in x and in w: one loop.
             (walk.count[2], walk.count[3], walk.tail) = (1, taps[1] * BLOCK, taps[1] * BLOCK);
         }
         walk
+    }
+
+    /// Products of a sum, at most.
+    const fn depth(&self) -> usize {
+        self.channels * self.kernel[0] * self.kernel[1]
     }
 
     /// Numbers of groups of samples, of output blocks and of output rows: no finer than gives enough tasks.
@@ -422,7 +430,8 @@ impl Job<'_> {
         let [y, x] = class;
         let (lanes, out_w) = (d.lanes(), d.output[1]);
         let tiling = Tiling::new(S::LEVEL, x.count, self.blocks.len());
-        let mut buffer = Buffer::new();
+        let (mut buffer, mut lost) = (Buffer::new(), Buffer::new());
+        let sums = Sums::of(d.depth(), lost.as_mut_ptr(), BLOCK);
         for block_tile in 0..tiling.block_tiles {
             let tile_blocks = part(self.blocks.len(), tiling.block_tiles, block_tile);
             let block = self.blocks.start + tile_blocks.start;
@@ -451,6 +460,7 @@ impl Job<'_> {
                             out_row: tile_blocks.len() * BLOCK,
                             out_block: BLOCK,
                             add: false,
+                            sums,
                         };
                         tile(s, pixels.len(), tile_blocks.len(), &t);
                         let pixel = (y.first + qy * y.step) * out_w + x.first + pixels.start * x.step;
@@ -482,7 +492,8 @@ impl Job<'_> {
         let tiling = Tiling::new(S::LEVEL, samples.len(), self.blocks.len());
         let lanes = d.lanes();
         let row = d.input[1] * lanes;
-        let mut buffer = Buffer::new();
+        let (mut buffer, mut lost) = (Buffer::new(), Buffer::new());
+        let sums = Sums::of(d.depth(), lost.as_mut_ptr(), BLOCK);
         for block_tile in 0..tiling.block_tiles {
             let tile_blocks = part(self.blocks.len(), tiling.block_tiles, block_tile);
             let block = self.blocks.start + tile_blocks.start;
@@ -516,6 +527,7 @@ impl Job<'_> {
                                 out_row: tile_blocks.len() * BLOCK,
                                 out_block: BLOCK,
                                 add: false,
+                                sums,
                             };
                             tile(s, tile_rows.len(), tile_blocks.len(), &t);
                             sink.put(&Finished {

@@ -9,7 +9,7 @@ use super::{
     BLOCK, Conv, Gradient, Simd,
     conv::border,
     simd::levels::compiled_here,
-    tile::{Buffer, Tile, Tiling, Walk, part, tile_by_tile},
+    tile::{Buffer, RUN, Sums, Tile, Tiling, Walk, part, tile_by_tile},
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +66,19 @@ impl ConvWeight {
     }
 }
 
+impl ConvWeight {
+    /// Floats of the weight that a task makes, at most.
+    const fn task_floats(&self) -> usize {
+        if self.chunks > 1 {
+            return self.floats();
+        }
+        let [parts, rows, blocks] = self.split();
+        let d = &self.conv;
+        let (parts, rows) = (d.parts().div_ceil(parts), d.kernel[0].div_ceil(rows));
+        d.output_blocks().div_ceil(blocks) * parts * rows * d.kernel[1] * d.lanes() * BLOCK
+    }
+}
+
 /// Number of tasks of [`conv_weight`].
 pub const fn conv_weight_tasks(d: &ConvWeight) -> usize {
     if d.chunks > 1 {
@@ -80,7 +93,7 @@ pub const fn conv_weight_tasks(d: &ConvWeight) -> usize {
 pub const fn conv_weight_scratch(d: &ConvWeight) -> usize {
     let x = if d.copies() { d.copy() } else { 0 };
     let dy = if d.dy_planar { d.conv.output[0] * d.conv.output[1] * BLOCK } else { 0 };
-    d.group() * (x.next_multiple_of(BLOCK) + dy)
+    d.group() * (x.next_multiple_of(BLOCK) + dy) + d.task_floats()
 }
 
 compiled_here! {
@@ -118,6 +131,8 @@ unsafe fn run<S: Simd>(
     task: usize,
 ) {
     let conv = &d.conv;
+    // SAFETY: the scratch holds what the sums lose, behind a group's copies.
+    let lost = unsafe { scratch.add(conv_weight_scratch(d) - d.task_floats()) };
     let mut job = Job {
         conv,
         x,
@@ -125,6 +140,7 @@ unsafe fn run<S: Simd>(
         dy,
         dy_sample,
         dst,
+        lost,
         parts: 0..conv.parts(),
         rows: 0..conv.kernel[0],
         blocks: 0..conv.output_blocks(),
@@ -194,6 +210,15 @@ unsafe fn interleave<S: Simd>(s: S, conv: &Conv, dy: *const f32, dst: *mut f32) 
     }
 }
 
+/// Pixels of a row in pieces of nearly equal length, none longer than a run of a sum.
+fn pieces(pixels: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    let count = pixels.len().div_ceil(RUN).max(1);
+    (0..count).map(move |i| {
+        let piece = part(pixels.len(), count, i);
+        pixels.start + piece.start..pixels.start + piece.end
+    })
+}
+
 /// A task of [`conv_weight`].
 struct Job<'a> {
     conv: &'a Conv,
@@ -202,6 +227,8 @@ struct Job<'a> {
     dy: *const f32,
     dy_sample: usize,
     dst: *mut f32,
+    /// What the sums of this task lose: `[block][part][tap][lane][16]` of its blocks, parts and rows.
+    lost: *mut f32,
     parts: Range<usize>,
     /// Of the kernel.
     rows: Range<usize>,
@@ -209,6 +236,27 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
+    /// Floats of a block in `lost`.
+    #[inline(always)]
+    fn lost_block(&self) -> usize {
+        self.parts.len() * self.lost_part()
+    }
+
+    #[inline(always)]
+    fn lost_part(&self) -> usize {
+        self.rows.len() * self.conv.kernel[1] * self.conv.lanes() * BLOCK
+    }
+
+    /// How the sums of these kernel positions are made.
+    #[inline(always)]
+    fn sums(&self, block: usize, part: usize, tap: usize) -> Sums {
+        let taps = tap - self.rows.start * self.conv.kernel[1];
+        let at = (block - self.blocks.start) * self.lost_block()
+            + (part - self.parts.start) * self.lost_part()
+            + taps * self.conv.lanes() * BLOCK;
+        Sums::Exact { lost: self.lost.wrapping_add(at), block: self.lost_block() }
+    }
+
     /// Rows of a tile are the channels of a block.
     ///
     /// # Safety
@@ -227,36 +275,40 @@ impl Job<'_> {
                 let tiling = Tiling::new(S::LEVEL, channels, block_tile.len());
                 for tap in self.rows.start * d.kernel[1]..self.rows.end * d.kernel[1] {
                     let [ky, kx] = [tap / d.kernel[1], tap % d.kernel[1]];
-                    let (oy, ox) = (d.outputs_at(0, ky), d.outputs_at(1, kx));
-                    let walk = Walk {
-                        count: [samples, oy.len(), 1, ox.len()],
-                        a: [self.x_sample, d.stride[0] * width * BLOCK, 0, d.stride[1] * BLOCK],
-                        b: [self.dy_sample, out_w * BLOCK, 0, BLOCK],
-                        tail: ox.len(),
-                    };
-                    // SAFETY: those outputs read pixels of the image; where there are none, nothing is read.
-                    unsafe {
-                        let (mut a, mut b) = (self.x, self.dy);
-                        if !oy.is_empty() && !ox.is_empty() {
-                            let y = oy.start * d.stride[0] + ky * d.dilation[0] - d.padding[0];
-                            let x = ox.start * d.stride[1] + kx * d.dilation[1] - d.padding[1];
-                            a = a.add(((channel_block * height + y) * width + x) * BLOCK);
-                            b = b.add(((first * out_h + oy.start) * out_w + ox.start) * BLOCK);
-                        }
-                        let at =
-                            first * d.weight_block() + (channel_block * d.kernel[0] * d.kernel[1] + tap) * tap_size;
-                        let t = Tile {
-                            a,
-                            a_row: 1,
-                            b,
-                            b_block: out_h * out_w * BLOCK,
-                            walk: &walk,
-                            out: self.dst.add(at),
-                            out_row: BLOCK,
-                            out_block: d.weight_block(),
-                            add,
+                    let (oy, all_ox) = (d.outputs_at(0, ky), d.outputs_at(1, kx));
+                    for (piece, ox) in pieces(all_ox).enumerate() {
+                        let walk = Walk {
+                            count: [samples, oy.len(), 1, ox.len()],
+                            a: [self.x_sample, d.stride[0] * width * BLOCK, 0, d.stride[1] * BLOCK],
+                            b: [self.dy_sample, out_w * BLOCK, 0, BLOCK],
+                            tail: ox.len(),
+                            run: (RUN / ox.len().max(1)).max(1),
                         };
-                        tile_by_tile(s, tiling, channels, block_tile.len(), &t);
+                        // SAFETY: those outputs read pixels of the image; where there are none, nothing is read.
+                        unsafe {
+                            let (mut a, mut b) = (self.x, self.dy);
+                            if !oy.is_empty() && !ox.is_empty() {
+                                let y = oy.start * d.stride[0] + ky * d.dilation[0] - d.padding[0];
+                                let x = ox.start * d.stride[1] + kx * d.dilation[1] - d.padding[1];
+                                a = a.add(((channel_block * height + y) * width + x) * BLOCK);
+                                b = b.add(((first * out_h + oy.start) * out_w + ox.start) * BLOCK);
+                            }
+                            let at =
+                                first * d.weight_block() + (channel_block * d.kernel[0] * d.kernel[1] + tap) * tap_size;
+                            let t = Tile {
+                                a,
+                                a_row: 1,
+                                b,
+                                b_block: out_h * out_w * BLOCK,
+                                walk: &walk,
+                                out: self.dst.add(at),
+                                out_row: BLOCK,
+                                out_block: d.weight_block(),
+                                add: add || piece > 0,
+                                sums: self.sums(first, channel_block, tap),
+                            };
+                            tile_by_tile(s, tiling, channels, block_tile.len(), &t);
+                        }
                     }
                 }
             }
@@ -278,33 +330,38 @@ impl Job<'_> {
         for channel in self.parts.clone() {
             for ky in self.rows.clone() {
                 let oy = d.outputs_at(0, ky);
-                let walk = Walk {
-                    count: [samples, oy.len(), 1, out_w],
-                    a: [self.x_sample, d.stride[0] * width, 0, d.stride[1]],
-                    b: [self.dy_sample, out_w * BLOCK, 0, BLOCK],
-                    tail: out_w,
-                };
-                // SAFETY: x has its border, so that every kernel position can be read for every output of these rows; where there are none, nothing is read.
-                unsafe {
-                    let at = self.blocks.start * d.weight_block() + (channel * d.kernel[0] + ky) * d.kernel[1] * BLOCK;
-                    let (mut a, mut b) = (self.x, self.dy);
-                    if !oy.is_empty() {
-                        let y = oy.start * d.stride[0] + ky * d.dilation[0] - d.padding[0];
-                        a = a.add((channel * height + y) * width);
-                        b = b.add((self.blocks.start * out_h + oy.start) * out_w * BLOCK);
-                    }
-                    let t = Tile {
-                        a,
-                        a_row: d.dilation[1],
-                        b,
-                        b_block: out_h * out_w * BLOCK,
-                        walk: &walk,
-                        out: self.dst.add(at),
-                        out_row: BLOCK,
-                        out_block: d.weight_block(),
-                        add,
+                for (piece, ox) in pieces(0..out_w).enumerate() {
+                    let walk = Walk {
+                        count: [samples, oy.len(), 1, ox.len()],
+                        a: [self.x_sample, d.stride[0] * width, 0, d.stride[1]],
+                        b: [self.dy_sample, out_w * BLOCK, 0, BLOCK],
+                        tail: ox.len(),
+                        run: (RUN / ox.len().max(1)).max(1),
                     };
-                    tile_by_tile(s, tiling, d.kernel[1], self.blocks.len(), &t);
+                    // SAFETY: x has its border, so that every kernel position can be read for every output of these rows; where there are none, nothing is read.
+                    unsafe {
+                        let at =
+                            self.blocks.start * d.weight_block() + (channel * d.kernel[0] + ky) * d.kernel[1] * BLOCK;
+                        let (mut a, mut b) = (self.x, self.dy);
+                        if !oy.is_empty() {
+                            let y = oy.start * d.stride[0] + ky * d.dilation[0] - d.padding[0];
+                            a = a.add((channel * height + y) * width + ox.start * d.stride[1]);
+                            b = b.add(((self.blocks.start * out_h + oy.start) * out_w + ox.start) * BLOCK);
+                        }
+                        let t = Tile {
+                            a,
+                            a_row: d.dilation[1],
+                            b,
+                            b_block: out_h * out_w * BLOCK,
+                            walk: &walk,
+                            out: self.dst.add(at),
+                            out_row: BLOCK,
+                            out_block: d.weight_block(),
+                            add: add || piece > 0,
+                            sums: self.sums(self.blocks.start, channel, ky * d.kernel[1]),
+                        };
+                        tile_by_tile(s, tiling, d.kernel[1], self.blocks.len(), &t);
+                    }
                 }
             }
         }

@@ -3,9 +3,9 @@
 use core::ops::Range;
 
 use super::{
-    BLOCK, Gradient, Simd, Sink,
+    BLOCK, Gradient, Simd, Sink, Total,
     simd::levels::compiled_here,
-    tile::{Floats, Tile, Tiling, WIDEST_TILE, Walk, part, tile_of_rows},
+    tile::{CHUNK, Floats, LONGEST, Sums, Tile, Tiling, WIDEST_TILE, Walk, part, tile_of_rows},
     transpose::transpose,
 };
 
@@ -79,9 +79,9 @@ pub const fn dense_weight_tasks(d: &Dense) -> usize {
     d.rows().div_ceil(Dense::ROWS) * d.blocks().div_ceil(d.weight_task())
 }
 
-/// Floats of scratch that a task of [`dense_input`] or [`dense_backward`] needs: sums, and a chunk of turned weights.
+/// Floats of scratch that a task of [`dense_input`] or [`dense_backward`] needs: sums, what they have lost, and a chunk of turned weights.
 pub const fn dense_scratch() -> usize {
-    Dense::SUMS + Dense::CHUNK * Dense::BLOCKS * BLOCK
+    2 * Dense::SUMS + Dense::CHUNK * Dense::BLOCKS * BLOCK
 }
 
 /// The operand of a product that is read one number at a time: `A[i, k]` lies at `at + i · row + k · step`.
@@ -105,13 +105,16 @@ trait Tiles {
     /// Where they are wanted: the first of them, the distance of rows, and that of blocks.
     fn place(&mut self, rows: &Range<usize>, blocks: &Range<usize>) -> (*mut f32, [usize; 2]);
 
+    /// Where what long sums lose is kept: the first of them, and the distance of blocks; that of rows is the same.
+    fn lost(&mut self, rows: &Range<usize>, blocks: &Range<usize>) -> (*mut f32, usize);
+
     /// # Safety
     /// Those of all rows, of these blocks, are where they were wanted.
     unsafe fn done<S: Simd>(&mut self, s: S, rows: Range<usize>, blocks: Range<usize>);
 }
 
-/// `Σ_k A[i, k] · B[k, j]` over these k, tile by tile; on top of what is there where `add`: one chain per element, whatever
-/// the chunks of k and the tiles.
+/// `Σ_k A[i, k] · B[k, j]` over these k, tile by tile; on top of what is there where `add`, up to `whole` steps in all: one chain
+/// per element if these are not many, whatever the chunks of k and the tiles.
 ///
 /// # Safety
 /// Both operands are readable at these extents, and the tiles' places are writable.
@@ -123,33 +126,39 @@ unsafe fn product<S: Simd>(
     right: Right,
     rows: usize,
     blocks: Range<usize>,
-    k: usize,
+    (k, whole): (usize, usize),
     add: bool,
     tiles: &mut impl Tiles,
 ) {
-    let walk = Walk { count: [1, 1, 1, k], a: [0, 0, 0, left.step], b: [0, 0, 0, right.step], tail: k };
     let tiling = Tiling::new(S::LEVEL, rows, blocks.len());
+    // Of a long sum the operands of a chunk stay in the cache from tile to tile.
+    let chunk = if whole > LONGEST { CHUNK } else { k.max(1) };
     for block_tile in 0..tiling.block_tiles {
         let columns = part(blocks.len(), tiling.block_tiles, block_tile);
         let columns = blocks.start + columns.start..blocks.start + columns.end;
-        for row_tile in 0..tiling.row_tiles {
-            let tile_rows = part(rows, tiling.row_tiles, row_tile);
-            let (out, [out_row, out_block]) = tiles.place(&tile_rows, &columns);
-            // SAFETY: the tile's rows and columns are parts of those that our caller vouches for, and `place` is where
-            // these sums may lie.
-            unsafe {
-                let t = Tile {
-                    a: left.at.add(tile_rows.start * left.row),
-                    a_row: left.row,
-                    b: right.at.add((columns.start - blocks.start) * right.block),
-                    b_block: right.block,
-                    walk: &walk,
-                    out,
-                    out_row,
-                    out_block,
-                    add,
-                };
-                tile_of_rows(s, tile_rows.len(), columns.len(), &t);
+        for start in (0..k.max(1)).step_by(chunk) {
+            let walk = Walk::straight(chunk.min(k - start), left.step, right.step);
+            for row_tile in 0..tiling.row_tiles {
+                let tile_rows = part(rows, tiling.row_tiles, row_tile);
+                let (out, [out_row, out_block]) = tiles.place(&tile_rows, &columns);
+                let (lost, lost_block) = tiles.lost(&tile_rows, &columns);
+                // SAFETY: the tile's rows and columns are parts of those that our caller vouches for, and `place` is where
+                // these sums may lie.
+                unsafe {
+                    let t = Tile {
+                        a: left.at.add(tile_rows.start * left.row + start * left.step),
+                        a_row: left.row,
+                        b: right.at.add((columns.start - blocks.start) * right.block + start * right.step),
+                        b_block: right.block,
+                        walk: &walk,
+                        out,
+                        out_row,
+                        out_block,
+                        add: add || start > 0,
+                        sums: Sums::of(whole, lost, lost_block),
+                    };
+                    tile_of_rows(s, tile_rows.len(), columns.len(), &t);
+                }
             }
         }
         // SAFETY: these tiles have just been made.
@@ -157,7 +166,7 @@ unsafe fn product<S: Simd>(
     }
 }
 
-/// Sums that stay where they are until all of k has been seen: `[row][block]`, `width` blocks wide.
+/// Sums that stay where they are until all of k has been seen: `[row][block]`, `width` blocks wide. What they lose lies [`Dense::SUMS`] behind them.
 struct Kept {
     at: *mut f32,
     width: usize,
@@ -168,6 +177,11 @@ impl Tiles for Kept {
     fn place(&mut self, rows: &Range<usize>, blocks: &Range<usize>) -> (*mut f32, [usize; 2]) {
         let at = self.at.wrapping_add((rows.start * self.width + blocks.start) * BLOCK);
         (at, [self.width * BLOCK, BLOCK])
+    }
+
+    #[inline(always)]
+    fn lost(&mut self, rows: &Range<usize>, blocks: &Range<usize>) -> (*mut f32, usize) {
+        (self.place(rows, blocks).0.wrapping_add(Dense::SUMS), BLOCK)
     }
 
     #[inline(always)]
@@ -276,12 +290,12 @@ impl Input<'_> {
         // SAFETY: `SUMS` floats hold the sums of a task's rows and blocks, and `CHUNK · BLOCKS` vectors behind them the
         // turned weights of at most `CHUNK` outputs: together `dense_scratch`.
         unsafe {
-            let turned = scratch.add(Dense::SUMS);
+            let turned = scratch.add(2 * Dense::SUMS);
             turn(d, weight, blocks, outputs.clone(), turned);
             let left = Left { at: dy.add(rows.start * dy_sample + outputs.start), row: dy_sample, step: 1 };
             let right = Right { at: turned, block: k * BLOCK, step: BLOCK };
             let mut sums = Kept { at: scratch, width };
-            product(s, left, right, rows.len(), 0..width, k, outputs.start > 0, &mut sums);
+            product(s, left, right, rows.len(), 0..width, (k, d.outputs), outputs.start > 0, &mut sums);
         }
     }
 }
@@ -367,8 +381,9 @@ impl DenseWeight {
             let left = Left { at: x.add(rows.start), row: 1, step: x_sample };
             let right = Right { at: dy.add(blocks.start * BLOCK), block: BLOCK, step: dy_sample };
             let count = rows.len();
-            let mut pieces = Pieces { d, to: self.weight, first: rows.start, buffer: Floats::new() };
-            product(s, left, right, count, blocks, batch, false, &mut pieces);
+            let (buffer, lost) = (Floats::new(), Floats::new());
+            let mut pieces = Pieces { d, to: self.weight, first: rows.start, buffer, lost };
+            product(s, left, right, count, blocks, (batch, batch), false, &mut pieces);
         }
     }
 
@@ -376,12 +391,12 @@ impl DenseWeight {
     /// As [`dense_weight`]; the block is one of the outputs'.
     #[inline(always)]
     unsafe fn bias<S: Simd>(&self, s: S, d: &Dense, block: usize, bias: Gradient) {
-        let mut sum = s.splat(0.0);
+        let mut sum = Total::new(s);
         for n in 0..self.batch {
             // SAFETY: dy has a vector for each block of outputs at each sample, by our caller's word.
-            sum = s.add(sum, unsafe { s.load(self.dy.add(n * self.dy_sample + block * BLOCK)) });
+            sum.add(s, unsafe { s.load(self.dy.add(n * self.dy_sample + block * BLOCK)) });
         }
-        let sum = s.keep_first(sum, d.outputs - block * BLOCK);
+        let sum = s.keep_first(sum.value(s), d.outputs - block * BLOCK);
         // SAFETY: the vector of this block, which no other task finishes.
         unsafe { bias.put_vector(s, block * BLOCK, sum) }
     }
@@ -395,6 +410,8 @@ struct Pieces<'a> {
     first: usize,
     /// All of a task's rows: the larger the pieces, the less often a rule is made ready.
     buffer: Floats<{ WIDEST_TILE * Dense::ROWS * BLOCK }>,
+    /// What their sums lose.
+    lost: Floats<{ WIDEST_TILE * Dense::ROWS * BLOCK }>,
 }
 
 impl Pieces<'_> {
@@ -433,6 +450,11 @@ impl Tiles for Pieces<'_> {
             Some(to) => (to.wrapping_add(self.at(rows, blocks.start)), [BLOCK, self.d.sheet()]),
             None => (self.buffer.as_mut_ptr().wrapping_add(rows.start * BLOCK), [BLOCK, Dense::ROWS * BLOCK]),
         }
+    }
+
+    #[inline(always)]
+    fn lost(&mut self, rows: &Range<usize>, _: &Range<usize>) -> (*mut f32, usize) {
+        (self.lost.as_mut_ptr().wrapping_add(rows.start * BLOCK), Dense::ROWS * BLOCK)
     }
 
     #[inline(always)]

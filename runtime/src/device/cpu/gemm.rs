@@ -8,7 +8,7 @@ use super::{
     BLOCK, Level, Simd, Sink,
     finished::{AnySink, Finished},
     simd::levels::compiled_here,
-    tile::{Buffer, CHUNK, Floats, Tile, Tiling, Walk, colliding, part, tile_by_tile, tile_of_rows},
+    tile::{Buffer, CHUNK, Floats, Sums, Tile, Tiling, Walk, colliding, part, tile_by_tile, tile_of_rows},
 };
 
 /// An extent that may depend on the batch.
@@ -115,6 +115,7 @@ impl Gemm {
             a: [k0.a, k1.a, 0, k2.a],
             b: [k0.b, k1.b, 0, k2.b],
             tail: if self.tail == 0 { inner } else { self.tail },
+            run: 1,
         }
     }
 }
@@ -158,8 +159,9 @@ unsafe fn run<S: Simd>(s: S, d: &Gemm, a: *const f32, b: *const f32, batch: usiz
     let [rows, blocks] = d.part(batch, task);
     let walk = d.walk(batch);
     let tiling = Tiling::new(S::LEVEL, rows.len(), blocks.len());
-    let mut buffer = Buffer::new();
+    let (mut buffer, mut lost) = (Buffer::new(), Buffer::new());
     let out = buffer.as_mut_ptr();
+    let sums = Sums::of(walk.steps(), lost.as_mut_ptr(), BLOCK);
     for block_tile in 0..tiling.block_tiles {
         let tile_blocks = part(blocks.len(), tiling.block_tiles, block_tile);
         let block = blocks.start + tile_blocks.start;
@@ -178,6 +180,7 @@ unsafe fn run<S: Simd>(s: S, d: &Gemm, a: *const f32, b: *const f32, batch: usiz
                     out_row: tile_blocks.len() * BLOCK,
                     out_block: BLOCK,
                     add: false,
+                    sums,
                 };
                 tile_of_rows(s, tile_rows.len(), tile_blocks.len(), &t);
                 sink.put(&Finished {
@@ -228,14 +231,19 @@ unsafe fn chunks_body<S: Simd>(
     let [rows, blocks] = d.part(batch, task);
     let tiling = Tiling::new(S::LEVEL, rows.len(), blocks.len());
     let (mut copies, mut results) = (Floats::<{ ROWS * CHUNK }>::new(), Floats::<{ ROWS * BLOCKS * BLOCK }>::new());
+    let mut lost = Floats::<{ ROWS * BLOCKS * BLOCK }>::new();
     let (copies, results) = (copies.as_mut_ptr(), results.as_mut_ptr());
     let row = blocks.len() * BLOCK;
+    let sums = Sums::of(k, lost.as_mut_ptr(), BLOCK);
     // SAFETY: `colliding` let no task through with more than `ROWS` rows or `BLOCKS` blocks, so copies and results fit;
     // k and the rows are those of the product that our caller vouches for.
     unsafe {
         for start in (0..k).step_by(CHUNK) {
             let count = CHUNK.min(k - start);
-            let walk = Walk { count: [1, 1, 1, count], a: [0, 0, 0, 1], b: [0, 0, 0, step], tail: count };
+            let mut walk = Walk::straight(count, 1, step);
+            if let Sums::Exact { .. } = sums {
+                walk = walk.in_runs();
+            }
             for (i, row) in rows.clone().enumerate() {
                 core::ptr::copy_nonoverlapping(a.add(row * d.a_row + start), copies.add(i * CHUNK), count);
             }
@@ -249,6 +257,7 @@ unsafe fn chunks_body<S: Simd>(
                 out_row: row,
                 out_block: BLOCK,
                 add: start > 0,
+                sums,
             };
             tile_by_tile(s, tiling, rows.len(), blocks.len(), &t);
         }

@@ -12,6 +12,7 @@ use super::{
     lane_tile::{Outer, PIXELS, Products, outer, outer_shape, products, products_shape},
     simd::levels::compiled_here,
     tile::{Buffer, part},
+    total::{add_exactly, add_to},
     transpose::transpose,
     window::image_route,
 };
@@ -346,25 +347,37 @@ unsafe fn border(d: &LaneConv, x: *const f32, scratch: *mut f32) -> *const f32 {
 }
 
 compiled_here! {
-    /// Adds a group's part of the gradient of a weight of the convolution `d` to `dst`, in the weight's master form.
+    /// Adds a group's part of the gradient of a weight of the convolution `d` to `dst`, in the weight's master form; `lost` is what the
+    /// rounding of `dst` has lost so far.
     ///
     /// # Safety
-    /// `x` and `dy` are values of a group, `scratch` holds [`lane_border_floats`], and `dst` is a weight.
+    /// `x` and `dy` are values of a group, `scratch` holds [`lane_border_floats`], and `dst` and `lost` are weights.
     pub unsafe fn lane_conv_weight(
         d: &LaneConv,
         x: *const f32,
         dy: *const f32,
         scratch: *mut f32,
         dst: *mut f32,
+        lost: *mut f32,
     ) = weight
 }
 
 /// # Safety
 /// As [`lane_conv_weight`].
 #[inline(always)]
-unsafe fn weight<S: Simd>(s: S, d: &LaneConv, x: *const f32, dy: *const f32, scratch: *mut f32, dst: *mut f32) {
-    let mut buffer = Buffer::new();
-    let out = buffer.as_mut_ptr();
+#[allow(clippy::too_many_arguments)]
+unsafe fn weight<S: Simd>(
+    s: S,
+    d: &LaneConv,
+    x: *const f32,
+    dy: *const f32,
+    scratch: *mut f32,
+    dst: *mut f32,
+    lost: *mut f32,
+) {
+    let (mut buffer, mut sums) = (Buffer::new(), Buffer::new());
+    let (out, sums) = (buffer.as_mut_ptr(), sums.as_mut_ptr());
+    let pieces = Pieces::of(d.output);
     let [height, width] = d.extent();
     let [out_h, out_w] = d.output;
     let row = width * BLOCK;
@@ -379,28 +392,42 @@ unsafe fn weight<S: Simd>(s: S, d: &LaneConv, x: *const f32, dy: *const f32, scr
                 for ky in 0..d.kernel[0] {
                     for column_tile in 0..column_tiles {
                         let columns = part(d.kernel[1], column_tiles, column_tile);
-                        let t = Outer {
-                            a: dy.add(outputs.start * out_h * out_w * BLOCK),
-                            a_row: out_h * out_w * BLOCK,
-                            b: image.add(
-                                (channel * height + ky * d.dilation[0]) * row + columns.start * d.dilation[1] * BLOCK,
-                            ),
-                            b_column: d.dilation[1] * BLOCK,
-                            count: [out_h, out_w],
-                            a_step: [out_w * BLOCK, BLOCK],
-                            b_step: [d.stride[0] * row, d.stride[1] * BLOCK],
-                            out,
-                            out_row: columns.len() * BLOCK,
-                        };
-                        outer(s, outputs.len(), columns.len(), &t);
-                        for i in 0..outputs.len() {
-                            for j in 0..columns.len() {
-                                let sum = s.sum(s.load(out.add((i * columns.len() + j) * BLOCK)));
-                                let tap = ky * d.kernel[1] + columns.start + j;
-                                let at = (outputs.start + i) * d.weight.output
-                                    + channel * d.weight.channel
-                                    + tap * d.weight.tap;
-                                *dst.add(at) += sum;
+                        let a = dy.add(outputs.start * out_h * out_w * BLOCK);
+                        let b = image
+                            .add((channel * height + ky * d.dilation[0]) * row + columns.start * d.dilation[1] * BLOCK);
+                        let b_step = [d.stride[0] * row, d.stride[1] * BLOCK];
+                        for piece in 0..pieces.count() {
+                            let [rows, pixels] = pieces.part(piece);
+                            let t = Outer {
+                                a: a.add((rows.start * out_w + pixels.start) * BLOCK),
+                                a_row: out_h * out_w * BLOCK,
+                                b: b.add(rows.start * b_step[0] + pixels.start * b_step[1]),
+                                b_column: d.dilation[1] * BLOCK,
+                                count: [rows.len(), pixels.len()],
+                                a_step: [out_w * BLOCK, BLOCK],
+                                b_step,
+                                out,
+                                out_row: columns.len() * BLOCK,
+                            };
+                            outer(s, outputs.len(), columns.len(), &t);
+                            let (first, last) = pieces.ends(piece);
+                            for i in 0..outputs.len() {
+                                for j in 0..columns.len() {
+                                    let at = (i * columns.len() + j) * BLOCK;
+                                    let mut sum = s.load(out.add(at));
+                                    if !first {
+                                        sum = s.add(s.load(sums.add(at)), sum);
+                                    }
+                                    if !last {
+                                        s.store(sums.add(at), sum);
+                                        continue;
+                                    }
+                                    let tap = ky * d.kernel[1] + columns.start + j;
+                                    let at = (outputs.start + i) * d.weight.output
+                                        + channel * d.weight.channel
+                                        + tap * d.weight.tap;
+                                    add_to(dst.add(at), lost.add(at), s.sum(sum));
+                                }
                             }
                         }
                     }
@@ -410,35 +437,78 @@ unsafe fn weight<S: Simd>(s: S, d: &LaneConv, x: *const f32, dy: *const f32, scr
     }
 }
 
+/// Pieces of an image that are added up one by one, each of them so small that its chain of additions is short.
+struct Pieces {
+    output: [usize; 2],
+    /// Pieces of a row.
+    across: usize,
+    /// Rows of a piece.
+    rows: usize,
+}
+
+impl Pieces {
+    /// Pixels of a piece.
+    const PIXELS: usize = 64;
+    /// Pieces that are added up before their lanes are.
+    const TOGETHER: usize = 16;
+
+    fn of(output: [usize; 2]) -> Self {
+        let across = output[1].div_ceil(Self::PIXELS);
+        Pieces { output, across, rows: (Self::PIXELS / output[1]).max(1) }
+    }
+
+    fn count(&self) -> usize {
+        self.across * self.output[0].div_ceil(self.rows)
+    }
+
+    /// Rows and columns of a piece.
+    fn part(&self, piece: usize) -> [Range<usize>; 2] {
+        let row = piece / self.across * self.rows;
+        [row..(row + self.rows).min(self.output[0]), part(self.output[1], self.across, piece % self.across)]
+    }
+
+    /// Whether a piece is the first and whether it is the last of those that are added up together.
+    fn ends(&self, piece: usize) -> (bool, bool) {
+        (piece.is_multiple_of(Self::TOGETHER), (piece + 1).is_multiple_of(Self::TOGETHER) || piece + 1 == self.count())
+    }
+}
+
 compiled_here! {
-    /// Adds the sum over samples and pixels of each channel to `dst`.
+    /// Adds the sum over samples and pixels of each channel to `dst`; `lost` is what the rounding of `dst` has lost so far.
     ///
     /// # Safety
-    /// `x` is a group's value, and `dst` holds a number for each channel.
-    pub unsafe fn lane_sum(channels: usize, pixels: usize, x: *const f32, dst: *mut f32) = sum
+    /// `x` is a group's value, and `dst` and `lost` hold a number for each channel.
+    pub unsafe fn lane_sum(channels: usize, pixels: usize, x: *const f32, dst: *mut f32, lost: *mut f32) = sum
 }
 
 /// # Safety
 /// As [`lane_sum`].
 #[inline(always)]
-unsafe fn sum<S: Simd>(s: S, channels: usize, pixels: usize, x: *const f32, dst: *mut f32) {
+unsafe fn sum<S: Simd>(s: S, channels: usize, pixels: usize, x: *const f32, dst: *mut f32, lost: *mut f32) {
     for channel in 0..channels {
-        // Four chains, so that an addition need not wait for the one before.
-        let mut acc = [s.splat(0.0); 4];
-        // SAFETY: the pixels of the channel.
-        unsafe {
-            let x = x.add(channel * pixels * BLOCK);
-            for pixel in (0..pixels / 4 * 4).step_by(4) {
-                acc[0] = s.add(acc[0], s.load(x.add(pixel * BLOCK)));
-                acc[1] = s.add(acc[1], s.load(x.add((pixel + 1) * BLOCK)));
-                acc[2] = s.add(acc[2], s.load(x.add((pixel + 2) * BLOCK)));
-                acc[3] = s.add(acc[3], s.load(x.add((pixel + 3) * BLOCK)));
+        let (mut all, mut all_lost) = (s.splat(0.0), s.splat(0.0));
+        for first in (0..pixels).step_by(Pieces::PIXELS) {
+            let run = Pieces::PIXELS.min(pixels - first);
+            // Four chains, so that an addition need not wait for the one before.
+            let mut acc = [s.splat(0.0); 4];
+            // SAFETY: the pixels of the channel.
+            unsafe {
+                let x = x.add((channel * pixels + first) * BLOCK);
+                for pixel in (0..run / 4 * 4).step_by(4) {
+                    acc[0] = s.add(acc[0], s.load(x.add(pixel * BLOCK)));
+                    acc[1] = s.add(acc[1], s.load(x.add((pixel + 1) * BLOCK)));
+                    acc[2] = s.add(acc[2], s.load(x.add((pixel + 2) * BLOCK)));
+                    acc[3] = s.add(acc[3], s.load(x.add((pixel + 3) * BLOCK)));
+                }
+                for pixel in run / 4 * 4..run {
+                    acc[0] = s.add(acc[0], s.load(x.add(pixel * BLOCK)));
+                }
             }
-            for pixel in pixels / 4 * 4..pixels {
-                acc[0] = s.add(acc[0], s.load(x.add(pixel * BLOCK)));
-            }
-            *dst.add(channel) += s.sum(s.add(s.add(acc[0], acc[1]), s.add(acc[2], acc[3])));
+            let run = s.add(s.add(acc[0], acc[1]), s.add(acc[2], acc[3]));
+            (all, all_lost) = add_exactly(s, all, all_lost, run);
         }
+        // SAFETY: the caller's promise.
+        unsafe { add_to(dst.add(channel), lost.add(channel), s.sum(all)) }
     }
 }
 

@@ -5,7 +5,7 @@
 
 use core::ops::Range;
 
-use super::{BLOCK, Simd, Source, tile::part};
+use super::{BLOCK, Simd, Source, tile::part, total::add_exactly};
 
 /// Vectors of a group: half of a first-level cache of 32 KiB.
 const GROUP: usize = 256;
@@ -36,15 +36,22 @@ pub(super) struct Part<V> {
     pub count: f32,
     pub mean: V,
     pub squares: V,
+    /// By how much the two are too large: many parts are merged into one.
+    lost: [V; 2],
 }
 
 impl<V: Copy> Part<V> {
     #[inline(always)]
     pub fn none<S: Simd<V = V>>(s: S) -> Self {
-        Part { count: 0.0, mean: s.splat(0.0), squares: s.splat(0.0) }
+        Part::new(s, 0.0, s.splat(0.0), s.splat(0.0))
     }
 
-    /// Of both together.
+    #[inline(always)]
+    pub fn new<S: Simd<V = V>>(s: S, count: f32, mean: V, squares: V) -> Self {
+        Part { count, mean, squares, lost: [s.splat(0.0); 2] }
+    }
+
+    /// Of both together; `other` is one that nothing was merged into.
     #[inline(always)]
     pub fn with<S: Simd<V = V>>(self, s: S, other: Self) -> Self {
         if other.count == 0.0 {
@@ -55,13 +62,11 @@ impl<V: Copy> Part<V> {
         }
         let count = self.count + other.count;
         let share = s.splat(other.count / count);
-        let apart = s.sub(other.mean, self.mean);
+        let apart = s.add(s.sub(other.mean, self.mean), self.lost[0]);
         let between = s.mul(s.mul(apart, apart), s.mul(s.splat(self.count), share));
-        Part {
-            count,
-            mean: s.fma(apart, share, self.mean),
-            squares: s.add(s.add(self.squares, other.squares), between),
-        }
+        let (mean, mean_lost) = add_exactly(s, self.mean, self.lost[0], s.mul(apart, share));
+        let (squares, squares_lost) = add_exactly(s, self.squares, self.lost[1], s.add(other.squares, between));
+        Part { count, mean, squares, lost: [mean_lost, squares_lost] }
     }
 }
 
@@ -112,7 +117,7 @@ pub unsafe fn moments_results<S: Simd>(
         // SAFETY: every chunk has left both vectors of this block, by our caller's word.
         let partial = unsafe {
             let mean = s.load(from.add(d.at(chunk, block)));
-            Part { count, mean, squares: s.load(from.add(d.at(chunk, block) + d.blocks * BLOCK)) }
+            Part::new(s, count, mean, s.load(from.add(d.at(chunk, block) + d.blocks * BLOCK)))
         };
         all = all.with(s, partial);
     }
@@ -128,11 +133,15 @@ unsafe fn group<S: Simd, X: Source>(s: S, x: X, rows: Range<usize>, pixels: Rang
     unsafe {
         let sum = add_up::<S, X, false>(s, x, rows.clone(), pixels.clone(), block, s.splat(0.0));
         let mean = s.div(sum, s.splat(count));
-        Part { count, mean, squares: add_up::<S, X, true>(s, x, rows, pixels, block, mean) }
+        Part::new(s, count, mean, add_up::<S, X, true>(s, x, rows, pixels, block, mean))
     }
 }
 
-/// Sum of the values, or of the squares of their distances from `mean`. Four sums run beside each other, because an addition takes several cycles.
+/// Additions to each of the sums that run beside each other.
+const RUN: usize = 16;
+
+/// Sum of the values, or of the squares of their distances from `mean`. Four sums run beside each other, because an addition takes several cycles,
+/// and are put together when they have become long.
 ///
 /// # Safety
 /// `x` has those vectors.
@@ -147,6 +156,7 @@ unsafe fn add_up<S: Simd, X: Source, const SQUARES: bool>(
 ) -> S::V {
     let zero = s.splat(0.0);
     let (mut a, mut b, mut c, mut d) = (zero, zero, zero, zero);
+    let (mut all, mut left) = (zero, RUN);
     for row in rows {
         let mut pixel = pixels.start;
         // SAFETY: four pixels are read where four are left, and single ones below the end: all are our caller's.
@@ -157,14 +167,24 @@ unsafe fn add_up<S: Simd, X: Source, const SQUARES: bool>(
                 c = step::<S, SQUARES>(s, c, x.at(s, row, block, pixel + 2), mean);
                 d = step::<S, SQUARES>(s, d, x.at(s, row, block, pixel + 3), mean);
                 pixel += 4;
+                left -= 1;
+                if left == 0 {
+                    all = s.add(all, s.add(s.add(a, b), s.add(c, d)));
+                    (a, b, c, d, left) = (zero, zero, zero, zero, RUN);
+                }
             }
             while pixel < pixels.end {
                 a = step::<S, SQUARES>(s, a, x.at(s, row, block, pixel), mean);
                 pixel += 1;
+                left -= 1;
+                if left == 0 {
+                    all = s.add(all, s.add(s.add(a, b), s.add(c, d)));
+                    (a, b, c, d, left) = (zero, zero, zero, zero, RUN);
+                }
             }
         }
     }
-    s.add(s.add(a, b), s.add(c, d))
+    s.add(all, s.add(s.add(a, b), s.add(c, d)))
 }
 
 #[inline(always)]

@@ -2,7 +2,10 @@
 
 use std::ops::Range;
 
-use super::Simd;
+use super::{
+    Simd, Total,
+    total::{add_exactly, add_to},
+};
 
 /// Where element `e` of row `r` lies: at `r / block · outer + r % block · inner + e · step`.
 #[derive(Clone, Copy, Debug)]
@@ -101,10 +104,10 @@ pub unsafe fn gather_rows<S: Simd, I: RowIndex>(
 }
 
 /// The adjoint for the rows of `data` in `own`: cleared, then the rows of `values` added that their indices name, sample by
-/// sample in the order of their indices.
+/// sample in the order of their indices. `lost` is where what rounding loses is kept meanwhile: one row may bear all numbers.
 ///
 /// # Safety
-/// As for [`gather_rows`], for `samples` samples; nobody else writes these rows.
+/// As for [`gather_rows`], for `samples` samples; nobody else writes these rows, and `lost` is writable for as many, side by side.
 #[allow(clippy::too_many_arguments)]
 #[inline(always)]
 pub unsafe fn scatter_add_rows<S: Simd, I: RowIndex>(
@@ -117,13 +120,16 @@ pub unsafe fn scatter_add_rows<S: Simd, I: RowIndex>(
     index: *const f32,
     index_sample: usize,
     data: *mut f32,
+    lost: *mut f32,
 ) {
     let last = d.data.rows - 1;
+    let length = d.data.length;
     // SAFETY: rows are there by their bound, their elements are by the caller's promise.
     unsafe {
+        lost.write_bytes(0, own.len() * length);
         for row in own.clone() {
             let to = data.add(d.data.place(row));
-            for e in 0..d.data.length {
+            for e in 0..length {
                 *to.add(e * d.data.step) = 0.0;
             }
         }
@@ -135,16 +141,18 @@ pub unsafe fn scatter_add_rows<S: Simd, I: RowIndex>(
                     continue;
                 }
                 let (from, to) = (values.add(d.values.place(i)), data.add(d.data.place(row)));
-                if d.data.length == 1 {
-                    *to += *from;
-                } else if d.data.is_dense() && d.values.is_dense() {
-                    each_vector::<S>(d.data.length, |e, n| {
-                        let sum = s.add(s.load_first(to.add(e), n), s.load_first(from.add(e), n));
-                        s.store_first(to.add(e), sum, n);
+                let lost = lost.add((row - own.start) * length);
+                if length > 1 && d.data.is_dense() && d.values.is_dense() {
+                    each_vector::<S>(length, |e, n| {
+                        let (to, lost) = (to.add(e), lost.add(e));
+                        let x = s.load_first(from.add(e), n);
+                        let (sum, left) = add_exactly(s, s.load_first(to, n), s.load_first(lost, n), x);
+                        s.store_first(to, sum, n);
+                        s.store_first(lost, left, n);
                     });
                 } else {
-                    for e in 0..d.data.length {
-                        *to.add(e * d.data.step) += *from.add(e * d.values.step);
+                    for e in 0..length {
+                        add_to(to.add(e * d.data.step), lost.add(e), *from.add(e * d.values.step));
                     }
                 }
             }
@@ -190,17 +198,17 @@ pub unsafe fn table_rows<S: Simd>(
                 if inner == 1 {
                     let mut sum = 0.0;
                     for &(source, weight) in *row {
-                        sum += weight * *from.add(source);
+                        sum += f64::from(weight) * f64::from(*from.add(source));
                     }
-                    *to = sum;
+                    *to = sum as f32;
                     continue;
                 }
                 each_vector::<S>(inner, |e, n| {
-                    let mut sum = s.splat(0.0);
+                    let mut sum = Total::new(s);
                     for &(source, weight) in *row {
-                        sum = s.fma(s.splat(weight), s.load_first(from.add(source * inner + e), n), sum);
+                        sum.add_product(s, s.splat(weight), s.load_first(from.add(source * inner + e), n));
                     }
-                    s.store_first(to.add(e), sum, n);
+                    s.store_first(to.add(e), sum.value(s), n);
                 });
             }
         }

@@ -1,6 +1,7 @@
 //! The one inner loop of every contraction: a tile of accumulators that stays in registers.
 //!
-//! `out[row][block] (+)= Σ_k a[row, k] · b[k, block]`, one sequential chain of `fma` per element whatever the tile's shape, so that shapes never show in the bits. Accumulators have literal indices:
+//! `out[row][block] (+)= Σ_k a[row, k] · b[k, block]`, one sequential chain of `fma` per element whatever the tile's shape, so that shapes never show in the bits. Where k is long, chains are
+//! cut into runs, whose sums are added up apart ([`Sums`]): a chain of n products of one sign loses up to n / 4 units in the last place. Accumulators have literal indices:
 //! arrays indexed by a loop are in registers only by luck. The tiles are compiled here, once per level and shape, and write to memory; the caller's sink reads that from the first-level cache.
 //! This costs a percent at k = 256, and keeps the functors of emitted kernels out of the inner loop.
 
@@ -8,7 +9,7 @@ use core::mem::MaybeUninit;
 
 #[cfg(target_arch = "x86_64")]
 use super::{Avx2, Avx512};
-use super::{BLOCK, Portable, Simd, simd::levels::compiled_here};
+use super::{BLOCK, Portable, Simd, simd::levels::compiled_here, total::add_exactly};
 use crate::plan::Level;
 
 /// Takes each finished vector of a contraction and does all the storing.
@@ -48,6 +49,81 @@ pub(super) struct Walk {
     pub b: [usize; 4],
     /// Length of the innermost loop in the last iteration of the outermost.
     pub tail: usize,
+    /// Iterations of the second loop, counted through the first, that are a run of sums which are not one chain.
+    pub run: usize,
+}
+
+/// Steps of a product that are one chain.
+pub(super) const LONGEST: usize = 1024;
+/// Steps of a run.
+pub(super) const RUN: usize = 64;
+/// Runs whose sums are added up before they join what is there.
+const RUNS: u32 = 8;
+
+impl Walk {
+    /// One loop of `k` steps.
+    #[inline(always)]
+    pub const fn straight(k: usize, a: usize, b: usize) -> Walk {
+        Walk { count: [1, 1, 1, k], a: [0, 0, 0, a], b: [0, 0, 0, b], tail: k, run: 1 }
+    }
+
+    /// All steps, where no iteration is shorter than others.
+    #[inline(always)]
+    pub const fn steps(&self) -> usize {
+        let [a, b, c, d] = self.count;
+        a * b * c * d
+    }
+
+    /// The same in runs: their boundaries are a matter of the loops' lengths only.
+    #[inline(always)]
+    pub fn in_runs(self) -> Walk {
+        let Walk { count: [1, 1, 1, k], a: [.., a], b: [.., b], .. } = self else {
+            return Walk { run: (RUN / (self.count[2] * self.count[3]).max(1)).max(1), ..self };
+        };
+        let runs = k.div_ceil(RUN).max(1);
+        Walk {
+            count: [runs, 1, 1, RUN],
+            a: [RUN * a, 0, 0, a],
+            b: [RUN * b, 0, 0, b],
+            tail: k - (runs - 1) * RUN,
+            run: 1,
+        }
+    }
+}
+
+/// How the products of a call are added up.
+#[derive(Clone, Copy)]
+pub(super) enum Sums {
+    /// As one chain, which goes on from what `out` holds.
+    Chain,
+    /// In runs; their sum is added to what `out` holds.
+    Runs,
+    /// In runs, and beside `out` lies what its rounding loses, blocks at a distance of `block` floats.
+    Exact { lost: *mut f32, block: usize },
+}
+
+impl Sums {
+    /// For a product of `steps` in all.
+    #[inline(always)]
+    pub fn of(steps: usize, lost: *mut f32, block: usize) -> Sums {
+        if steps > LONGEST { Sums::Exact { lost, block } } else { Sums::Chain }
+    }
+
+    #[inline(always)]
+    fn is_long(self) -> bool {
+        !matches!(self, Sums::Chain)
+    }
+
+    /// Of a part of the tile, so many rows and blocks further on.
+    #[inline(always)]
+    pub fn at(self, rows: usize, out_row: usize, blocks: usize) -> Sums {
+        match self {
+            Sums::Exact { lost, block } => {
+                Sums::Exact { lost: lost.wrapping_add(rows * out_row + blocks * block), block }
+            }
+            Sums::Chain | Sums::Runs => self,
+        }
+    }
 }
 
 /// One call of a tile. Distances count floats.
@@ -62,6 +138,7 @@ pub(super) struct Tile<'a> {
     pub out_block: usize,
     /// Start from what `out` holds.
     pub add: bool,
+    pub sums: Sums,
 }
 
 /// Room on the stack, aligned to a vector; nothing is in it at first.
@@ -136,7 +213,7 @@ pub(super) fn part(len: usize, parts: usize, index: usize) -> core::ops::Range<u
 /// All elements that `t` describes are readable, and those of `out` writable.
 #[inline(always)]
 pub(super) unsafe fn tile<S: Simd>(_: S, rows: usize, blocks: usize, t: &Tile) {
-    let table: &[&[TileFn]] = match S::LEVEL {
+    let table: &[&[[TileFn; 2]]] = match S::LEVEL {
         Level::Portable => &PORTABLE,
         #[cfg(target_arch = "x86_64")]
         Level::Avx2 => &AVX2,
@@ -146,7 +223,7 @@ pub(super) unsafe fn tile<S: Simd>(_: S, rows: usize, blocks: usize, t: &Tile) {
         _ => &PORTABLE,
     };
     // SAFETY: the token proves the level; the rest is the caller's promise.
-    unsafe { table[blocks - 1][rows - 1](t) }
+    unsafe { table[blocks - 1][rows - 1][usize::from(t.sums.is_long())](t) }
 }
 
 /// Runs what is too large for one tile in the tiles of a [`Tiling`].
@@ -165,6 +242,7 @@ pub(super) unsafe fn tile_by_tile<S: Simd>(s: S, tiling: Tiling, rows: usize, bl
                     a: t.a.add(rows.start * t.a_row),
                     b: t.b.add(blocks.start * t.b_block),
                     out: t.out.add(rows.start * t.out_row + blocks.start * t.out_block),
+                    sums: t.sums.at(rows.start, t.out_row, blocks.start),
                     ..*t
                 };
                 tile(s, rows.len(), blocks.len(), &t);
@@ -177,8 +255,8 @@ pub(super) unsafe fn tile_by_tile<S: Simd>(s: S, tiling: Tiling, rows: usize, bl
 const PAGE: usize = 1024;
 /// Rows of A that such a set holds beside the vectors of B that pass through it.
 const MEETING: usize = 6;
-/// Steps of k that are copied at a time.
-pub(super) const CHUNK: usize = 512;
+/// Steps of k that are copied at a time: whole runs, which join what is there where they would without copies.
+pub(super) const CHUNK: usize = RUNS as usize * RUN;
 
 /// Whether more rows of A lie whole pages apart than a set of the first-level cache holds, so that each throws another's line out before it is used up, in a product of one loop of k that is long enough to copy them.
 #[inline(always)]
@@ -198,6 +276,8 @@ pub(super) unsafe fn tile_of_rows<S: Simd>(s: S, rows: usize, blocks: usize, t: 
     unsafe {
         if colliding(rows, t.a_row, t.walk) {
             tile_of_copies(s, rows, blocks, t);
+        } else if t.sums.is_long() {
+            tile(s, rows, blocks, &Tile { walk: &t.walk.in_runs(), ..*t });
         } else {
             tile(s, rows, blocks, t);
         }
@@ -221,7 +301,10 @@ unsafe fn copies_body<S: Simd>(s: S, rows: usize, blocks: usize, t: &Tile) {
     let a = copies.as_mut_ptr();
     for start in (0..k).step_by(CHUNK) {
         let count = CHUNK.min(k - start);
-        let walk = Walk { count: [1, 1, 1, count], a: [0, 0, 0, 1], b: [0, 0, 0, step], tail: count };
+        let mut walk = Walk::straight(count, 1, step);
+        if t.sums.is_long() {
+            walk = walk.in_runs();
+        }
         // SAFETY: `count` steps from `start` on are within k, so these rows and this part of B are readable; no
         // `Tiling` makes a tile of more than 12 rows (`WIDEST`), for which the copies have room.
         unsafe {
@@ -241,14 +324,17 @@ type TileFn = unsafe fn(&Tile);
 macro_rules! tile {
     ($token:ident, [$(#[$feature:meta])?], $rows:literal [$($i:literal)*], $blocks:literal $j:tt) => {{
         $(#[$feature])?
-        unsafe fn run(t: &Tile) {
+        unsafe fn run<const LONG: bool>(t: &Tile) {
             type S = $token;
             // SAFETY: the table that holds this function is used only with a token of its level; addresses are the caller's promise.
             unsafe {
                 let s = S::new();
                 let Tile { a_row, b_block, walk, out, out_row, out_block, .. } = *t;
                 let mut acc = [[s.splat(0.0); $blocks]; $rows];
-                if t.add {
+                // Sums of runs; they are not needed at every step.
+                let mut runs = [[s.splat(0.0); $blocks]; $rows];
+                let (mut iterations, mut count, mut add) = (walk.run, RUNS, t.add);
+                if !LONG && t.add {
                     $( tile!(@load s acc out out_row out_block $i $j); )*
                 }
                 let [c0, c1, c2, c3] = walk.count;
@@ -270,12 +356,32 @@ macro_rules! tile {
                             a_run = a_run.wrapping_add(walk.a[2]);
                             b_run = b_run.wrapping_add(walk.b[2]);
                         }
+                        if LONG {
+                            iterations -= 1;
+                            if iterations == 0 {
+                                iterations = walk.run;
+                                $( tile!(@end_run s acc runs $i $j); )*
+                                count -= 1;
+                                if count == 0 {
+                                    count = RUNS;
+                                    $( tile!(@join s runs t add $i $j); )*
+                                    runs = [[s.splat(0.0); $blocks]; $rows];
+                                    add = true;
+                                }
+                            }
+                        }
                     }
                 }
-                $( tile!(@store s acc out out_row out_block $i $j); )*
+                if LONG && (iterations != walk.run || count != RUNS || !add) {
+                    $( tile!(@end_run s acc runs $i $j); )*
+                    $( tile!(@join s runs t add $i $j); )*
+                }
+                if !LONG {
+                    $( tile!(@store s acc out out_row out_block $i $j); )*
+                }
             }
         }
-        run as TileFn
+        [run::<false> as TileFn, run::<true>]
     }};
     (@vectors $s:ident $b:ident $b_block:ident $bv:ident [$($j:literal)*]) => {
         let $bv = [$( $s.load($b.add($j * $b_block)) ),*];
@@ -286,9 +392,38 @@ macro_rules! tile {
     (@load $s:ident $acc:ident $out:ident $row:ident $block:ident $i:literal [$($j:literal)*]) => {
         $( $acc[$i][$j] = $s.load($out.add($i * $row + $j * $block)); )*
     };
+    (@end_run $s:ident $acc:ident $runs:ident $i:literal [$($j:literal)*]) => {
+        $(
+            $runs[$i][$j] = $s.add($runs[$i][$j], $acc[$i][$j]);
+            $acc[$i][$j] = $s.splat(0.0);
+        )*
+    };
+    (@join $s:ident $runs:ident $t:ident $add:ident $i:literal [$($j:literal)*]) => {
+        $( join($s, $t, $add, $i, $j, $runs[$i][$j]); )*
+    };
     (@store $s:ident $acc:ident $out:ident $row:ident $block:ident $i:literal [$($j:literal)*]) => {
         $( $s.store($out.add($i * $row + $j * $block), $acc[$i][$j]); )*
     };
+}
+
+/// Adds the sum of some runs to what `out` holds at this row and block; where nothing is there yet, it is what will be.
+///
+/// # Safety
+/// As [`tile`].
+#[inline(always)]
+unsafe fn join<S: Simd>(s: S, t: &Tile, add: bool, row: usize, block: usize, sum: S::V) {
+    let at = row * t.out_row + block * t.out_block;
+    // SAFETY: the caller's promise.
+    unsafe {
+        let out = t.out.add(at);
+        let there = if add { s.load(out) } else { s.splat(0.0) };
+        let Sums::Exact { lost, block: distance } = t.sums else { return s.store(out, s.add(there, sum)) };
+        let lost = lost.add(row * t.out_row + block * distance);
+        let left = if add { s.load(lost) } else { s.splat(0.0) };
+        let (new, left) = add_exactly(s, there, left, sum);
+        s.store(out, new);
+        s.store(lost, left);
+    }
 }
 
 /// Tiles of one width, by height.
@@ -298,12 +433,12 @@ macro_rules! column {
     };
 }
 
-/// Indexed by width, then height.
-static PORTABLE: [&[TileFn]; 1] = [column!(Portable, [], 1 [0], 1 [0], 2 [0 1])];
+/// Indexed by width, then height, then whether sums are long.
+static PORTABLE: [&[[TileFn; 2]]; 1] = [column!(Portable, [], 1 [0], 1 [0], 2 [0 1])];
 
 #[cfg(target_arch = "x86_64")]
 #[rustfmt::skip]
-static AVX2: [&[TileFn]; 4] = [
+static AVX2: [&[[TileFn; 2]]; 4] = [
     column!(Avx2, [#[target_feature(enable = "avx2,fma")]], 1 [0],
         1 [0], 2 [0 1], 3 [0 1 2], 4 [0 1 2 3], 5 [0 1 2 3 4], 6 [0 1 2 3 4 5]),
     column!(Avx2, [#[target_feature(enable = "avx2,fma")]], 2 [0 1], 1 [0], 2 [0 1]),
@@ -313,7 +448,7 @@ static AVX2: [&[TileFn]; 4] = [
 
 #[cfg(target_arch = "x86_64")]
 #[rustfmt::skip]
-static AVX512: [&[TileFn]; 4] = [
+static AVX512: [&[[TileFn; 2]]; 4] = [
     column!(Avx512, [#[target_feature(enable = "avx512f")]], 1 [0],
         1 [0], 2 [0 1], 3 [0 1 2], 4 [0 1 2 3], 5 [0 1 2 3 4], 6 [0 1 2 3 4 5], 7 [0 1 2 3 4 5 6], 8 [0 1 2 3 4 5 6 7],
         9 [0 1 2 3 4 5 6 7 8], 10 [0 1 2 3 4 5 6 7 8 9], 11 [0 1 2 3 4 5 6 7 8 9 10], 12 [0 1 2 3 4 5 6 7 8 9 10 11]),

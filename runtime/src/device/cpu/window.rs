@@ -5,7 +5,7 @@
 
 use core::ops::Range;
 
-use super::{BLOCK, Simd, Sink, Sink2, Source};
+use super::{BLOCK, Simd, Sink, Sink2, Source, Total};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WindowAxis {
@@ -225,17 +225,17 @@ pub unsafe fn image_sum<S: Simd, X: Source, K: Sink>(s: S, d: &Window, x: X, sam
         let rows = vertical.taps(oy);
         for ox in 0..horizontal.output {
             let columns = horizontal.taps(ox);
-            let mut sum = s.splat(0.0);
+            let mut sum = Total::new(s);
             for ky in rows.clone() {
                 let row = vertical.position(oy, ky) * horizontal.input;
                 for kx in columns.clone() {
                     // SAFETY: the taps lie in the image.
                     let v = unsafe { x.at(s, sample, block, row + horizontal.position(ox, kx)) };
-                    sum = s.add(sum, v);
+                    sum.add(s, v);
                 }
             }
             // SAFETY: each output pixel of the image is given once.
-            unsafe { sink.put(s, sum, sample, block, oy * horizontal.output + ox) }
+            unsafe { sink.put(s, sum.value(s), sample, block, oy * horizontal.output + ox) }
         }
     }
 }
@@ -423,18 +423,18 @@ unsafe fn gather<S: Simd, K: Sink>(s: S, d: &Window, sample: usize, block: usize
     let [vertical, horizontal] = d.axes;
     for y in 0..vertical.input {
         for x in 0..horizontal.input {
-            let mut sum = s.splat(0.0);
+            let mut sum = Total::new(s);
             for oy in vertical.outputs(y) {
                 let Some(ky) = vertical.tap(y, oy) else { continue };
                 for ox in horizontal.outputs(x) {
                     let Some(kx) = horizontal.tap(x, ox) else { continue };
                     // SAFETY: oy and ox lie in the output.
                     let sent = unsafe { term.sent(s, sample, block, oy * horizontal.output + ox) };
-                    sum = s.add(sum, term.part(s, sent, ky * horizontal.kernel + kx));
+                    sum.add(s, term.part(s, sent, ky * horizontal.kernel + kx));
                 }
             }
             // SAFETY: each pixel of the image is given once.
-            unsafe { sink.put(s, sum, sample, block, y * horizontal.input + x) }
+            unsafe { sink.put(s, sum.value(s), sample, block, y * horizontal.input + x) }
         }
     }
 }

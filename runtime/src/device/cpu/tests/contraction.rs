@@ -77,6 +77,40 @@ fn rows_whole_pages_apart() {
     }
 }
 
+/// Products of one sign: the worst that rounding can do to a long sum.
+#[test]
+fn a_long_product_is_as_exact_as_a_short_one() {
+    const X: f32 = 1.1;
+    const W: f32 = 0.7;
+    for (rows, inputs) in [(5, 20_000), (9, 20 * 1024)] {
+        let d: &'static Gemm = Box::leak(Box::new(Gemm {
+            rows: Count::Batch(1),
+            blocks: 3,
+            a_row: inputs,
+            b_block: inputs * BLOCK,
+            k: [Digit::NONE, Digit::NONE, Digit { count: Count::Fixed(inputs), a: 1, b: BLOCK }],
+            tail: 0,
+            row_task: 96,
+            block_task: 6,
+            by_rows: false,
+        }));
+        let (x, w) = (vec![X; rows * inputs], vec![W; 3 * inputs * BLOCK]);
+        let mut results = Vec::new();
+        for level in all_levels() {
+            let mut y = vec![f32::NAN; rows * 3 * BLOCK];
+            let place = Place { to: y.as_mut_ptr(), sample: 3 * BLOCK, pixels: 1 };
+            run_at(level, &mut Case { d, a: &x, b: &w, batch: rows, place });
+            let expected = f64::from(X) * f64::from(W) * inputs as f64;
+            for found in &y {
+                let error = (f64::from(*found) - expected).abs() / expected;
+                assert!(error <= 1e-6, "{level:?}, {inputs}: {found} instead of {expected}, off by {error:e}");
+            }
+            results.push((level, y));
+        }
+        same_bits(&results);
+    }
+}
+
 #[test]
 fn every_tile_edge() {
     for rows in 1..=27 {

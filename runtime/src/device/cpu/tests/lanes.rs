@@ -208,10 +208,10 @@ struct Weight {
 
 impl Run for Weight {
     unsafe fn run<S: Simd>(&mut self, s: S) {
-        let mut scratch = vec![f32::NAN; lane_border_floats(self.d)];
+        let (mut scratch, mut lost) = (vec![f32::NAN; lane_border_floats(self.d)], vec![0.0; self.dw.len()]);
         let (x, dy, dw) = (self.x.as_ptr(), self.dy.as_ptr(), self.dw.as_mut_ptr());
         // SAFETY: everything has the extents of `d`.
-        unsafe { lane_conv_weight(s, self.d, x, dy, scratch.as_mut_ptr(), dw) }
+        unsafe { lane_conv_weight(s, self.d, x, dy, scratch.as_mut_ptr(), dw, lost.as_mut_ptr()) }
     }
 }
 
@@ -254,6 +254,7 @@ struct Edges {
     group: Vec<f32>,
     to: Vec<f32>,
     sums: Vec<f32>,
+    lost: Vec<f32>,
 }
 
 impl Run for Edges {
@@ -268,7 +269,7 @@ impl Run for Edges {
                 *group.add(i) = f32::NAN;
             }
             lane_mask(s, self.d.channels * self.d.pixels, self.live, group);
-            lane_sum(s, self.d.channels, self.d.pixels, group, self.sums.as_mut_ptr());
+            lane_sum(s, self.d.channels, self.d.pixels, group, self.sums.as_mut_ptr(), self.lost.as_mut_ptr());
         }
     }
 }

@@ -7,6 +7,7 @@ mod lanes;
 mod levels;
 mod maths;
 mod moments;
+mod totals;
 mod windows;
 mod winograd;
 

@@ -3,7 +3,7 @@
 //! `dg = Gᵀ [ Σ (Bᵀ x B) ∘ (A dy Aᵀ) ] G`, summed over the tiles of all samples: the adjoint of [`winograd`](super::winograd()) in g, over the same points. A task transforms some channels of x and some of dy,
 //! a run of tiles at a time, and adds their products up for each of the 36 positions (a matrix product: rows are channels, depth is tiles); the sums are transformed back once.
 //!
-//! Sums are chains over the tiles in order, whatever the runs. Chunks of the batch are those of [`conv_weight`](super::super::conv_weight), cut between tiles instead of samples.
+//! Sums are chains over the tiles of a run, which are added up in order. Chunks of the batch are those of [`conv_weight`](super::super::conv_weight), cut between tiles instead of samples.
 
 use core::ops::Range;
 
@@ -11,7 +11,8 @@ use super::super::{
     BLOCK, Conv, ConvWeight, Simd, Source,
     simd::levels::compiled_here,
     source::AnySource,
-    tile::{Tile, Tiling, Walk, part, tile_by_tile},
+    tile::{Sums, Tile, Tiling, Walk, part, tile_by_tile},
+    total::add_exactly,
 };
 use super::{
     A, A2, A2_TIMES_B2, B, B2, EDGE, KERNEL, N_A, N_B, POSITIONS, REACH,
@@ -21,6 +22,8 @@ use super::{
 
 /// Tiles of a run: enough that the sums are seldom read and written, few enough to stay near.
 const RUN: usize = 48;
+/// Runs that are added up before what rounding loses is taken care of.
+const TOGETHER: usize = 16;
 /// Blocks of channels and of outputs of a task, where tasks are parts of the weight.
 const BLOCKS: usize = 4;
 
@@ -50,7 +53,7 @@ pub const fn winograd_gradient_tasks(d: &ConvWeight) -> usize {
 /// Floats of scratch that a task of [`winograd_gradient`] needs.
 pub const fn winograd_gradient_scratch(d: &ConvWeight) -> usize {
     let [parts, blocks] = d.winograd_blocks();
-    POSITIONS * BLOCK * ((parts + blocks) * pitch(RUN) + parts * blocks * BLOCK)
+    POSITIONS * BLOCK * ((parts + blocks) * pitch(RUN) + 3 * parts * blocks * BLOCK)
 }
 
 /// As [`conv_weight`](super::super::conv_weight), for a convolution that [`has_winograd`](super::super::Conv::has_winograd) and whose dy lies in blocks.
@@ -122,17 +125,21 @@ unsafe fn run<S: Simd>(
         let v = scratch;
         let w = v.add(POSITIONS * pitch(RUN) * rows);
         let sums = w.add(POSITIONS * pitch(RUN) * columns);
+        let floats = POSITIONS * rows * columns;
+        let [all, lost] = [1, 2].map(|i| sums.add(i * floats));
         if tiles.is_empty() {
-            sums.write_bytes(0, POSITIONS * rows * columns);
+            sums.write_bytes(0, floats);
         }
-        for first in tiles.clone().step_by(RUN) {
+        for (i, first) in tiles.clone().step_by(RUN).enumerate() {
+            if i > 0 && i.is_multiple_of(TOGETHER) {
+                set_aside(s, sums, all, lost, floats, i > TOGETHER);
+            }
             let own = first..(first + RUN).min(tiles.end);
             transform::<S, true>(s, conv, x, own.clone(), parts.clone(), v);
             transform::<S, false>(s, conv, dy, own.clone(), blocks.clone(), w);
             for position in 0..POSITIONS {
                 let (a, b) = (v.add(position * pitch(own.len()) * rows), w.add(position * pitch(own.len()) * columns));
-                let walk =
-                    Walk { count: [1, 1, 1, own.len()], a: [0, 0, 0, rows], b: [0, 0, 0, columns], tail: own.len() };
+                let walk = Walk::straight(own.len(), rows, columns);
                 let t = Tile {
                     a,
                     a_row: 1,
@@ -142,10 +149,15 @@ unsafe fn run<S: Simd>(
                     out: sums.add(position * rows * columns),
                     out_row: columns,
                     out_block: BLOCK,
-                    add: first > tiles.start,
+                    add: !i.is_multiple_of(TOGETHER),
+                    sums: Sums::Runs,
                 };
                 tile_by_tile(s, tiling, rows, blocks.len(), &t);
             }
+        }
+        if tiles.len() > TOGETHER * RUN {
+            set_aside(s, sums, all, lost, floats, true);
+            sums.copy_from_nonoverlapping(all, floats);
         }
         let dst = dst.add(chunk * d.floats());
         for block in 0..blocks.len() {
@@ -155,6 +167,24 @@ unsafe fn run<S: Simd>(
                     dst.add((o_block * conv.parts() + c_block) * KERNEL * KERNEL * BLOCK * BLOCK + row % BLOCK * BLOCK);
                 back(s, sums.add(row * columns + block * BLOCK), rows * columns, to);
             }
+        }
+    }
+}
+
+/// Adds the sums of some runs to those of `all` before them, if there were some; `lost` is what these have lost.
+///
+/// # Safety
+/// All three hold so many floats, a multiple of 16.
+#[inline(always)]
+unsafe fn set_aside<S: Simd>(s: S, sums: *const f32, all: *mut f32, lost: *mut f32, floats: usize, add: bool) {
+    for i in (0..floats).step_by(BLOCK) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let sum = s.load(sums.add(i));
+            let (new, left) =
+                if add { add_exactly(s, s.load(all.add(i)), s.load(lost.add(i)), sum) } else { (sum, s.splat(0.0)) };
+            s.store(all.add(i), new);
+            s.store(lost.add(i), left);
         }
     }
 }

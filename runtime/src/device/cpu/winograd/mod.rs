@@ -26,7 +26,7 @@ use super::{
     finished::{AnySink, Finished},
     simd::levels::compiled_here,
     source::AnySource,
-    tile::{Tile, Tiling, Walk, part, tile},
+    tile::{Sums, Tile, Tiling, Walk, part, tile},
 };
 pub use gradient::*;
 use input::Side;
@@ -355,6 +355,7 @@ unsafe fn multiply_body<S: Simd>(
         a: [part_distance, 0, 0, 1],
         b: [SHEET, 0, 0, BLOCK],
         tail: (d.channels - (parts.end - 1) * BLOCK).min(BLOCK),
+        run: 1,
     };
     for position in 0..POSITIONS {
         for row_tile in 0..row_tiles {
@@ -372,6 +373,7 @@ unsafe fn multiply_body<S: Simd>(
                     out_row: BLOCK,
                     out_block: POSITIONS * pitch * BLOCK,
                     add: parts.start > 0,
+                    sums: Sums::Chain,
                 };
                 tile(s, rows.len(), blocks, &t);
             }

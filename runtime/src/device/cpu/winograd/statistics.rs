@@ -58,7 +58,7 @@ pub unsafe fn winograd_moments<S: Simd>(
         unsafe {
             let from = from.add(place(&d.conv, run, block));
             let (mean, squares) = (s.load(from), s.load(from.add(BLOCK)));
-            all = all.with(s, Part { count: *from.add(2 * BLOCK), mean, squares });
+            all = all.with(s, Part::new(s, *from.add(2 * BLOCK), mean, squares));
         }
     }
     (s.mul(all.mean, s.splat(all.count)), all.squares)
@@ -92,7 +92,7 @@ unsafe fn leave_body<S: Simd>(s: S, d: &Conv, x: Load, tiles: Range<usize>, bloc
             let (count, sum) = add_up::<S, false>(s, d, x, group.clone(), block, s.splat(0.0));
             let mean = s.div(sum, s.splat(count as f32));
             let (_, squares) = add_up::<S, true>(s, d, x, group, block, mean);
-            all = all.with(s, Part { count: count as f32, mean, squares });
+            all = all.with(s, Part::new(s, count as f32, mean, squares));
         }
         s.store(to, all.mean);
         s.store(to.add(BLOCK), all.squares);
@@ -100,7 +100,10 @@ unsafe fn leave_body<S: Simd>(s: S, d: &Conv, x: Load, tiles: Range<usize>, bloc
     }
 }
 
-/// How many values some tiles have, and their sum, or that of the squares of their distances from `mean`. Columns of tiles have a sum each, because an addition takes several cycles.
+/// Tiles whose columns are added up one by one.
+const RUN: usize = 4;
+
+/// How many values some tiles have, and their sum, or that of the squares of their distances from `mean`. Columns of a run of tiles have a sum each, because an addition takes several cycles.
 ///
 /// # Safety
 /// The values are stored.
@@ -115,8 +118,12 @@ unsafe fn add_up<S: Simd, const SQUARES: bool>(
 ) -> (usize, S::V) {
     let zero = s.splat(0.0);
     let (mut a, mut b, mut c, mut e) = (zero, zero, zero, zero);
-    let mut count = 0;
-    for id in tiles {
+    let (mut count, mut all) = (0, zero);
+    for (i, id) in tiles.enumerate() {
+        if i > 0 && i.is_multiple_of(RUN) {
+            all = s.add(all, s.add(s.add(a, b), s.add(c, e)));
+            (a, b, c, e) = (zero, zero, zero, zero);
+        }
         let (sample, [ty, tx]) = d.tile(id);
         let [rows, columns] = [EDGE.min(d.output[0] - ty), EDGE.min(d.output[1] - tx)];
         count += rows * columns;
@@ -138,5 +145,5 @@ unsafe fn add_up<S: Simd, const SQUARES: bool>(
             }
         }
     }
-    (count, s.add(s.add(a, b), s.add(c, e)))
+    (count, s.add(all, s.add(s.add(a, b), s.add(c, e))))
 }
