@@ -300,6 +300,7 @@ fn edges_of_a_chain() {
                     group: vec![f32::NAN; elements * BLOCK],
                     to: vec![f32::NAN; live * sample],
                     sums: vec![1.0; channels],
+                    lost: vec![0.0; channels],
                 };
                 run_at(level, &mut run);
                 let what = (level, channels, pixels, live);

