@@ -499,8 +499,8 @@ mod k4_column_partials {
             let chunk = task / 1usize;
             let first = chunk * cx.batch / 16usize;
             let last = (chunk + 1) * cx.batch / 16usize;
-            let mut acc0 = s.splat(0.0f32);
-            let mut acc1 = s.splat(0.0f32);
+            let mut acc0 = Total::new(s);
+            let mut acc1 = Total::new(s);
             for n in first..last {
                 let e0 = s.splat(*p0.add(n));
                 let e1 = s.splat(*p1.add(n));
@@ -512,20 +512,20 @@ mod k4_column_partials {
                 let e7 = s.float(e6);
                 {
                     let x = s.keep_first(e3, 1usize);
-                    acc0 = s.add(acc0, x);
+                    acc0.add(s, x);
                 }
                 {
                     let x = s.keep_first(e7, 1usize);
-                    acc1 = s.add(acc1, x);
+                    acc1.add(s, x);
                 }
             }
             s.store(
                 p4.add(((chunk * 2usize + 0usize) * 1usize + 0usize) * 16usize),
-                acc0,
+                acc0.value(s),
             );
             s.store(
                 p4.add(((chunk * 2usize + 1usize) * 1usize + 0usize) * 16usize),
-                acc1,
+                acc1.value(s),
             );
         }
     }
@@ -544,34 +544,32 @@ mod k5_column_results {
             let p0 = cx.arg(0usize);
             let p1 = cx.arg(1usize);
             let p2 = cx.arg(2usize);
-            let mut acc0 = s.splat(0.0f32);
-            let mut acc1 = s.splat(0.0f32);
+            let mut acc0 = Total::new(s);
+            let mut acc1 = Total::new(s);
             for chunk in 0..16usize {
-                acc0 = s
-                    .add(
-                        acc0,
-                        s
-                            .load(
-                                p0
-                                    .add(
-                                        ((chunk * 2usize + 0usize) * 1usize + 0usize) * 16usize,
-                                    ),
-                            ),
-                    );
-                acc1 = s
-                    .add(
-                        acc1,
-                        s
-                            .load(
-                                p0
-                                    .add(
-                                        ((chunk * 2usize + 1usize) * 1usize + 0usize) * 16usize,
-                                    ),
-                            ),
-                    );
+                acc0.add(
+                    s,
+                    s
+                        .load(
+                            p0
+                                .add(
+                                    ((chunk * 2usize + 0usize) * 1usize + 0usize) * 16usize,
+                                ),
+                        ),
+                );
+                acc1.add(
+                    s,
+                    s
+                        .load(
+                            p0
+                                .add(
+                                    ((chunk * 2usize + 1usize) * 1usize + 0usize) * 16usize,
+                                ),
+                        ),
+                );
             }
-            let r0 = s.splat(s.sum(acc0));
-            let r1 = s.splat(s.sum(acc1));
+            let r0 = s.splat(s.sum(acc0.value(s)));
+            let r1 = s.splat(s.sum(acc1.value(s)));
             let e0 = r0;
             let e1 = r1;
             let e2 = s.splat(cx.batch as f32);
@@ -836,8 +834,9 @@ mod k10_lanes {
             let v61 = scratch.add(0usize);
             let v68 = scratch.add(75264usize);
             let v69 = scratch.add(0usize);
-            let sums = p3.add(task * 6832usize);
-            sums.write_bytes(0, 6832usize);
+            let sums = p3.add(task * 13664usize);
+            sums.write_bytes(0, 13664usize);
+            let lost = sums.add(6832usize);
             for group in lane_task(cx.batch, tasks(cx.batch, &[]), task) {
                 let n = group * 16usize;
                 let live = (cx.batch - n).min(16usize);
@@ -906,7 +905,7 @@ mod k10_lanes {
                     );
                 }
                 lane_mask(s, 1600usize, live, v61);
-                lane_sum(s, 16usize, 100usize, v61, sums.add(0usize));
+                lane_sum(s, 16usize, 100usize, v61, sums.add(0usize), lost.add(0usize));
                 {
                     static C: LaneConv = LaneConv {
                         channels: 16usize,
@@ -971,7 +970,15 @@ mod k10_lanes {
                         turned: false,
                     };
                     lane_mask(s, 1176usize, live, v8);
-                    lane_conv_weight(s, &C, v8, v61, border, sums.add(16usize));
+                    lane_conv_weight(
+                        s,
+                        &C,
+                        v8,
+                        v61,
+                        border,
+                        sums.add(16usize),
+                        lost.add(16usize),
+                    );
                 }
                 {
                     static D: Window = Window {
@@ -1027,7 +1034,14 @@ mod k10_lanes {
                     );
                 }
                 lane_mask(s, 4704usize, live, v69);
-                lane_sum(s, 6usize, 784usize, v69, sums.add(6416usize));
+                lane_sum(
+                    s,
+                    6usize,
+                    784usize,
+                    v69,
+                    sums.add(6416usize),
+                    lost.add(6416usize),
+                );
                 {
                     static V: LaneValue = LaneValue {
                         channels: 1usize,
@@ -1053,7 +1067,15 @@ mod k10_lanes {
                         },
                         turned: false,
                     };
-                    lane_conv_weight(s, &C, v0, v69, border, sums.add(6432usize));
+                    lane_conv_weight(
+                        s,
+                        &C,
+                        v0,
+                        v69,
+                        border,
+                        sums.add(6432usize),
+                        lost.add(6432usize),
+                    );
                 }
             }
         }
@@ -1077,14 +1099,16 @@ mod k11_lanes_combine {
             let p4 = cx.arg(4usize);
             let chunks = lane_chunks(cx.batch, 16usize);
             match task {
-                0usize => lane_combine(s, chunks, 6832usize, 16usize, p0.add(0usize), p1),
+                0usize => {
+                    lane_combine(s, chunks, 13664usize, 16usize, p0.add(0usize), p1)
+                }
                 1usize => {
-                    lane_combine(s, chunks, 6832usize, 6400usize, p0.add(16usize), p2)
+                    lane_combine(s, chunks, 13664usize, 6400usize, p0.add(16usize), p2)
                 }
                 2usize => {
-                    lane_combine(s, chunks, 6832usize, 16usize, p0.add(6416usize), p3)
+                    lane_combine(s, chunks, 13664usize, 16usize, p0.add(6416usize), p3)
                 }
-                _ => lane_combine(s, chunks, 6832usize, 400usize, p0.add(6432usize), p4),
+                _ => lane_combine(s, chunks, 13664usize, 400usize, p0.add(6432usize), p4),
             }
         }
     }

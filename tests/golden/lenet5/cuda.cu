@@ -4,11 +4,11 @@
 // 2: k2 after [1], 76032 bytes shared: dense_forward_72f2c897fd3566e9
 // 3: k3 after [2], 50688 bytes shared: dense_forward_7f0c3885a94c6176
 // 4: k4, k5, k6 after [3], 29184 bytes shared: column_dense_input_7aa8ebdb3e1557f6
-// 5: k7, k8, k9 after [4], 86784 bytes shared: dense_weight_column_dense_input_7c40d7720eb8daa0
-// 6: k10, k11, k12 after [5], 86784 bytes shared: dense_weight_column_dense_input_edcebefc70b6b6b6
-// 7: k13, k14 after [6], 43008 bytes shared: dense_weight_block_b93571f41714d1fc
-// 8: k15, k16, k17, k18 after [7], 36864 bytes shared: column_conv_weight_column_2c8061a10fe5024a
-// 9: k15, k16, k17, k18 after [8], 1024 bytes shared: column_end_conv_weight_end_column_end_9f55e9f2d991e8e5
+// 5: k7, k8, k9 after [4], 86784 bytes shared: dense_weight_column_dense_input_54c8bb34c11697d8
+// 6: k10, k11, k12 after [5], 86784 bytes shared: dense_weight_column_dense_input_82fa9114218c1ff2
+// 7: k13, k14 after [6], 43008 bytes shared: dense_weight_block_b6568dc332a145d8
+// 8: k15, k16, k17, k18 after [7], 36864 bytes shared: column_conv_weight_column_a4dc7d04df3f20b2
+// 9: k15, k16, k17, k18 after [8], 1024 bytes shared: column_end_conv_weight_end_column_end_a54606afc84b6281
 
 // features.0, features.1, features.2, features.3, features.4, features.5: conv.forward, map, map, window.max, window.argmax, conv.forward, map, map, window.max, window.argmax
 namespace block_ca67e9aa67ea748c {
@@ -353,7 +353,7 @@ namespace column_dense_input_7aa8ebdb3e1557f6 {
 KILN_KERNEL(column_dense_input_7aa8ebdb3e1557f6, 16, 3)
 
 // classifier.4, classifier.2, classifier.0: contract, reduce.sum, contract, map
-namespace dense_weight_column_dense_input_7c40d7720eb8daa0 {
+namespace dense_weight_column_dense_input_54c8bb34c11697d8 {
   using Launch = KilnLaunch<18, 3>;
   namespace p0 {
     struct Sink {
@@ -368,7 +368,7 @@ namespace dense_weight_column_dense_input_7c40d7720eb8daa0 {
       const KilnMatrix<1, 10, 1> a{launch.arg[1]};
       const KilnMatrix<1, 84, 4> b{launch.arg[0]};
       Sink sink{launch};
-      kiln_gemm<KilnTile<16, 64, 32, 1, 8, 1, 3>, KilnF32>(a, b, sink, 10u, 84u, launch.batch, 1u, cta, ctas, shared);
+      kiln_gemm<KilnTile<16, 64, 32, 1, 8, 1, 3, true>, KilnF32>(a, b, sink, 10u, 84u, launch.batch, 1u, cta, ctas, shared);
     }
   }
   namespace p1 {
@@ -419,10 +419,10 @@ namespace dense_weight_column_dense_input_7c40d7720eb8daa0 {
     else if (cta < launch.first[3]) p2::phase(launch, cta - launch.first[2], launch.first[3] - launch.first[2], shared);
   }
 }
-KILN_KERNEL(dense_weight_column_dense_input_7c40d7720eb8daa0, 18, 3)
+KILN_KERNEL(dense_weight_column_dense_input_54c8bb34c11697d8, 18, 3)
 
 // classifier.2, classifier.0: contract, reduce.sum, conv.input
-namespace dense_weight_column_dense_input_edcebefc70b6b6b6 {
+namespace dense_weight_column_dense_input_82fa9114218c1ff2 {
   using Launch = KilnLaunch<17, 3>;
   namespace p0 {
     struct Sink {
@@ -437,7 +437,7 @@ namespace dense_weight_column_dense_input_edcebefc70b6b6b6 {
       const KilnMatrix<1, 84, 4> a{launch.arg[1]};
       const KilnMatrix<1, 120, 4> b{launch.arg[0]};
       Sink sink{launch};
-      kiln_gemm<KilnTile<32, 64, 32, 2, 4, 1, 3>, KilnF32>(a, b, sink, 84u, 120u, launch.batch, 1u, cta, ctas, shared);
+      kiln_gemm<KilnTile<32, 64, 32, 2, 4, 1, 3, true>, KilnF32>(a, b, sink, 84u, 120u, launch.batch, 1u, cta, ctas, shared);
     }
   }
   namespace p1 {
@@ -485,10 +485,10 @@ namespace dense_weight_column_dense_input_edcebefc70b6b6b6 {
     else if (cta < launch.first[3]) p2::phase(launch, cta - launch.first[2], launch.first[3] - launch.first[2], shared);
   }
 }
-KILN_KERNEL(dense_weight_column_dense_input_edcebefc70b6b6b6, 17, 3)
+KILN_KERNEL(dense_weight_column_dense_input_82fa9114218c1ff2, 17, 3)
 
 // classifier.0, features.5, features.3, features.2, features.0: conv.weight, window.route, map, conv.input, window.route, map
-namespace dense_weight_block_b93571f41714d1fc {
+namespace dense_weight_block_b6568dc332a145d8 {
   using Launch = KilnLaunch<16, 2>;
   namespace p0 {
     struct Sink {
@@ -503,7 +503,7 @@ namespace dense_weight_block_b93571f41714d1fc {
       const KilnMatrix<1, 120, 4> a{launch.arg[1]};
       const KilnMatrix<1, 400, 4> b{launch.arg[0]};
       Sink sink{launch};
-      kiln_gemm<KilnTile<32, 64, 32, 2, 4, 1, 3>, KilnF32>(a, b, sink, 120u, 400u, launch.batch, 1u, cta, ctas, shared);
+      kiln_gemm<KilnTile<32, 64, 32, 2, 4, 1, 3, true>, KilnF32>(a, b, sink, 120u, 400u, launch.batch, 1u, cta, ctas, shared);
     }
   }
   namespace p1 {
@@ -591,10 +591,10 @@ namespace dense_weight_block_b93571f41714d1fc {
     else if (cta < launch.first[2]) p1::phase(launch, cta - launch.first[1], launch.first[2] - launch.first[1], shared);
   }
 }
-KILN_KERNEL(dense_weight_block_b93571f41714d1fc, 16, 2)
+KILN_KERNEL(dense_weight_block_b6568dc332a145d8, 16, 2)
 
 // features.3, features.0: reduce.sum, conv.weight, reduce.sum, conv.weight
-namespace column_conv_weight_column_2c8061a10fe5024a {
+namespace column_conv_weight_column_a4dc7d04df3f20b2 {
   using Launch = KilnLaunch<8, 4>;
   namespace p0 {
     struct Body {
@@ -628,7 +628,7 @@ namespace column_conv_weight_column_2c8061a10fe5024a {
       const KilnMatrix<1, 16, 4> a{launch.arg[0]};
       const KilnPatchColumns<G, 1176, 1, 84, 6, 1> b{launch.arg[2]};
       Sink sink{launch};
-      kiln_gemm<KilnTile<16, 64, 32, 1, 8, 1, 3>, KilnF32>(a, b, sink, 16u, 150u, launch.batch * 100u, 85u, cta, ctas, shared);
+      kiln_gemm<KilnTile<16, 64, 32, 1, 8, 1, 3, true>, KilnF32>(a, b, sink, 16u, 150u, launch.batch * 100u, 85u, cta, ctas, shared);
     }
   }
   namespace p2 {
@@ -663,7 +663,7 @@ namespace column_conv_weight_column_2c8061a10fe5024a {
       const KilnMatrix<1, 6, 1> a{launch.arg[4]};
       const KilnPatchColumns<G, 784, 784, 28, 1, 1> b{launch.arg[6]};
       Sink sink{launch};
-      kiln_gemm<KilnTile<16, 64, 32, 1, 8, 1, 3>, KilnF32>(a, b, sink, 6u, 25u, launch.batch * 784u, 128u, cta, ctas, shared);
+      kiln_gemm<KilnTile<16, 64, 32, 1, 8, 1, 3, true>, KilnF32>(a, b, sink, 6u, 25u, launch.batch * 784u, 128u, cta, ctas, shared);
     }
   }
   KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
@@ -673,10 +673,10 @@ namespace column_conv_weight_column_2c8061a10fe5024a {
     else if (cta < launch.first[4]) p3::phase(launch, cta - launch.first[3], launch.first[4] - launch.first[3], shared);
   }
 }
-KILN_KERNEL(column_conv_weight_column_2c8061a10fe5024a, 8, 4)
+KILN_KERNEL(column_conv_weight_column_a4dc7d04df3f20b2, 8, 4)
 
 // features.3, features.0: reduce.sum, conv.weight, reduce.sum, conv.weight
-namespace column_end_conv_weight_end_column_end_9f55e9f2d991e8e5 {
+namespace column_end_conv_weight_end_column_end_a54606afc84b6281 {
   using Launch = KilnLaunch<28, 4>;
   namespace p0 {
     struct Body {
@@ -699,8 +699,8 @@ namespace column_end_conv_weight_end_column_end_9f55e9f2d991e8e5 {
   namespace p1 {
     KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
       for (u32 e = cta * KILN_THREADS + kiln_thread(); e < 2400u; e += ctas * KILN_THREADS) {
-        float sum = 0.0f;
-        for (u32 split = 0u; split < 85u; ++split) sum += launch.arg[7][split * 2400u + e];
+        float sum = 0.0f, sum_lost = 0.0f;
+        for (u32 split = 0u; split < 85u; ++split) kiln_add(sum, sum_lost, launch.arg[7][split * 2400u + e]);
         KilnOptimizer::update(launch.arg[8], launch.arg[9], launch.arg[10], launch.arg[11], launch.arg[12], launch.arg[13], e, sum);
       }
     }
@@ -726,8 +726,8 @@ namespace column_end_conv_weight_end_column_end_9f55e9f2d991e8e5 {
   namespace p3 {
     KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
       for (u32 e = cta * KILN_THREADS + kiln_thread(); e < 150u; e += ctas * KILN_THREADS) {
-        float sum = 0.0f;
-        for (u32 split = 0u; split < 128u; ++split) sum += launch.arg[21][split * 150u + e];
+        float sum = 0.0f, sum_lost = 0.0f;
+        for (u32 split = 0u; split < 128u; ++split) kiln_add(sum, sum_lost, launch.arg[21][split * 150u + e]);
         KilnOptimizer::update(launch.arg[22], launch.arg[23], launch.arg[24], launch.arg[25], launch.arg[26], launch.arg[27], e, sum);
       }
     }
@@ -739,4 +739,4 @@ namespace column_end_conv_weight_end_column_end_9f55e9f2d991e8e5 {
     else if (cta < launch.first[4]) p3::phase(launch, cta - launch.first[3], launch.first[4] - launch.first[3], shared);
   }
 }
-KILN_KERNEL(column_end_conv_weight_end_column_end_9f55e9f2d991e8e5, 28, 4)
+KILN_KERNEL(column_end_conv_weight_end_column_end_a54606afc84b6281, 28, 4)

@@ -15,19 +15,19 @@
 // 13: k15 after [12], 1024 bytes shared: column_e3ccd0cc3a4f256f
 // 14: k16 after [13], 17408 bytes shared: dense_forward_2ee02fb755bddd93
 // 15: k17, k18, k19 after [14], 29184 bytes shared: column_dense_input_dd68335713990ea8
-// 16: k20, k21 after [15], 36864 bytes shared: dense_weight_map_dd1dadbe90f1178d
+// 16: k20, k21 after [15], 36864 bytes shared: dense_weight_map_1852fb990f7fe2a1
 // 17: k22 after [16], 3072 bytes shared: column_b712296a046eac1a
 // 18: k23, k25, k36 after [17], 2048 bytes shared: block_map_d1437c03f1067863
-// 19: k24, k26, k27 after [18], 43008 bytes shared: conv_weight_column_eefa366e08d76d1d
-// 20: k24, k26, k28 after [19], 2048 bytes shared: conv_weight_end_block_1005c4fdb6008b8c
-// 21: k29, k30 after [20], 43008 bytes shared: conv_weight_column_108e0878053f9f1d
-// 22: k29, k30 after [21], 2048 bytes shared: conv_weight_end_column_end_7e0c29118ae73dc9
+// 19: k24, k26, k27 after [18], 43008 bytes shared: conv_weight_column_a354a8e6ae6a0be9
+// 20: k24, k26, k28 after [19], 2048 bytes shared: conv_weight_end_block_fc67bb65a7115c82
+// 21: k29, k30 after [20], 43008 bytes shared: conv_weight_column_6254135b7f9a0a81
+// 22: k29, k30 after [21], 2048 bytes shared: conv_weight_end_column_end_d35e4436bd9d9c57
 // 23: k31 after [22], 4096 bytes shared: block_268f9eb75bf2b960
-// 24: k32, k33 after [23], 36864 bytes shared: conv_weight_column_01b3ecddd7dfff01
-// 25: k32, k33 after [24], 2048 bytes shared: conv_weight_end_column_end_1861c0f30910eeec
+// 24: k32, k33 after [23], 36864 bytes shared: conv_weight_column_ea2fcdd767544acd
+// 25: k32, k33 after [24], 2048 bytes shared: conv_weight_end_column_end_24e202c2e9370c6a
 // 26: k34 after [25], 0 bytes shared: map_e8087783bce617ed
-// 27: k35 after [26], 36864 bytes shared: conv_weight_1d2b1df1adbb012c
-// 28: k35 after [27], 0 bytes shared: conv_weight_end_bcab01b922e11f65
+// 27: k35 after [26], 36864 bytes shared: conv_weight_8e879a4899d56434
+// 28: k35 after [27], 0 bytes shared: conv_weight_end_c9e7bda56c2aa347
 
 // keep.conv1: conv.forward
 namespace conv_forward_59d2e942c2e07e69 {
@@ -774,7 +774,7 @@ namespace column_dense_input_dd68335713990ea8 {
 KILN_KERNEL(column_dense_input_dd68335713990ea8, 15, 3)
 
 // fc, halve.Residual: contract, map
-namespace dense_weight_map_dd1dadbe90f1178d {
+namespace dense_weight_map_1852fb990f7fe2a1 {
   using Launch = KilnLaunch<11, 2>;
   namespace p0 {
     struct Sink {
@@ -789,7 +789,7 @@ namespace dense_weight_map_dd1dadbe90f1178d {
       const KilnMatrix<1, 10, 1> a{launch.arg[1]};
       const KilnMatrix<1, 32, 4> b{launch.arg[0]};
       Sink sink{launch};
-      kiln_gemm<KilnTile<16, 64, 32, 1, 8, 1, 3>, KilnF32>(a, b, sink, 10u, 32u, launch.batch, 1u, cta, ctas, shared);
+      kiln_gemm<KilnTile<16, 64, 32, 1, 8, 1, 3, true>, KilnF32>(a, b, sink, 10u, 32u, launch.batch, 1u, cta, ctas, shared);
     }
   }
   namespace p1 {
@@ -829,7 +829,7 @@ namespace dense_weight_map_dd1dadbe90f1178d {
     else if (cta < launch.first[2]) p1::phase(launch, cta - launch.first[1], launch.first[2] - launch.first[1], shared);
   }
 }
-KILN_KERNEL(dense_weight_map_dd1dadbe90f1178d, 11, 2)
+KILN_KERNEL(dense_weight_map_1852fb990f7fe2a1, 11, 2)
 
 // halve.downsample.1, halve.bn2: reduce.sum, map, reduce.sum, map, map, map, map, reduce.sum, map, map, map
 namespace column_b712296a046eac1a {
@@ -1068,7 +1068,7 @@ namespace block_map_d1437c03f1067863 {
 KILN_KERNEL(block_map_d1437c03f1067863, 27, 3)
 
 // halve.downsample.0, halve.conv2, halve.bn1: conv.weight, conv.weight, reduce.sum, map, reduce.sum, map, map, map
-namespace conv_weight_column_eefa366e08d76d1d {
+namespace conv_weight_column_a354a8e6ae6a0be9 {
   using Launch = KilnLaunch<20, 3>;
   namespace p0 {
     struct G { enum : u32 { C = 16, O = 32, H = 8, W = 8, OH = 4, OW = 4, KH = 1, KW = 1, SH = 2, SW = 2, PH = 0, PW = 0, DH = 1, DW = 1 }; };
@@ -1083,7 +1083,7 @@ namespace conv_weight_column_eefa366e08d76d1d {
       const KilnMatrix<1, 32, 4> a{launch.arg[1]};
       const KilnPatchColumns<G, 1024, 1, 128, 16, 4> b{launch.arg[0]};
       Sink sink{launch};
-      kiln_gemm<KilnTile<32, 64, 32, 2, 4, 1, 3>, KilnF32>(a, b, sink, 32u, 16u, launch.batch * 16u, 16u, cta, ctas, shared);
+      kiln_gemm<KilnTile<32, 64, 32, 2, 4, 1, 3, true>, KilnF32>(a, b, sink, 32u, 16u, launch.batch * 16u, 16u, cta, ctas, shared);
     }
   }
   namespace p1 {
@@ -1099,7 +1099,7 @@ namespace conv_weight_column_eefa366e08d76d1d {
       const KilnMatrix<1, 32, 4> a{launch.arg[4]};
       const KilnPatchColumns<G, 512, 1, 128, 32, 4> b{launch.arg[3]};
       Sink sink{launch};
-      kiln_gemm<KilnTile<32, 64, 32, 2, 4, 1, 3>, KilnF32>(a, b, sink, 32u, 288u, launch.batch * 16u, 16u, cta, ctas, shared);
+      kiln_gemm<KilnTile<32, 64, 32, 2, 4, 1, 3, true>, KilnF32>(a, b, sink, 32u, 288u, launch.batch * 16u, 16u, cta, ctas, shared);
     }
   }
   namespace p2 {
@@ -1157,16 +1157,16 @@ namespace conv_weight_column_eefa366e08d76d1d {
     else if (cta < launch.first[3]) p2::phase(launch, cta - launch.first[2], launch.first[3] - launch.first[2], shared);
   }
 }
-KILN_KERNEL(conv_weight_column_eefa366e08d76d1d, 20, 3)
+KILN_KERNEL(conv_weight_column_a354a8e6ae6a0be9, 20, 3)
 
 // halve.downsample.0, halve.conv2, halve.conv1, keep.bn2: conv.weight, conv.weight, map, conv.input, map
-namespace conv_weight_end_block_1005c4fdb6008b8c {
+namespace conv_weight_end_block_fc67bb65a7115c82 {
   using Launch = KilnLaunch<26, 3>;
   namespace p0 {
     KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
       for (u32 e = cta * KILN_THREADS + kiln_thread(); e < 512u; e += ctas * KILN_THREADS) {
-        float sum = 0.0f;
-        for (u32 split = 0u; split < 16u; ++split) sum += launch.arg[0][split * 512u + e];
+        float sum = 0.0f, sum_lost = 0.0f;
+        for (u32 split = 0u; split < 16u; ++split) kiln_add(sum, sum_lost, launch.arg[0][split * 512u + e]);
         KilnOptimizer::update(launch.arg[1], launch.arg[2], launch.arg[3], launch.arg[4], launch.arg[5], launch.arg[6], e, sum);
       }
     }
@@ -1174,8 +1174,8 @@ namespace conv_weight_end_block_1005c4fdb6008b8c {
   namespace p1 {
     KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
       for (u32 e = cta * KILN_THREADS + kiln_thread(); e < 9216u; e += ctas * KILN_THREADS) {
-        float sum = 0.0f;
-        for (u32 split = 0u; split < 16u; ++split) sum += launch.arg[7][split * 9216u + e];
+        float sum = 0.0f, sum_lost = 0.0f;
+        for (u32 split = 0u; split < 16u; ++split) kiln_add(sum, sum_lost, launch.arg[7][split * 9216u + e]);
         KilnOptimizer::update(launch.arg[8], launch.arg[9], launch.arg[10], launch.arg[11], launch.arg[12], launch.arg[13], e, sum);
       }
     }
@@ -1250,10 +1250,10 @@ namespace conv_weight_end_block_1005c4fdb6008b8c {
     else if (cta < launch.first[3]) p2::phase(launch, cta - launch.first[2], launch.first[3] - launch.first[2], shared);
   }
 }
-KILN_KERNEL(conv_weight_end_block_1005c4fdb6008b8c, 26, 3)
+KILN_KERNEL(conv_weight_end_block_fc67bb65a7115c82, 26, 3)
 
 // halve.conv1, keep.bn2: conv.weight, reduce.sum, map, reduce.sum, map, map, map
-namespace conv_weight_column_108e0878053f9f1d {
+namespace conv_weight_column_6254135b7f9a0a81 {
   using Launch = KilnLaunch<7, 2>;
   namespace p0 {
     struct G { enum : u32 { C = 16, O = 32, H = 8, W = 8, OH = 4, OW = 4, KH = 3, KW = 3, SH = 2, SW = 2, PH = 1, PW = 1, DH = 1, DW = 1 }; };
@@ -1268,7 +1268,7 @@ namespace conv_weight_column_108e0878053f9f1d {
       const KilnMatrix<1, 32, 4> a{launch.arg[1]};
       const KilnPatchColumns<G, 1024, 1, 128, 16, 4> b{launch.arg[0]};
       Sink sink{launch};
-      kiln_gemm<KilnTile<32, 64, 32, 2, 4, 1, 3>, KilnF32>(a, b, sink, 32u, 144u, launch.batch * 16u, 16u, cta, ctas, shared);
+      kiln_gemm<KilnTile<32, 64, 32, 2, 4, 1, 3, true>, KilnF32>(a, b, sink, 32u, 144u, launch.batch * 16u, 16u, cta, ctas, shared);
     }
   }
   namespace p1 {
@@ -1302,16 +1302,16 @@ namespace conv_weight_column_108e0878053f9f1d {
     else if (cta < launch.first[2]) p1::phase(launch, cta - launch.first[1], launch.first[2] - launch.first[1], shared);
   }
 }
-KILN_KERNEL(conv_weight_column_108e0878053f9f1d, 7, 2)
+KILN_KERNEL(conv_weight_column_6254135b7f9a0a81, 7, 2)
 
 // halve.conv1, keep.bn2: conv.weight, reduce.sum, map, reduce.sum, map, map, map
-namespace conv_weight_end_column_end_7e0c29118ae73dc9 {
+namespace conv_weight_end_column_end_d35e4436bd9d9c57 {
   using Launch = KilnLaunch<19, 2>;
   namespace p0 {
     KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
       for (u32 e = cta * KILN_THREADS + kiln_thread(); e < 4608u; e += ctas * KILN_THREADS) {
-        float sum = 0.0f;
-        for (u32 split = 0u; split < 16u; ++split) sum += launch.arg[0][split * 4608u + e];
+        float sum = 0.0f, sum_lost = 0.0f;
+        for (u32 split = 0u; split < 16u; ++split) kiln_add(sum, sum_lost, launch.arg[0][split * 4608u + e]);
         KilnOptimizer::update(launch.arg[1], launch.arg[2], launch.arg[3], launch.arg[4], launch.arg[5], launch.arg[6], e, sum);
       }
     }
@@ -1362,7 +1362,7 @@ namespace conv_weight_end_column_end_7e0c29118ae73dc9 {
     else if (cta < launch.first[2]) p1::phase(launch, cta - launch.first[1], launch.first[2] - launch.first[1], shared);
   }
 }
-KILN_KERNEL(conv_weight_end_column_end_7e0c29118ae73dc9, 19, 2)
+KILN_KERNEL(conv_weight_end_column_end_d35e4436bd9d9c57, 19, 2)
 
 // keep.conv2, keep.bn1: map, conv.input, map
 namespace block_268f9eb75bf2b960 {
@@ -1431,7 +1431,7 @@ namespace block_268f9eb75bf2b960 {
 KILN_KERNEL(block_268f9eb75bf2b960, 11, 1)
 
 // keep.conv2, keep.bn1: conv.weight, reduce.sum, map, reduce.sum, map, map, map
-namespace conv_weight_column_01b3ecddd7dfff01 {
+namespace conv_weight_column_ea2fcdd767544acd {
   using Launch = KilnLaunch<7, 2>;
   namespace p0 {
     struct G { enum : u32 { C = 16, O = 16, H = 8, W = 8, OH = 8, OW = 8, KH = 3, KW = 3, SH = 1, SW = 1, PH = 1, PW = 1, DH = 1, DW = 1 }; };
@@ -1446,7 +1446,7 @@ namespace conv_weight_column_01b3ecddd7dfff01 {
       const KilnMatrix<1, 16, 4> a{launch.arg[1]};
       const KilnPatchColumns<G, 1024, 1, 128, 16, 4> b{launch.arg[0]};
       Sink sink{launch};
-      kiln_gemm<KilnTile<16, 64, 32, 1, 8, 1, 3>, KilnF32>(a, b, sink, 16u, 144u, launch.batch * 64u, 64u, cta, ctas, shared);
+      kiln_gemm<KilnTile<16, 64, 32, 1, 8, 1, 3, true>, KilnF32>(a, b, sink, 16u, 144u, launch.batch * 64u, 64u, cta, ctas, shared);
     }
   }
   namespace p1 {
@@ -1480,16 +1480,16 @@ namespace conv_weight_column_01b3ecddd7dfff01 {
     else if (cta < launch.first[2]) p1::phase(launch, cta - launch.first[1], launch.first[2] - launch.first[1], shared);
   }
 }
-KILN_KERNEL(conv_weight_column_01b3ecddd7dfff01, 7, 2)
+KILN_KERNEL(conv_weight_column_ea2fcdd767544acd, 7, 2)
 
 // keep.conv2, keep.bn1: conv.weight, reduce.sum, map, reduce.sum, map, map, map
-namespace conv_weight_end_column_end_1861c0f30910eeec {
+namespace conv_weight_end_column_end_24e202c2e9370c6a {
   using Launch = KilnLaunch<19, 2>;
   namespace p0 {
     KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
       for (u32 e = cta * KILN_THREADS + kiln_thread(); e < 2304u; e += ctas * KILN_THREADS) {
-        float sum = 0.0f;
-        for (u32 split = 0u; split < 64u; ++split) sum += launch.arg[0][split * 2304u + e];
+        float sum = 0.0f, sum_lost = 0.0f;
+        for (u32 split = 0u; split < 64u; ++split) kiln_add(sum, sum_lost, launch.arg[0][split * 2304u + e]);
         KilnOptimizer::update(launch.arg[1], launch.arg[2], launch.arg[3], launch.arg[4], launch.arg[5], launch.arg[6], e, sum);
       }
     }
@@ -1540,7 +1540,7 @@ namespace conv_weight_end_column_end_1861c0f30910eeec {
     else if (cta < launch.first[2]) p1::phase(launch, cta - launch.first[1], launch.first[2] - launch.first[1], shared);
   }
 }
-KILN_KERNEL(conv_weight_end_column_end_1861c0f30910eeec, 19, 2)
+KILN_KERNEL(conv_weight_end_column_end_24e202c2e9370c6a, 19, 2)
 
 // keep.conv1: map
 namespace map_e8087783bce617ed {
@@ -1590,7 +1590,7 @@ namespace map_e8087783bce617ed {
 KILN_KERNEL(map_e8087783bce617ed, 8, 1)
 
 // keep.conv1: conv.weight
-namespace conv_weight_1d2b1df1adbb012c {
+namespace conv_weight_8e879a4899d56434 {
   using Launch = KilnLaunch<3, 1>;
   struct G { enum : u32 { C = 16, O = 16, H = 8, W = 8, OH = 8, OW = 8, KH = 3, KW = 3, SH = 1, SW = 1, PH = 1, PW = 1, DH = 1, DW = 1 }; };
   struct Sink {
@@ -1604,20 +1604,20 @@ namespace conv_weight_1d2b1df1adbb012c {
     const KilnMatrix<1, 16, 4> a{launch.arg[1]};
     const KilnPatchColumns<G, 1024, 64, 8, 1, 1> b{launch.arg[0]};
     Sink sink{launch};
-    kiln_gemm<KilnTile<16, 64, 32, 1, 8, 1, 3>, KilnF32>(a, b, sink, 16u, 144u, launch.batch * 64u, 64u, cta, ctas, shared);
+    kiln_gemm<KilnTile<16, 64, 32, 1, 8, 1, 3, true>, KilnF32>(a, b, sink, 16u, 144u, launch.batch * 64u, 64u, cta, ctas, shared);
   }
 }
-KILN_KERNEL(conv_weight_1d2b1df1adbb012c, 3, 1)
+KILN_KERNEL(conv_weight_8e879a4899d56434, 3, 1)
 
 // keep.conv1: conv.weight
-namespace conv_weight_end_bcab01b922e11f65 {
+namespace conv_weight_end_c9e7bda56c2aa347 {
   using Launch = KilnLaunch<7, 1>;
   KILN_DEV void phase(const Launch& launch, u32 cta, u32 ctas, KilnShared shared) {
     for (u32 e = cta * KILN_THREADS + kiln_thread(); e < 2304u; e += ctas * KILN_THREADS) {
-      float sum = 0.0f;
-      for (u32 split = 0u; split < 64u; ++split) sum += launch.arg[0][split * 2304u + e];
+      float sum = 0.0f, sum_lost = 0.0f;
+      for (u32 split = 0u; split < 64u; ++split) kiln_add(sum, sum_lost, launch.arg[0][split * 2304u + e]);
       KilnOptimizer::update(launch.arg[1], launch.arg[2], launch.arg[3], launch.arg[4], launch.arg[5], launch.arg[6], e, sum);
     }
   }
 }
-KILN_KERNEL(conv_weight_end_bcab01b922e11f65, 7, 1)
+KILN_KERNEL(conv_weight_end_c9e7bda56c2aa347, 7, 1)
