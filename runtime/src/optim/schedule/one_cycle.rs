@@ -63,7 +63,10 @@ impl OneCycle {
         };
         let phase = phases.iter().position(|end| step <= *end).unwrap_or(last).min(last);
         let begin = if phase == 0 { 0.0 } else { phases[phase - 1] };
-        let part = (step - begin) / (phases[phase] - begin);
+        let width = phases[phase] - begin;
+        // Where PyTorch divides by 0: a phase of no width is its end, so that the peak is where it is for all others, at step
+        // `pct_start * total - 1`.
+        let part = if width == 0.0 { 1.0 } else { (step - begin) / width };
         let (from, to) = (ends[phase], ends[phase + 1]);
         match self.anneal_strategy {
             Anneal::Cos => to + (from - to) / 2.0 * ((PI * part).cos() + 1.0),
@@ -123,5 +126,92 @@ impl Schedule for OneCycle {
 
     fn needs_periods(&self) -> bool {
         self.total_steps.is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `OneCycleLR._get_lr` as PyTorch has it, for the rate and the momentum; `None` where it divides by 0.
+    fn pytorch(cycle: &OneCycle, total: usize, step: usize, ends: [f64; 4]) -> Option<f64> {
+        let (total, step) = (total as f64, step as f64);
+        let [low, high, middle, last] = ends;
+        let phases = if cycle.three_phase {
+            vec![
+                (cycle.pct_start * total - 1.0, low, high),
+                (2.0 * cycle.pct_start * total - 2.0, high, middle),
+                (total - 1.0, middle, last),
+            ]
+        } else {
+            vec![(cycle.pct_start * total - 1.0, low, high), (total - 1.0, high, last)]
+        };
+        let mut start = 0.0;
+        for (i, (end, from, to)) in phases.iter().enumerate() {
+            if step <= *end || i == phases.len() - 1 {
+                let part = (step - start) / (end - start);
+                return (end != &start).then(|| match cycle.anneal_strategy {
+                    Anneal::Cos => to + (from - to) / 2.0 * (1.0 + (PI * part).cos()),
+                    Anneal::Linear => (to - from) * part + from,
+                });
+            }
+            start = *end;
+        }
+        None
+    }
+
+    #[test]
+    fn short_cycles_are_pytorchs() {
+        let mut without_width = 0;
+        for total in 1..=12 {
+            for pct_start in [0.0, 0.05, 0.1, 0.2, 0.25, 1.0 / 3.0, 0.5, 0.7, 1.0] {
+                for (three_phase, anneal_strategy) in
+                    [(false, Anneal::Cos), (false, Anneal::Linear), (true, Anneal::Cos), (true, Anneal::Linear)]
+                {
+                    let cycle = OneCycle {
+                        max_lr: 0.5,
+                        total_steps: Some(total),
+                        pct_start,
+                        three_phase,
+                        anneal_strategy,
+                        div_factor: 10.0,
+                        final_div_factor: 100.0,
+                        ..OneCycle::default()
+                    };
+                    for step in 0..=total {
+                        let moment = Moment { period: step, periods: None, loss: None };
+                        let lr = cycle.lr(&moment, &Rate { base: 0.1, main: 0.1, last: 0.1 });
+                        let momentum = cycle.momentum(&moment).unwrap();
+                        match pytorch(&cycle, total, step, [0.05, 0.5, 0.05, 0.0005]) {
+                            Some(expected) => {
+                                assert!((lr - expected).abs() < 1e-12, "{cycle:?}, {step}: {lr} {expected}")
+                            }
+                            None => {
+                                without_width += 1;
+                                let ends = [0.5, 0.05, 0.0005].iter().any(|end| (lr - end).abs() < 1e-12);
+                                assert!(ends, "{cycle:?}, {step}: {lr}");
+                            }
+                        }
+                        assert!(momentum.is_finite(), "{cycle:?}, {step}");
+                    }
+                }
+            }
+        }
+        assert!(without_width > 20, "{without_width}");
+    }
+
+    #[test]
+    fn a_rise_of_one_step_is_the_peak() {
+        let cycle = OneCycle { max_lr: 0.5, pct_start: 0.1, total_steps: Some(10), ..OneCycle::default() };
+        let at = |period| {
+            let moment = Moment { period, periods: None, loss: None };
+            (cycle.lr(&moment, &Rate { base: 0.1, main: 0.1, last: 0.1 }), cycle.momentum(&moment).unwrap())
+        };
+        assert_eq!(at(0), (0.5, 0.85));
+        assert!(at(1).0 < 0.5 && (at(9).0 - 0.5 / 25.0 / 1e4).abs() < 1e-12 && at(9).1 == 0.95);
+        // It ends with its last step: what is asked for behind it is the end.
+        let whole = OneCycle { pct_start: 1.0, ..cycle };
+        let moment = Moment { period: 10, periods: None, loss: None };
+        assert_eq!(whole.lr(&moment, &Rate { base: 0.1, main: 0.1, last: 0.1 }), 0.5 / 25.0 / 1e4);
     }
 }

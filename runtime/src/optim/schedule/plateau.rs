@@ -65,7 +65,11 @@ impl Default for ReduceOnPlateau {
 
 impl ReduceOnPlateau {
     fn is_better(&self, loss: f64) -> bool {
-        let Some(best) = self.progress.best else { return !loss.is_nan() };
+        let worst = match self.mode {
+            Mode::Min => f64::INFINITY,
+            Mode::Max => f64::NEG_INFINITY,
+        };
+        let best = self.progress.best.unwrap_or(worst);
         match (self.mode, self.threshold_mode) {
             (Mode::Min, ThresholdMode::Rel) => loss < best * (1.0 - self.threshold),
             (Mode::Min, ThresholdMode::Abs) => loss < best - self.threshold,
