@@ -51,13 +51,15 @@ pub struct Env {
     pub seed: u64,
     /// From 1.
     pub step: u64,
+    /// The one mean of the loss that counts, where not all of them do.
+    pub only: Option<u32>,
     /// Hyper-parameters, for update expressions.
     pub hyper: Vec<f64>,
 }
 
 impl Env {
     pub fn batch(batch: usize) -> Env {
-        Env { batch, seed: 0, step: 1, hyper: Vec::new() }
+        Env { batch, seed: 0, step: 1, only: None, hyper: Vec::new() }
     }
 }
 
@@ -219,6 +221,7 @@ fn map(nodes: &[Scalar], inputs: &[&Tensor], shape: &Shape, batch: usize, env: &
                 Scalar::Index(axis) => at[axis as usize] as f64,
                 Scalar::Uniform(Uniform::Batch) => env.batch as f64,
                 Scalar::Uniform(Uniform::Step) => env.step as f64,
+                Scalar::Uniform(Uniform::Counts(i)) => f64::from(env.only.is_none_or(|only| only == i)),
                 Scalar::Uniform(Uniform::Hyper(k)) => env.hyper[k as usize],
                 Scalar::Unary(op, a) => fold_unary(op, of(a)),
                 Scalar::Binary(op, a, b) => fold_binary(op, of(a), of(b)),

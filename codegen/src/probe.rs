@@ -68,7 +68,8 @@ fn excite(module: &Module, index: usize) -> Option<Module> {
 
 /// The forward pass in evaluation mode, without roots: a program takes only what its own roots need.
 fn forward(module: &Module) -> Mode {
-    Mode { graph: module.evaluation.graph.clone(), ..Mode::default() }
+    let Mode { graph, single, .. } = &module.evaluation;
+    Mode { graph: graph.clone(), single: single.clone(), ..Mode::default() }
 }
 
 fn companion(module: &Module, more: Vec<Port>, outputs: Vec<Port>, evaluation: Mode) -> Module {

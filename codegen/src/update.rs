@@ -395,7 +395,7 @@ fn host_node(pool: &Pool, id: Id, hypers: &[Ident], done: &mut Vec<Id>, statemen
             quote!(self.#name)
         }
         Scalar::Uniform(Uniform::Step) => quote!(step),
-        Scalar::Uniform(Uniform::Batch) | Scalar::Input(_) | Scalar::Index(_) => {
+        Scalar::Uniform(Uniform::Batch | Uniform::Counts(_)) | Scalar::Input(_) | Scalar::Index(_) => {
             unreachable!("not a uniform of updates")
         }
         Scalar::Unary(op, a) => {

@@ -61,6 +61,24 @@ pub enum Error {
     #[error("`apply` without gradients: call `accumulate` first")]
     NothingAccumulated,
 
+    /// A batch of one sample for a layer that normalises each channel over the batch.
+    #[error(
+        "`{layer}` of {network} normalises over the batch, but a batch of one sample has one value per channel; help: \
+         `.drop_last(true)` leaves it out of a `Trainer`'s epoch, or another batch size"
+    )]
+    SingleValue { network: &'static str, layer: &'static str },
+
+    /// Training cannot start from these weights.
+    #[error(
+        "`{name}` of {network} is not finite before training starts (it holds {value}); help: begin with a new model, or \
+         load weights of before they diverged"
+    )]
+    WeightsNotFinite { network: &'static str, name: &'static str, value: f32 },
+
+    /// The mean that a loss with class weights is has nothing to divide by.
+    #[error("no label that {network} has seen since the last `apply` has a weight in its loss, so the gradient is 0/0")]
+    NoWeight { network: &'static str },
+
     #[error(
         "the {which} loss is {loss} in epoch {epoch}, step {step}; help: a smaller learning rate, or look for NaN in the data"
     )]

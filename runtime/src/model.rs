@@ -19,7 +19,7 @@ pub use profile::LaunchTime;
 
 use crate::data::{Confusion, Dataset, Feed, PortValues, Receive, argmax};
 use crate::device::Device;
-use crate::engine::{Engine, Finished, Role, Scores};
+use crate::engine::{Engine, Finished, Part, Role, Scores, Tally};
 use crate::error::{Error, Result};
 use crate::network::Network;
 use crate::optim::{Bound, Optimizer};
@@ -61,7 +61,7 @@ impl<N: Network> Model<N> {
     pub fn forward(&self, inputs: &N::Inputs) -> Result<N::Outputs> {
         inputs.check()?;
         let mut buffers: Vec<Vec<f32>> = N::plan().outputs.iter().map(|_| Vec::new()).collect();
-        Self::in_chunks(&self.engine, Role::Infer, inputs, &<() as Feed>::empty(), |finished, _, _| {
+        Self::in_chunks(&self.engine, Role::Infer, inputs, &<() as Feed>::empty(), |finished, _| {
             buffers.iter_mut().enumerate().try_for_each(|(index, buffer)| finished.output(index, buffer))
         })?;
         Ok(N::Outputs::from_buffers(inputs.len(), buffers))
@@ -73,7 +73,7 @@ impl<N: Network> Model<N> {
     pub fn forward_into(&self, inputs: &N::Inputs, outputs: &mut N::Outputs) -> Result<()> {
         inputs.check()?;
         outputs.buffers(&mut |buffer| buffer.clear());
-        Self::in_chunks(&self.engine, Role::Infer, inputs, &<() as Feed>::empty(), |finished, _, _| {
+        Self::in_chunks(&self.engine, Role::Infer, inputs, &<() as Feed>::empty(), |finished, _| {
             let (mut index, mut result) = (0, Ok(()));
             outputs.buffers(&mut |buffer| {
                 if result.is_ok() {
@@ -100,12 +100,12 @@ impl<N: Network> Model<N> {
         if inputs.len() == 0 && plan.evaluate.is_some() {
             return Err(Error::empty("the data set to evaluate"));
         }
-        let (mut loss, mut correct) = (0.0, None);
+        let (mut tally, mut parts, mut correct) = (Tally::default(), Vec::new(), None);
         let mut confusion = Confusion::new(plan.counted.map_or(0, |counted| counted.classes));
         let mut values = Vec::new();
-        Self::in_chunks(&self.engine, Role::Evaluate, inputs, targets, |finished, samples, targets| {
-            let found = finished.scores()?;
-            loss += f64::from(found.loss.unwrap_or(f32::NAN)) * samples as f64;
+        Self::in_chunks(&self.engine, Role::Evaluate, inputs, targets, |finished, targets| {
+            let found = finished.scores(&mut parts)?;
+            tally.add(&parts);
             if let Some(right) = found.correct {
                 *correct.get_or_insert(0) += right;
             }
@@ -126,7 +126,7 @@ impl<N: Network> Model<N> {
         })?;
         let samples = inputs.len();
         let accuracy = correct.map_or(f64::NAN, |right| right as f64 / samples as f64);
-        Ok(Evaluation::new(loss / samples as f64, accuracy, samples, confusion))
+        Ok(Evaluation::new(tally.loss(), accuracy, samples, confusion))
     }
 
     /// One step: forward and backward in training mode, then the optimizer's update.
@@ -190,12 +190,16 @@ impl<N: Network> Model<N> {
     }
 
     /// Forward and backward in training mode, without an update. [`Model::apply`] then uses the mean gradient of all
-    /// samples seen since the last one, so that four batches of 16 do what one of 64 does.
+    /// samples seen since the last one, so that four batches of 16 do what one of 64 does: also where a loss is divided
+    /// by the weights of labels. A loss of several terms that are divided by different numbers takes a run for each.
     pub fn accumulate(&mut self, batch: &Dataset<N::Inputs, N::Targets>) -> Result<StepReport> {
         self.accumulate_on(batch.inputs(), batch.targets())
     }
 
     /// The optimizer's update with what [`Model::accumulate`] has gathered.
+    ///
+    /// # Errors
+    /// Where nothing was gathered, or only samples of no weight in the loss.
     pub fn apply<O: Optimizer>(&mut self, optimizer: &mut Bound<O>) -> Result<()> {
         optimizer.check::<N>(&self.engine)?;
         // SAFETY: `check` has compared the networks and the devices.
@@ -208,7 +212,7 @@ impl<N: Network> Model<N> {
         self.check_batch(inputs, targets)?;
         let feed = feeding(inputs, targets);
         let finished = self.engine.run(Role::Gradients, inputs.len(), &feed)?;
-        let step = finished.scores()?.into();
+        let step = finished.scores(&mut Vec::new())?.into();
         Ok(Gradients::collect(N::plan(), &self.engine.weights(), step, &finished.grads()?))
     }
 
@@ -242,13 +246,18 @@ impl<N: Network> Model<N> {
         unsafe { self.engine.train(inputs.len(), &feeding(inputs, targets), optimizer, report) }
     }
 
-    /// Runs an evaluation program over all samples; `each` sees every chunk's results, size and targets.
+    /// The means of the loss in the batch that was trained on last.
+    pub(crate) fn parts(&self) -> &[Part] {
+        self.engine.parts()
+    }
+
+    /// Runs an evaluation program over all samples; `each` sees every chunk's results and targets.
     fn in_chunks<T: Feed>(
         engine: &Engine,
         role: Role,
         inputs: &N::Inputs,
         targets: &T,
-        mut each: impl FnMut(&Finished<'_>, usize, &T) -> Result<()>,
+        mut each: impl FnMut(&Finished<'_>, &T) -> Result<()>,
     ) -> Result<()> {
         let (samples, chunk) = (inputs.len(), engine.chunk(role));
         if samples <= chunk {
@@ -257,7 +266,7 @@ impl<N: Network> Model<N> {
             }
             let feed = feeding(inputs, targets);
             let finished = engine.run(role, samples, &feed)?;
-            return each(&finished, samples, targets);
+            return each(&finished, targets);
         }
         let (mut some_inputs, mut some_targets) = (N::Inputs::empty(), T::empty());
         let mut rows = Vec::with_capacity(chunk);
@@ -268,7 +277,7 @@ impl<N: Network> Model<N> {
             targets.gather_into(&rows, &mut some_targets);
             let feed = feeding(&some_inputs, &some_targets);
             let finished = engine.run(role, rows.len(), &feed)?;
-            each(&finished, rows.len(), &some_targets)?;
+            each(&finished, &some_targets)?;
         }
         Ok(())
     }

@@ -89,7 +89,7 @@ pub static NO_PLAN: Plan = Plan {
     counted: None,
     layers: &[],
     returns: &[],
-    infer: Program { variants: &[] },
+    infer: Program { variants: &[], single: None },
     evaluate: None,
     gradients: None,
     step: None,

@@ -160,6 +160,15 @@ pub struct Arg {
     pub at: usize,
 }
 
+/// The terms of a loss that are divided by the same number, added up: a mean over the batch. A loss is the sum of such means.
+#[derive(Clone, Copy, Debug)]
+pub struct Mean {
+    /// A scalar.
+    pub value: Stored,
+    /// A scalar: what the sum over the batch was divided by. `None` is the number of samples.
+    pub weight: Option<Stored>,
+}
+
 /// Runs task `task` of a launch on worker `worker`.
 pub type Entry = unsafe fn(cx: &Ctx, worker: usize, task: usize);
 
@@ -231,6 +240,8 @@ pub struct Variant {
     pub outputs: &'static [Stored],
     /// A scalar.
     pub loss: Option<Stored>,
+    /// The means that `loss` is the sum of; empty where that is one over all samples.
+    pub means: &'static [Mean],
     /// A scalar: samples classified right.
     pub correct: Option<Stored>,
 }
@@ -238,6 +249,9 @@ pub struct Variant {
 #[derive(Clone, Copy)]
 pub struct Program {
     pub variants: &'static [Variant],
+    /// A layer that takes the variance of its batch and has one value per channel of a sample: no batch of one sample has
+    /// such a variance. On all targets.
+    pub single: Option<&'static str>,
 }
 
 /// One line of `summary()`.
@@ -461,6 +475,8 @@ pub struct CudaVariant {
     /// Parallel to [`Plan::outputs`]; empty in programs that return none.
     pub outputs: &'static [Stored],
     pub loss: Option<Stored>,
+    /// As in [`Variant`].
+    pub means: &'static [Mean],
     pub correct: Option<Stored>,
 }
 

@@ -115,7 +115,7 @@ impl<'d> Arenas<'d> {
                 Leaf::Target(i) => arenas.port(inputs + i, tensor, c.dtype(*leaf))?,
             }
         }
-        let run = Run { seed: env.seed, step: env.step, share: 0.0, max_norm: 0.0 };
+        let run = Run { seed: env.seed, step: env.step, share: 0.0, max_norm: 0.0, mean: 0 };
         let bytes = size_of::<Run>();
         arenas.run = (device.allocate(bytes)?, bytes);
         // SAFETY: `Run` is plain data, and so much was allocated.

@@ -81,7 +81,7 @@ pub fn weights(module: &Module, params: &ParamPlan, programs: &[Planned]) -> Tok
     }
 }
 
-/// The fields `outputs`, `loss` and `correct` of a variant.
+/// The fields `outputs`, `loss`, `means` and `correct` of a variant.
 pub fn results(s: &Schedule, memory: &Memory, params: &ParamPlan) -> TokenStream {
     let stored = |v| {
         let (space, offset) = place(s, memory, params, v);
@@ -96,7 +96,11 @@ pub fn results(s: &Schedule, memory: &Memory, params: &ParamPlan) -> TokenStream
     let roots = &s.program.roots;
     let outputs = roots.outputs.iter().map(|v| stored(*v));
     let (loss, correct) = (optional(roots.loss), optional(roots.correct));
-    quote!(outputs: &[#(#outputs),*], loss: #loss, correct: #correct,)
+    let means = roots.means.iter().map(|mean| {
+        let (value, weight) = (stored(mean.value), optional(mean.weight));
+        quote!(Mean { value: #value, weight: #weight })
+    });
+    quote!(outputs: &[#(#outputs),*], loss: #loss, means: &[#(#means),*], correct: #correct,)
 }
 
 /// `Plan::counted`.

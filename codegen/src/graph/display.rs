@@ -178,6 +178,7 @@ fn formula(node: Scalar, texts: &[(String, u8)]) -> (String, u8) {
         Scalar::Index(axis) => (format!("index({axis})"), ATOM),
         Scalar::Uniform(Uniform::Batch) => ("batch".into(), ATOM),
         Scalar::Uniform(Uniform::Step) => ("step".into(), ATOM),
+        Scalar::Uniform(Uniform::Counts(i)) => (format!("counts({i})"), ATOM),
         Scalar::Uniform(Uniform::Hyper(i)) => (format!("hyper({i})"), ATOM),
         Scalar::Unary(Unary::Neg, a) => (format!("-{}", within(a, 6)), 6),
         Scalar::Unary(Unary::Not, a) => (format!("!{}", within(a, 6)), 6),

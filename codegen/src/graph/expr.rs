@@ -19,6 +19,8 @@ pub enum Uniform {
     Batch,
     /// Number of the training step, from 1.
     Step,
+    /// 1 where the mean with this number counts in the loss, else 0: see [`Mean`](super::Mean).
+    Counts(u32),
     /// Hyper-parameter `i` of an optimizer: only in update expressions.
     Hyper(u32),
 }

@@ -116,6 +116,23 @@ impl Graph {
         self.values().find(|v| self.node(*v).op == Op::Leaf(leaf))
     }
 
+    /// Whether samples decide on this value.
+    pub fn depends_on_batch(&self, value: Value) -> bool {
+        let needed = self.reachable(&[value]);
+        self.values().any(|v| needed[v.index()] && self.shape(v).batch)
+    }
+
+    /// Whether two values are computed alike from the same leaves.
+    pub fn alike(&self, a: Value, b: Value) -> bool {
+        let (one, other) = (self.node(a), self.node(b));
+        a == b
+            || (one.op == other.op
+                && one.ty == other.ty
+                && !matches!(one.op, Op::Random { .. })
+                && one.inputs.len() == other.inputs.len()
+                && one.inputs.iter().zip(&other.inputs).all(|(a, b)| self.alike(*a, *b)))
+    }
+
     /// The graph of only these nodes, and where each of them is now. What they read must be among them.
     pub fn compacted(&self, needed: &[bool]) -> (Graph, Vec<Value>) {
         let mut graph = Graph::default();
@@ -315,6 +332,33 @@ pub struct Counted {
     pub scores: Value,
 }
 
+/// The terms of a loss that are divided by the same number, added up: a mean over the batch.
+///
+/// A loss is Σₖ Sₖ / Wₖ: the kth mean has a sum Sₖ over the samples, and a weight Wₖ, most often the number of samples. Parts
+/// of a batch, each with its own means mₖₚ and weights wₖₚ, give the whole one's loss as Σₖ (Σₚ wₖₚ·mₖₚ) / (Σₚ wₖₚ), and so for
+/// gradients, which are sums of such means too. Neither can be told from the parts' totals Σₖ mₖₚ where weights differ:
+/// the shares wₖₚ / Σₚ wₖₚ do, and the last part decides on all of them. So whoever adds up parts is told each mean and each
+/// weight, and takes gradients of one mean at a time: all others are left out by [`Uniform::Counts`](expr::Uniform::Counts).
+/// With one mean there is nothing to leave out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mean {
+    /// Scalar, without batch.
+    pub value: Value,
+    /// Scalar, without batch: what the sum over the batch was divided by. `None` is the number of samples.
+    pub weight: Option<Value>,
+}
+
+impl Mean {
+    /// Its values.
+    pub fn values(&self) -> impl Iterator<Item = Value> + use<> {
+        [self.value].into_iter().chain(self.weight)
+    }
+
+    pub fn map(&self, mut f: impl FnMut(Value) -> Value) -> Mean {
+        Mean { value: f(self.value), weight: self.weight.map(f) }
+    }
+}
+
 /// One graph with the values that programs root in.
 #[derive(Clone, Debug, Default)]
 pub struct Mode {
@@ -323,12 +367,16 @@ pub struct Mode {
     pub outputs: Vec<Value>,
     /// Scalar, without batch: the weighted total of all loss terms.
     pub loss: Option<Value>,
+    /// The means that `loss` is the sum of, where one of them is not over samples; else empty.
+    pub means: Vec<Mean>,
     /// Scalar, without batch: how many samples of the batch are classified right (for the first CrossEntropy or Nll term).
     pub correct: Option<Value>,
     /// What `correct` compares.
     pub counted: Option<Counted>,
     /// `Assign` nodes; empty in evaluation mode.
     pub assigns: Vec<Value>,
+    /// The variances over a batch in which a sample has one value per channel, so that one sample has none; with their layers.
+    pub single: Vec<(Value, String)>,
     /// Parallel to `Module::probes`.
     pub probes: Vec<Value>,
 }

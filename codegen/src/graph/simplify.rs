@@ -7,7 +7,7 @@
 //! Gradients are taken of the rewritten graph. Deliberately absent: everything that fusion can do later.
 
 use super::op::{ConvGeometry, ConvRole, MoveOp, Op};
-use super::{Graph, Mode, Node, Value};
+use super::{Graph, Mean, Mode, Node, Value};
 use crate::graph::expr::Scalar;
 
 /// Images of fewer channels lie in memory as they are written, so their flatten is free already.
@@ -24,10 +24,12 @@ pub fn simplify(mode: &mut Mode) {
     let map = |v: &mut Value| *v = pass.map[v.index()];
     mode.outputs.iter_mut().for_each(map);
     mode.loss.iter_mut().for_each(map);
+    mode.means.iter_mut().for_each(|mean| *mean = mean.map(|v| pass.map[v.index()]));
     mode.correct.iter_mut().for_each(map);
     mode.counted.iter_mut().for_each(|counted| map(&mut counted.scores));
     mode.assigns.iter_mut().for_each(map);
     mode.probes.iter_mut().for_each(map);
+    mode.single.iter_mut().for_each(|(v, _)| *v = pass.map[v.index()]);
     prune(mode);
 }
 
@@ -142,17 +144,21 @@ impl Pass {
 fn prune(mode: &mut Mode) {
     let mut roots = mode.outputs.clone();
     roots.extend(mode.loss.iter().chain(&mode.correct).chain(&mode.assigns).chain(&mode.probes));
+    roots.extend(mode.means.iter().flat_map(Mean::values));
     let mut needed = mode.graph.reachable(&roots);
     for (keep, node) in needed.iter_mut().zip(&mode.graph.nodes) {
         *keep |= matches!(node.op, Op::Leaf(_));
     }
+    mode.single.retain(|(v, _)| needed[v.index()]);
     let (graph, map) = mode.graph.compacted(&needed);
     mode.graph = graph;
     let moved = |v: &mut Value| *v = map[v.index()];
     mode.outputs.iter_mut().for_each(moved);
     mode.loss.iter_mut().for_each(moved);
+    mode.means.iter_mut().for_each(|mean| *mean = mean.map(|v| map[v.index()]));
     mode.correct.iter_mut().for_each(moved);
     mode.counted.iter_mut().for_each(|counted| moved(&mut counted.scores));
     mode.assigns.iter_mut().for_each(moved);
     mode.probes.iter_mut().for_each(moved);
+    mode.single.iter_mut().for_each(|(v, _)| *v = map[v.index()]);
 }

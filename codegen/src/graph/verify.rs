@@ -134,7 +134,7 @@ fn check_expr(expr: &Expr, operands: usize, rank: usize) -> Result<(), String> {
             Scalar::Index(axis) if axis as usize >= rank => return Err(format!("index({axis}) of rank {rank}")),
             Scalar::Uniform(Uniform::Hyper(_)) => return Err("hyper-parameters exist in updates only".into()),
             Scalar::Input(_) | Scalar::Const(_) | Scalar::Index(_) => false,
-            Scalar::Uniform(Uniform::Batch | Uniform::Step) => false,
+            Scalar::Uniform(Uniform::Batch | Uniform::Step | Uniform::Counts(_)) => false,
             Scalar::Unary(op, a) => {
                 want(a, matches!(op, Unary::Not | Unary::Float))?;
                 op == Unary::Not

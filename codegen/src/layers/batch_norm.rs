@@ -52,6 +52,10 @@ fn lower(site: &mut Site) -> Result<Value> {
         _ => {
             let axes: Vec<usize> = (1..dims.len()).collect();
             let by = moments(site, x, &axes, true);
+            if dims[1..].iter().product::<usize>() == 1 {
+                let layer = site.b.layer.clone();
+                site.tables.single.push((by.variance, layer));
+            }
             if let Some(running) = running
                 && site.training
             {

@@ -14,7 +14,7 @@ pub const LOSS: Loss = Loss {
     lower,
 };
 
-fn lower(site: &mut Site) -> Result<Value> {
+fn lower(site: &mut Site) -> Result<Average> {
     let operands = site.inputs.clone();
     Ok(mean_of_elements(site, &operands, |p, v| {
         let (one, least) = (p.constant(1.0), p.constant(-100.0));

@@ -14,7 +14,7 @@ pub const LOSS: Loss = Loss {
     lower,
 };
 
-fn lower(site: &mut Site) -> Result<Value> {
+fn lower(site: &mut Site) -> Result<Average> {
     let weights = positive_weights(site)?;
     let mut operands = site.inputs.clone();
     operands.extend(weights.per_channel);

@@ -14,7 +14,7 @@ pub const LOSS: Loss = Loss {
     lower,
 };
 
-fn lower(site: &mut Site) -> Result<Value> {
+fn lower(site: &mut Site) -> Result<Average> {
     let smoothing = site.args.float_or("label_smoothing", 0.0)?;
     if !(0.0..=1.0).contains(&smoothing) {
         let message = format!("`label_smoothing` of `CrossEntropy` is in [0, 1], found {smoothing}");

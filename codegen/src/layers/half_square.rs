@@ -13,7 +13,7 @@ pub const LOSS: Loss = Loss {
     lower,
 };
 
-fn lower(site: &mut Site) -> Result<Value> {
+fn lower(site: &mut Site) -> Result<Average> {
     let operands = site.inputs.clone();
     Ok(sum_of_elements(site, &operands, |p, v| {
         let square = square(p, v);

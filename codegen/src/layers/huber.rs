@@ -13,7 +13,7 @@ pub const LOSS: Loss = Loss {
     lower,
 };
 
-fn lower(site: &mut Site) -> Result<Value> {
+fn lower(site: &mut Site) -> Result<Average> {
     let delta = site.args.positive_or("delta", 1.0)?;
     let operands = site.inputs.clone();
     Ok(mean_of_elements(site, &operands, |p, v| {

@@ -13,7 +13,7 @@ pub const LOSS: Loss = Loss {
     lower,
 };
 
-fn lower(site: &mut Site) -> Result<Value> {
+fn lower(site: &mut Site) -> Result<Average> {
     let value = site.inputs[0];
     let dims = site.dims(0);
     let axes: Vec<usize> = (0..dims.len()).collect();
@@ -21,5 +21,9 @@ fn lower(site: &mut Site) -> Result<Value> {
     let parts = site.b.map1(value, |p, x| p.scale(1.0 / count, x));
     let sum = site.b.sum(parts, &axes, false);
     // What comes from parameters alone is there once, not once a sample.
-    if site.b.graph.shape(sum).batch { Ok(mean_over_batch(site, sum)) } else { Ok(site.b.reshape(sum, &[])) }
+    if site.b.graph.shape(sum).batch {
+        Ok(mean_over_batch(site, sum))
+    } else {
+        Ok(Average::OverSamples(site.b.reshape(sum, &[])))
+    }
 }

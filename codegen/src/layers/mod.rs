@@ -81,7 +81,9 @@ mod prelude {
     pub use super::args::{Result, Surplus, named, positional};
     pub use super::site::Site;
     pub use super::spatial::{Space, Windows, check_groups};
-    pub use super::{Layer, Loss, Operands, inverse_root, kaiming, mean_of_elements, mean_over_batch, sum_of_elements};
+    pub use super::{
+        Average, Layer, Loss, Operands, inverse_root, kaiming, mean_of_elements, mean_over_batch, sum_of_elements,
+    };
     pub use crate::diagnostics::Diagnostic;
     pub use crate::graph::expr::{Binary, Id, Pool, Unary, Uniform};
     pub use crate::graph::op::*;
@@ -120,14 +122,23 @@ pub enum Truth {
     Nothing,
 }
 
-/// A loss's record in [`LOSSES`]. `lower` gets (prediction, truth), or one value, and gives a scalar without batch.
+/// A loss's record in [`LOSSES`]. `lower` gets (prediction, truth), or one value.
 pub struct Loss {
     pub name: &'static str,
     pub doc: &'static str,
     pub usage: &'static str,
     pub truth: Truth,
     pub arguments: &'static [Slot],
-    pub lower: fn(&mut Site) -> Result<Value>,
+    pub lower: fn(&mut Site) -> Result<Average>,
+}
+
+/// What a loss lowers to. All values are scalars without batch.
+#[derive(Clone, Copy, Debug)]
+pub enum Average {
+    /// The mean over all samples, or a value that is the same for any batch.
+    OverSamples(Value),
+    /// A sum over all samples, to be divided by the sum of their weights.
+    Weighted { sum: Value, weight: Value },
 }
 
 pub const ALL: &[Layer] = &[
@@ -214,14 +225,14 @@ pub fn inverse_root(fan_in: usize) -> Init {
 }
 
 /// A loss per sample, of shape `[1]`, as the scalar mean over the batch.
-pub fn mean_over_batch(site: &mut Site, per_sample: Value) -> Value {
+pub fn mean_over_batch(site: &mut Site, per_sample: Value) -> Average {
     let sum = site.b.sum(per_sample, &[], true);
     let sum = site.b.reshape(sum, &[]);
-    site.b.over_batch(sum)
+    Average::OverSamples(site.b.over_batch(sum))
 }
 
 /// `each` of the operands' elements, summed over a sample, mean over the batch.
-pub fn sum_of_elements(site: &mut Site, operands: &[Value], each: impl FnOnce(&mut Pool, &[Id]) -> Id) -> Value {
+pub fn sum_of_elements(site: &mut Site, operands: &[Value], each: impl FnOnce(&mut Pool, &[Id]) -> Id) -> Average {
     let axes: Vec<usize> = (0..site.dims(0).len()).collect();
     let terms = site.b.map(operands, each);
     let sum = site.b.sum(terms, &axes, false);
@@ -229,7 +240,7 @@ pub fn sum_of_elements(site: &mut Site, operands: &[Value], each: impl FnOnce(&m
 }
 
 /// `each` of the operands' elements, mean over all of the batch.
-pub fn mean_of_elements(site: &mut Site, operands: &[Value], each: impl FnOnce(&mut Pool, &[Id]) -> Id) -> Value {
+pub fn mean_of_elements(site: &mut Site, operands: &[Value], each: impl FnOnce(&mut Pool, &[Id]) -> Id) -> Average {
     let count: usize = site.dims(0).iter().product();
     sum_of_elements(site, operands, |p, v| {
         let term = each(p, v);

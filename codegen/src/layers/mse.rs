@@ -12,7 +12,7 @@ pub const LOSS: Loss = Loss {
     lower,
 };
 
-fn lower(site: &mut Site) -> Result<Value> {
+fn lower(site: &mut Site) -> Result<Average> {
     let operands = site.inputs.clone();
     Ok(mean_of_elements(site, &operands, square))
 }

@@ -12,7 +12,7 @@ pub const LOSS: Loss = Loss {
     lower,
 };
 
-fn lower(site: &mut Site) -> Result<Value> {
+fn lower(site: &mut Site) -> Result<Average> {
     let classes = site.dims(0)[0];
     let (x, label) = (site.inputs[0], site.inputs[1]);
     let surprise = site.b.map1(x, |p, x| p.neg(x));
@@ -51,7 +51,7 @@ pub(super) fn weighted_mean(
     label: Value,
     weights: Option<Value>,
     smoothing: f64,
-) -> Value {
+) -> Average {
     let classes = site.dims(0)[0] as f64;
     let mut operands = vec![surprise, label];
     operands.extend(weights);
@@ -66,6 +66,5 @@ pub(super) fn weighted_mean(
     let weight = site.b.map2(weights, label, |p, weight, label| at_class(p, label, weight));
     let weight = site.b.sum(weight, &[0], false);
     let (loss, weight) = (site.b.sum(loss, &[], true), site.b.sum(weight, &[], true));
-    let (loss, weight) = (site.b.reshape(loss, &[]), site.b.reshape(weight, &[]));
-    site.b.map2(loss, weight, |p, loss, weight| p.div(loss, weight))
+    Average::Weighted { sum: site.b.reshape(loss, &[]), weight: site.b.reshape(weight, &[]) }
 }

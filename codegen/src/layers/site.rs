@@ -18,6 +18,8 @@ pub struct Tables {
     pub states_met: usize,
     /// `Assign` nodes of the running lowering.
     pub assigns: Vec<Value>,
+    /// [`Mode::single`](crate::graph::Mode::single) of the running lowering.
+    pub single: Vec<(Value, String)>,
     /// Random streams given out.
     pub streams: u32,
     /// Elements of parameters that the running lowering has met.
@@ -48,6 +50,7 @@ impl Tables {
     pub fn rewind(&mut self) {
         (self.params_met, self.states_met, self.streams, self.elements) = (0, 0, 0, 0);
         self.assigns.clear();
+        self.single.clear();
         self.latest.clear();
     }
 

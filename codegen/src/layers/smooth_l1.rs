@@ -14,7 +14,7 @@ pub const LOSS: Loss = Loss {
     lower,
 };
 
-fn lower(site: &mut Site) -> Result<Value> {
+fn lower(site: &mut Site) -> Result<Average> {
     let beta = site.args.float_or("beta", 1.0)?;
     if beta < 0.0 {
         let message = format!("`beta` of `SmoothL1` is not negative, found {beta}");

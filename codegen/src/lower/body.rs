@@ -5,7 +5,7 @@ use super::attributes::{Asked, AskedOfLine, Stands};
 use super::calls::Giver;
 use super::names::{Fact, Name};
 use super::*;
-use crate::graph::{Graph, Probe};
+use crate::graph::{Graph, Mean, Probe};
 use crate::layers::site::Wishes;
 use crate::syntax::{Kind, Line};
 use std::collections::{BTreeSet, HashMap};
@@ -77,6 +77,8 @@ pub(super) struct Computed {
 #[derive(Clone, Debug)]
 pub(super) struct LossValue {
     pub total: Option<Value>,
+    /// [`Mode::means`](crate::graph::Mode::means).
+    pub means: Vec<Mean>,
     pub correct: Option<Value>,
     pub counted: Option<Counted>,
     /// The first operand of each term.

@@ -40,9 +40,11 @@ impl Lowering<'_> {
             graph: std::mem::take(&mut self.graph),
             outputs: values,
             loss: loss.as_ref().and_then(|l| l.total),
+            means: loss.as_ref().map_or_else(Vec::new, |l| l.means.clone()),
             correct: loss.as_ref().and_then(|l| l.correct),
             counted: loss.as_ref().and_then(|l| l.counted),
             assigns: std::mem::take(&mut self.tables.assigns),
+            single: std::mem::take(&mut self.tables.single),
             probes: self.probes.iter().map(|(_, value)| *value).collect(),
         };
         Some((mode, ports))

@@ -1,16 +1,16 @@
-//! `loss:`: weighted terms, what each compares with, and the count of right answers.
+//! `loss:`: weighted terms, what each compares with, what it is divided by, and the count of right answers.
 
 use super::body::{LossValue, Lowering};
 use super::calls::shape_text;
 use super::names::FactKind;
 use super::*;
 use crate::graph::builder::Builder;
-use crate::graph::dims_text;
-use crate::graph::expr::{Binary, Unary};
+use crate::graph::expr::{Binary, Id, Pool, Unary, Uniform};
 use crate::graph::op::{Leaf, Op, ReduceOp};
+use crate::graph::{Mean, dims_text};
 use crate::layers::args::{Args, Surplus};
 use crate::layers::site::{Site, Wishes};
-use crate::layers::{self, Loss, Truth};
+use crate::layers::{self, Average, Loss, Truth};
 use crate::syntax::constant::{LARGEST_NUMBER, is_finite};
 use crate::syntax::{Call, Operand, Term};
 
@@ -22,25 +22,92 @@ impl Lowering<'_> {
                 .push(Diagnostic::new(source, message).help("one line adds all terms: `loss: A(…) + 0.3 * B(…);`"));
             return;
         }
-        let mut lost = LossValue { total: None, correct: None, counted: None, predictions: Vec::new(), source };
-        let mut weighted: Vec<(f64, Option<Value>)> = Vec::new();
+        let mut lost =
+            LossValue { total: None, means: Vec::new(), correct: None, counted: None, predictions: Vec::new(), source };
+        let mut weighted: Vec<Option<(f64, Average)>> = Vec::new();
         for term in terms {
             let weight = self.term_weight(term);
             let value = self.term(&term.call, &mut lost);
-            weighted.push((weight.unwrap_or(1.0), value.filter(|_| weight.is_some())));
+            weighted.push(weight.zip(value));
         }
-        let values: Option<Vec<Value>> = weighted.iter().map(|(_, value)| *value).collect();
-        lost.total = values.map(|values| {
-            if let ([value], [(1.0, _)]) = (values.as_slice(), weighted.as_slice()) {
-                return *value;
-            }
-            let mut b = Builder { graph: &mut self.graph, source, layer: "loss".into() };
-            b.map(&values, |p, v| {
-                let parts: Vec<_> = v.iter().zip(&weighted).map(|(v, (weight, _))| p.scale(*weight, *v)).collect();
-                parts[1..].iter().fold(parts[0], |a, b| p.add(a, *b))
-            })
-        });
+        if let Some(terms) = weighted.into_iter().collect::<Option<Vec<_>>>() {
+            let (total, means) = self.total(&terms, source);
+            (lost.total, lost.means) = (Some(total), means);
+        }
         self.loss = Some(lost);
+    }
+
+    /// All terms added up, and the means that they are, unless samples are all that any is divided by.
+    fn total(&mut self, terms: &[(f64, Average)], source: Source) -> (Value, Vec<Mean>) {
+        let weights = self.weights(terms);
+        let several = weights.len() > 1;
+        let mut b = Builder { graph: &mut self.graph, source, layer: "loss".into() };
+        let mut values: Vec<(f64, Value, usize)> = Vec::new();
+        for (factor, term) in terms {
+            // What is the same for any batch joins the first mean.
+            let mean = weights.iter().position(|(_, members)| members.contains(&values.len())).unwrap_or(0);
+            // Left out by a choice, not by a factor: where a part of a batch has no weight, its mean is no number.
+            let counted = |p: &mut Pool, value: Id, otherwise: f64| {
+                if !several {
+                    return value;
+                }
+                let (counts, zero) = (p.uniform(Uniform::Counts(mean as u32)), p.constant(0.0));
+                let truth = p.binary(Binary::Gt, counts, zero);
+                let otherwise = p.constant(otherwise);
+                p.select(truth, value, otherwise)
+            };
+            let value = match *term {
+                Average::OverSamples(value) if !several => value,
+                Average::OverSamples(value) => b.map1(value, |p, value| counted(p, value, 0.0)),
+                Average::Weighted { sum, weight } => b.map2(sum, weight, |p, sum, weight| {
+                    let (sum, weight) = (counted(p, sum, 0.0), counted(p, weight, 1.0));
+                    p.div(sum, weight)
+                }),
+            };
+            values.push((*factor, value, mean));
+        }
+        let mut sum = |terms: &[(f64, Value, usize)]| match terms {
+            [(1.0, value, _)] => *value,
+            _ => {
+                let operands: Vec<Value> = terms.iter().map(|(_, value, _)| *value).collect();
+                b.map(&operands, |p, v| {
+                    let parts: Vec<_> = v.iter().zip(terms).map(|(v, (factor, ..))| p.scale(*factor, *v)).collect();
+                    parts[1..].iter().fold(parts[0], |a, b| p.add(a, *b))
+                })
+            }
+        };
+        let total = sum(&values);
+        let means = match weights.as_slice() {
+            [] | [(None, _)] => Vec::new(),
+            [(weight, _)] => vec![Mean { value: total, weight: *weight }],
+            several => {
+                let own = |mean: usize| values.iter().copied().filter(|(.., of)| *of == mean).collect::<Vec<_>>();
+                let each = several.iter().enumerate();
+                each.map(|(mean, (weight, _))| Mean { value: sum(&own(mean)), weight: *weight }).collect()
+            }
+        };
+        (total, means)
+    }
+
+    /// What terms are divided by (`None` is the number of samples), each with the terms that are.
+    fn weights(&self, terms: &[(f64, Average)]) -> Vec<(Option<Value>, Vec<usize>)> {
+        let mut weights: Vec<(Option<Value>, Vec<usize>)> = Vec::new();
+        for (number, (_, term)) in terms.iter().enumerate() {
+            let weight = match *term {
+                Average::OverSamples(value) if !self.graph.depends_on_batch(value) => continue,
+                Average::OverSamples(_) => None,
+                Average::Weighted { weight, .. } => Some(weight),
+            };
+            let same = |other: &Option<Value>| match (*other, weight) {
+                (Some(a), Some(b)) => self.graph.alike(a, b),
+                (a, b) => a == b,
+            };
+            match weights.iter_mut().find(|(other, _)| same(other)) {
+                Some((_, members)) => members.push(number),
+                None => weights.push((weight, vec![number])),
+            }
+        }
+        weights
     }
 
     fn term_weight(&mut self, term: &Term) -> Option<f64> {
@@ -83,7 +150,7 @@ impl Lowering<'_> {
         }
     }
 
-    fn term(&mut self, call: &Call, lost: &mut LossValue) -> Option<Value> {
+    fn term(&mut self, call: &Call, lost: &mut LossValue) -> Option<Average> {
         let name_source = Source::at(call.name.span());
         let Some(loss) = layers::find_loss(&call.name.to_string()) else {
             let diagnostic = self.unknown_loss(call);

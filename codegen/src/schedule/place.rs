@@ -107,10 +107,10 @@ fn reader(graph: &Graph, copy: Value) -> Value {
 fn deliver_gradients(s: &mut Schedule, params: &ParamPlan) {
     let roots = s.program.roots.clone();
     let mut gradients = Vec::new();
-    for (param, value) in roots.gradients {
+    for (param, value) in roots.gradients.iter().copied() {
         let base = s.base(value);
         let layout = &params.params[param].layout;
-        let taken = s.storage[base.index()].is_some() || roots.outputs.contains(&base) || roots.loss == Some(base);
+        let taken = s.storage[base.index()].is_some() || roots.results().any(|root| s.base(root) == base);
         if !taken && s.layout(base).same_map(layout) && s.layout(base).size == layout.size {
             s.storage[base.index()] = Some(Storage::Grad(param));
             gradients.push((param, value));

@@ -2,7 +2,7 @@
 
 use crate::autodiff;
 use crate::graph::op::{Leaf, Op};
-use crate::graph::{Graph, Module, Value};
+use crate::graph::{Graph, Mean, Mode, Module, Value};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ProgramKind {
@@ -41,6 +41,8 @@ impl ProgramKind {
 pub struct Roots {
     pub outputs: Vec<Value>,
     pub loss: Option<Value>,
+    /// [`Mode::means`](crate::graph::Mode::means).
+    pub means: Vec<Mean>,
     pub correct: Option<Value>,
     /// Parameter and its gradient.
     pub gradients: Vec<(usize, Value)>,
@@ -51,14 +53,13 @@ pub struct Roots {
 impl Roots {
     pub fn all(&self) -> Vec<Value> {
         let gradients = self.gradients.iter().map(|(_, v)| *v);
-        self.outputs
-            .iter()
-            .copied()
-            .chain(self.loss)
-            .chain(self.correct)
-            .chain(gradients)
-            .chain(self.assigns.iter().copied())
-            .collect()
+        self.results().chain(gradients).chain(self.assigns.iter().copied()).collect()
+    }
+
+    /// What is read when the program has run, and lies where it likes.
+    pub fn results(&self) -> impl Iterator<Item = Value> {
+        let means = self.means.iter().flat_map(Mean::values);
+        self.outputs.iter().copied().chain(self.loss).chain(means).chain(self.correct)
     }
 
     /// Every root replaced.
@@ -66,6 +67,7 @@ impl Roots {
         Roots {
             outputs: self.outputs.iter().map(|v| f(*v)).collect(),
             loss: self.loss.map(&mut f),
+            means: self.means.iter().map(|mean| mean.map(&mut f)).collect(),
             correct: self.correct.map(&mut f),
             gradients: self.gradients.iter().map(|(p, v)| (*p, f(*v))).collect(),
             assigns: self.assigns.iter().map(|v| f(*v)).collect(),
@@ -82,11 +84,27 @@ pub struct Program {
 
 /// The program of this kind, with its backward part written; `None` if it needs a loss and there is none.
 pub fn program(module: &Module, kind: ProgramKind) -> Option<Program> {
-    let training = kind.trains();
-    let mode = if training { &module.training } else { &module.evaluation };
+    let (mode, mut roots) = forward(module, kind)?;
     let mut graph = mode.graph.clone();
+    if kind.trains() {
+        roots.gradients = gradients(module, &mut graph, mode.loss?);
+    }
+    Some(Program { kind, graph, roots })
+}
+
+/// A layer of this program that takes the variance of its batch and has one value per channel of a sample: no batch of one
+/// sample has such a variance.
+pub fn single(module: &Module, kind: ProgramKind) -> Option<&str> {
+    let (mode, roots) = forward(module, kind)?;
+    let needed = mode.graph.reachable(&roots.all());
+    mode.single.iter().find(|(variance, _)| needed[variance.index()]).map(|(_, layer)| layer.as_str())
+}
+
+/// The mode that a program runs in, and its roots but for gradients.
+fn forward(module: &Module, kind: ProgramKind) -> Option<(&Mode, Roots)> {
+    let mode = if kind.trains() { &module.training } else { &module.evaluation };
     let mut roots = Roots::default();
-    if !training {
+    if !kind.trains() {
         roots.outputs = mode.outputs.clone();
         if kind == ProgramKind::Evaluate {
             roots.outputs.extend(mode.counted.map(|counted| counted.scores).filter(|v| !mode.outputs.contains(v)));
@@ -94,15 +112,13 @@ pub fn program(module: &Module, kind: ProgramKind) -> Option<Program> {
     }
     if kind != ProgramKind::Infer {
         roots.loss = Some(mode.loss?);
+        roots.means = mode.means.clone();
         roots.correct = mode.correct;
     }
     if kind == ProgramKind::Step {
         roots.assigns = mode.assigns.clone();
     }
-    if training {
-        roots.gradients = gradients(module, &mut graph, mode.loss?);
-    }
-    Some(Program { kind, graph, roots })
+    Some((mode, roots))
 }
 
 fn gradients(module: &Module, graph: &mut Graph, loss: Value) -> Vec<(usize, Value)> {

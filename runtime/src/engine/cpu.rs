@@ -4,13 +4,14 @@
 //! variant for the batch, sees to memory, and hands each launch to the pool. Activations and scratch grow with the largest
 //! batch seen and are then used again, so that a warm step allocates nothing.
 
-use super::{Feeding, Role, Scores, guard, ports, too_large};
+use super::{Feeding, Part, Role, Scores, guard, ports, too_large};
 use crate::device::cpu::{Arena, BLOCK, Ctx, Pool};
 use crate::error::Result;
 use crate::model::LaunchTime;
 use crate::optim::{Prepared, Update};
 use crate::params;
 use crate::plan::{Arg, Cost, Launch, Level, Plan, Program, Space, Stored, Tensor, Variant};
+use std::convert::Infallible;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -26,8 +27,8 @@ pub(super) struct Cpu {
     scratch: Mutex<Scratch>,
     /// More of it, where runs that change nothing need not take turns.
     spare: Option<Mutex<Vec<Scratch>>>,
-    /// The mean gradient since the last `apply`.
-    mean: Arena,
+    /// The mean gradients since the last `apply`, by mean of the loss; made on first use.
+    mean: Vec<Arena>,
 }
 
 /// Memory between the start and the end of a program.
@@ -149,7 +150,7 @@ impl Cpu {
             changes: 0,
             scratch: Mutex::new(Scratch::new(plan)),
             spare: None,
-            mean: Arena::new(0),
+            mean: Vec::new(),
         }
     }
 
@@ -200,7 +201,7 @@ impl Cpu {
             }
         };
         // SAFETY: of all programs only `step` writes states, and without an update nothing writes parameters.
-        let done = unsafe { self.launch(role, counter, batch, feed, &mut scratch, None)? };
+        let done = unsafe { self.launch((role, None), counter, batch, feed, &mut scratch, None)? };
         Ok(Finished { scratch, done })
     }
 
@@ -209,7 +210,7 @@ impl Cpu {
         // What training needed is of no use any more.
         let scratch = self.scratch.get_mut().unwrap_or_else(PoisonError::into_inner);
         *scratch = Scratch::new(self.plan);
-        (self.mean, self.spare) = (Arena::new(0), Some(Mutex::default()));
+        (self.mean, self.spare) = (Vec::new(), Some(Mutex::default()));
     }
 
     /// # Safety
@@ -220,12 +221,13 @@ impl Cpu {
         batch: usize,
         feed: Feeding<'_, '_>,
         update: &mut dyn Update,
+        parts: &mut Vec<Part>,
     ) -> Result<Scores> {
         let mut prepared = update.prepare(&mut self.params, self.level)?;
         // The norm of all gradients is known when the last one is there.
         let max_norm = update.max_norm();
         // SAFETY: the caller's, and the step was prepared above from these parameters.
-        let scores = unsafe { self.step(counter, batch, feed, max_norm.is_none().then_some(&prepared))? };
+        let scores = unsafe { self.step(counter, batch, feed, max_norm.is_none().then_some(&prepared), parts)? };
         let scratch = self.scratch.get_mut().unwrap_or_else(PoisonError::into_inner);
         let start = Instant::now();
         if let Some(max_norm) = max_norm {
@@ -244,31 +246,59 @@ impl Cpu {
         counter: (u64, u64),
         batch: usize,
         feed: Feeding<'_, '_>,
-        share: f32,
+        share: &mut dyn FnMut(f64) -> f32,
+        parts: &mut Vec<Part>,
     ) -> Result<Scores> {
         // SAFETY: there is no update.
-        let scores = unsafe { self.step(counter, batch, feed, None)? };
-        let scratch = self.scratch.get_mut().unwrap_or_else(PoisonError::into_inner);
-        self.mean.reserve(self.plan.trainable_floats);
+        let scores = unsafe { self.step(counter, batch, feed, None, parts)? };
+        self.gather(0, share(parts[0].weight));
+        Ok(scores)
+    }
+
+    /// Gradients of one mean of the loss, or of all of it, into the gradient arena.
+    pub fn differentiate(
+        &mut self,
+        (role, only): (Role, Option<usize>),
+        counter: (u64, u64),
+        batch: usize,
+        feed: Feeding<'_, '_>,
+        parts: &mut Vec<Part>,
+    ) -> Result<Scores> {
+        self.changes += u64::from(role == Role::Step);
+        let mut scratch = self.scratch();
+        // SAFETY: there is no update, and while `self` is borrowed mutably nobody else sees states.
+        let done = unsafe { self.launch((role, only), counter, batch, feed, &mut scratch, None)? };
+        Ok(done.scores(parts))
+    }
+
+    /// Takes the gradients that lie in their arena into the gathered one of this mean.
+    pub fn gather(&mut self, mean: usize, share: f32) {
+        let (scratch, floats) =
+            (self.scratch.get_mut().unwrap_or_else(PoisonError::into_inner), self.plan.trainable_floats);
+        self.mean.resize_with(self.mean.len().max(mean + 1), || Arena::new(floats));
+        let gathered = &mut self.mean[mean];
         if share == 1.0 {
-            self.mean.copy_from_slice(&scratch.grads);
-        } else {
-            for (mean, grad) in self.mean.iter_mut().zip(&*scratch.grads) {
+            gathered.copy_from_slice(&scratch.grads);
+        } else if share != 0.0 {
+            for (mean, grad) in gathered.iter_mut().zip(&*scratch.grads) {
                 *mean += (grad - *mean) * share;
             }
         }
-        Ok(scores)
     }
 
     /// # Safety
     /// As `Engine::train`.
     pub unsafe fn apply(&mut self, update: &mut dyn Update) -> Result<()> {
         self.changes += 1;
+        let (sum, others) = self.mean.split_first_mut().expect("something was gathered");
+        for other in others {
+            sum.iter_mut().zip(&**other).for_each(|(sum, gradient)| *sum += gradient);
+        }
         let mut prepared = update.prepare(&mut self.params, self.level)?;
         if let Some(max_norm) = update.max_norm() {
-            prepared.scale = update.clip(max_norm, &self.mean, &self.pool);
+            prepared.scale = update.clip(max_norm, &self.mean[0], &self.pool);
         }
-        update.sweep(&prepared, true, &self.mean, &self.pool);
+        update.sweep(&prepared, true, &self.mean[0], &self.pool);
         update.taken();
         Ok(())
     }
@@ -283,12 +313,14 @@ impl Cpu {
         batch: usize,
         feed: Feeding<'_, '_>,
         update: Option<&Prepared>,
+        parts: &mut Vec<Part>,
     ) -> Result<Scores> {
         // Its states, and with the update or soon after it its parameters.
         self.changes += 1;
         let mut scratch = self.scratch();
         // SAFETY: the update is our caller's. `self` is borrowed mutably, so nobody else sees states and parameters.
-        unsafe { self.launch(Role::Step, counter, batch, feed, &mut scratch, update).map(|done| done.scores()) }
+        let done = unsafe { self.launch((Role::Step, None), counter, batch, feed, &mut scratch, update)? };
+        Ok(done.scores(parts))
     }
 
     pub fn tensor(&self, tensor: &Tensor, state: bool) -> &[f32] {
@@ -319,7 +351,7 @@ impl Cpu {
         let Scratch { grads, batch, fixed, derived, worker, .. } =
             self.scratch.get_mut().unwrap_or_else(PoisonError::into_inner);
         let scratch = [&*grads, batch, fixed, worker].into_iter().chain(derived.iter().map(|kept| &kept.arena));
-        let all = scratch.chain([&self.params, &self.states, &self.mean]);
+        let all = scratch.chain([&self.params, &self.states]).chain(&self.mean);
         all.map(|arena| size_of_val::<[f32]>(arena)).sum()
     }
 
@@ -359,7 +391,7 @@ impl Cpu {
     /// nobody else sees states and parameters.
     unsafe fn launch(
         &self,
-        role: Role,
+        (role, only): (Role, Option<usize>),
         (seed, step): (u64, u64),
         batch: usize,
         feed: Feeding<'_, '_>,
@@ -429,6 +461,7 @@ impl Cpu {
             padded,
             seed,
             step,
+            only,
             update: update.map(Prepared::update),
         };
         scratch.args.0.clear();
@@ -479,8 +512,8 @@ impl Cpu {
 }
 
 impl Finished<'_> {
-    pub fn scores(&self) -> Scores {
-        self.done.scores()
+    pub fn scores(&self, parts: &mut Vec<Part>) -> Scores {
+        self.done.scores(parts)
     }
 
     /// The gradient arena.
@@ -505,13 +538,13 @@ impl Finished<'_> {
 
 impl Done {
     /// While the scratch memory of the run is held.
-    fn scores(&self) -> Scores {
+    fn scores(&self, parts: &mut Vec<Part>) -> Scores {
         // SAFETY: as in `Finished::output`.
         let scalar = |stored: &Stored| unsafe { *address(&self.cx, stored.space, stored.offset) };
-        Scores {
-            loss: self.variant.loss.as_ref().map(scalar),
-            correct: self.variant.correct.as_ref().map(|stored| scalar(stored) as usize),
-        }
+        let loss = self.variant.loss.as_ref().map(scalar);
+        let scalars = |stored: &Stored| Ok::<_, Infallible>(scalar(stored));
+        let Ok(()) = Part::read(self.variant.means, (loss, self.cx.batch), parts, scalars);
+        Scores { loss, correct: self.variant.correct.as_ref().map(|stored| scalar(stored) as usize) }
     }
 }
 

@@ -9,6 +9,7 @@
 mod accelerated;
 mod cpu;
 mod guard;
+mod parts;
 mod ports;
 
 use crate::data::PortValues;
@@ -22,6 +23,7 @@ use crate::plan::{Plan, Tensor, Weights};
 use crate::{init, params};
 use accelerated::Accelerated;
 use cpu::Cpu;
+pub(crate) use parts::{Part, Tally};
 use std::borrow::Cow;
 
 /// Evaluation cuts large inputs into batches whose activations stay below this (256 MiB).
@@ -52,8 +54,17 @@ pub(crate) struct Engine {
     pub seed: u64,
     /// Training steps done: part of the counter of random numbers.
     step: u64,
+    /// Counts what may have changed parameters and states.
+    changes: u64,
+    /// Of another engine whose parameters and states these are: its `changes` when they were copied.
+    copied: Option<u64>,
     /// Samples in the mean gradient that `accumulate` gathers.
     accumulated: usize,
+    /// By mean of the loss: the weights of these samples.
+    gathered: Vec<f64>,
+    /// The means of the last training batch, and those of one run where each mean has its own.
+    parts: Vec<Part>,
+    one_run: Vec<Part>,
     backend: Backend,
 }
 
@@ -90,7 +101,7 @@ impl Engine {
             Opened::Cpu(pool, level) => Backend::Cpu(Cpu::new(plan, pool, level)),
             Opened::Accelerator(device) => Backend::Accelerated(Accelerated::new(plan, device)?),
         };
-        let mut engine = Engine { plan, seed, step: 0, accumulated: 0, backend };
+        let mut engine = Engine::over(plan, seed, backend);
         let weights = engine.weights();
         for (tensors, state) in [(weights.params, false), (weights.states, true)] {
             for tensor in tensors {
@@ -106,17 +117,37 @@ impl Engine {
             Backend::Cpu(cpu) => Backend::Cpu(cpu.companion(plan)),
             Backend::Accelerated(accelerated) => Backend::Accelerated(Accelerated::new(plan, accelerated.device())?),
         };
-        Ok(Engine { plan, seed: self.seed, step: 0, accumulated: 0, backend })
+        Ok(Engine::over(plan, self.seed, backend))
     }
 
-    /// Takes over all parameters and states of an engine that this is the companion of: they may lie in another order.
+    fn over(plan: &'static Plan, seed: u64, backend: Backend) -> Self {
+        let variants = plan.step.map_or(&[][..], |program| program.variants);
+        let means = variants.first().map_or(0, |variant| variant.means.len()).max(1);
+        let empty = || Vec::with_capacity(means);
+        let (gathered, parts, one_run) = (vec![0.0; means], empty(), empty());
+        Engine { plan, seed, step: 0, changes: 0, copied: None, accumulated: 0, gathered, parts, one_run, backend }
+    }
+
+    /// Takes over all parameters and states of an engine that this is the companion of, unless it has them already: they may
+    /// lie in another order.
     pub fn copy_weights(&mut self, from: &Engine) -> Result<()> {
+        if self.copied == Some(from.changes) {
+            return Ok(());
+        }
+        // Until they are all there.
+        self.copied = None;
         let (own, theirs) = (self.weights(), from.weights());
         for (own, theirs, state) in [(own.params, theirs.params, false), (own.states, theirs.states, true)] {
             for (own, theirs) in own.iter().zip(theirs) {
-                self.write(own, state, &mut from.read(theirs, state)?.into_iter())?;
+                match (&mut self.backend, &from.backend) {
+                    (Backend::Cpu(cpu), Backend::Cpu(other)) if own.layout == theirs.layout => {
+                        cpu.tensor_mut(own, state).copy_from_slice(other.tensor(theirs, state));
+                    }
+                    _ => self.write(own, state, &mut from.read(theirs, state)?.into_iter())?,
+                }
             }
         }
+        self.copied = Some(from.changes);
         Ok(())
     }
 
@@ -135,7 +166,14 @@ impl Engine {
 
     /// Goes on after another number of steps. What `accumulate` has gathered is dropped.
     pub fn set_step(&mut self, step: u64) {
-        (self.step, self.accumulated) = (step, 0);
+        self.step = step;
+        self.forget_gathered();
+    }
+
+    /// Drops what `accumulate` has gathered.
+    pub fn forget_gathered(&mut self) {
+        self.accumulated = 0;
+        self.gathered.fill(0.0);
     }
 
     /// Parameters and running statistics in this device's order.
@@ -185,16 +223,25 @@ impl Engine {
         report: bool,
     ) -> Result<Scores> {
         self.check(Role::Step, batch)?;
+        self.changes += 1;
         let counter = (self.seed, self.step);
         // SAFETY: our caller vouches for the update.
         let scores = unsafe {
             match &mut self.backend {
-                Backend::Cpu(cpu) => cpu.train(counter, batch, feed, update)?,
-                Backend::Accelerated(accelerated) => accelerated.train(counter, batch, feed, update, report)?,
+                Backend::Cpu(cpu) => cpu.train(counter, batch, feed, update, &mut self.parts)?,
+                Backend::Accelerated(accelerated) => {
+                    let parts = report.then_some(&mut self.parts);
+                    accelerated.train(counter, batch, feed, update, parts)?
+                }
             }
         };
         self.step += 1;
         Ok(scores)
+    }
+
+    /// The means of the loss in the last batch that was trained on with a report, or accumulated.
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
     }
 
     /// As `train`, but the gradient goes into the mean over all samples since the last `apply`.
@@ -203,16 +250,21 @@ impl Engine {
     /// As `run`.
     pub fn accumulate(&mut self, batch: usize, feed: Feeding<'_, '_>) -> Result<Scores> {
         self.check(Role::Step, batch)?;
+        // States change.
+        self.changes += 1;
         let counter = (self.seed, self.step);
-        let samples = self.accumulated + batch;
-        // Exactly 1 for the first batch: it replaces what was there.
-        let share = batch as f32 / samples as f32;
-        let scores = match &mut self.backend {
-            Backend::Cpu(cpu) => cpu.accumulate(counter, batch, feed, share)?,
-            Backend::Accelerated(accelerated) => accelerated.accumulate(counter, batch, feed, share)?,
+        let Engine { backend, gathered, parts, one_run, .. } = self;
+        let scores = if let [gathered] = gathered.as_mut_slice() {
+            let mut share = |weight| parts::share(gathered, weight);
+            match backend {
+                Backend::Cpu(cpu) => cpu.accumulate(counter, batch, feed, &mut share, parts)?,
+                Backend::Accelerated(accelerated) => accelerated.accumulate(counter, batch, feed, &mut share, parts)?,
+            }
+        } else {
+            accumulate_each(backend, counter, batch, feed, gathered, (parts, one_run))?
         };
         self.step += 1;
-        self.accumulated = samples;
+        self.accumulated += batch;
         Ok(scores)
     }
 
@@ -224,6 +276,10 @@ impl Engine {
         if self.accumulated == 0 {
             return Err(Error::NothingAccumulated);
         }
+        if self.gathered.contains(&0.0) {
+            return Err(Error::NoWeight { network: self.plan.name });
+        }
+        self.changes += 1;
         // SAFETY: our caller vouches for the update.
         unsafe {
             match &mut self.backend {
@@ -231,7 +287,7 @@ impl Engine {
                 Backend::Accelerated(accelerated) => accelerated.apply((self.seed, self.step), update)?,
             }
         }
-        self.accumulated = 0;
+        self.forget_gathered();
         Ok(())
     }
 
@@ -249,6 +305,7 @@ impl Engine {
 
     /// Canonical values into their places.
     pub fn write(&mut self, tensor: &Tensor, state: bool, values: &mut dyn Iterator<Item = f32>) -> Result<()> {
+        self.changes += 1;
         match &mut self.backend {
             Backend::Cpu(cpu) => params::pack(&tensor.layout, values, cpu.tensor_mut(tensor, state)),
             Backend::Accelerated(accelerated) => {
@@ -273,6 +330,7 @@ impl Engine {
 
     /// Brings back what `snapshot` of this engine copied.
     pub fn restore(&mut self, params: &[f32], states: &[f32]) -> Result<()> {
+        self.changes += 1;
         match &mut self.backend {
             Backend::Cpu(cpu) => {
                 cpu.restore(params, states);
@@ -280,6 +338,30 @@ impl Engine {
             }
             Backend::Accelerated(accelerated) => accelerated.restore(params, states),
         }
+    }
+
+    /// The first tensor that holds NaN or infinity, and that number.
+    pub fn not_finite(&self) -> Result<Option<(&'static str, f32)>> {
+        let weights = self.weights();
+        for (tensors, state) in [(weights.params, false), (weights.states, true)] {
+            for tensor in tensors {
+                if let Some(value) = self.read(tensor, state)?.into_iter().find(|value| !value.is_finite()) {
+                    return Ok(Some((tensor.name, value)));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// A layer because of which the program takes no batch of one sample.
+    pub fn single(&self, role: Role) -> Option<&'static str> {
+        let program = match role {
+            Role::Infer => Some(&self.plan.infer),
+            Role::Evaluate => self.plan.evaluate.as_ref(),
+            Role::Gradients => self.plan.gradients.as_ref(),
+            Role::Step => self.plan.step.as_ref(),
+        };
+        program.and_then(|program| program.single)
     }
 
     /// How many samples evaluation takes at once.
@@ -363,15 +445,19 @@ impl Engine {
         if batch == 0 {
             return Err(Error::empty(format!("the batch for {network}")));
         }
+        if let (1, Some(layer)) = (batch, self.single(role)) {
+            return Err(Error::SingleValue { network, layer });
+        }
         Ok(())
     }
 }
 
 impl Finished<'_> {
-    pub fn scores(&self) -> Result<Scores> {
+    /// What the batch gave, and the means that its loss is the sum of.
+    pub fn scores(&self, parts: &mut Vec<Part>) -> Result<Scores> {
         match self {
-            Finished::Cpu(finished) => Ok(finished.scores()),
-            Finished::Accelerated(finished) => finished.scores(),
+            Finished::Cpu(finished) => Ok(finished.scores(parts)),
+            Finished::Accelerated(finished) => finished.scores(parts),
         }
     }
 
@@ -393,6 +479,38 @@ impl Finished<'_> {
             Finished::Accelerated(finished) => finished.grads().map(Cow::Owned),
         }
     }
+}
+
+/// Gradients of several means with weights of their own: one run for each, and a gathered gradient of its own. The last run
+/// changes the states too.
+fn accumulate_each(
+    backend: &mut Backend,
+    counter: (u64, u64),
+    batch: usize,
+    feed: Feeding<'_, '_>,
+    gathered: &mut [f64],
+    (parts, one_run): (&mut Vec<Part>, &mut Vec<Part>),
+) -> Result<Scores> {
+    let last = gathered.len() - 1;
+    let mut scores = Scores::default();
+    parts.clear();
+    for (mean, gathered) in gathered.iter_mut().enumerate() {
+        let role = if mean == last { Role::Step } else { Role::Gradients };
+        let only = Some(mean);
+        scores = match backend {
+            Backend::Cpu(cpu) => cpu.differentiate((role, only), counter, batch, feed, one_run)?,
+            Backend::Accelerated(device) => device.differentiate((role, only), counter, batch, feed, one_run)?,
+        };
+        let part = one_run[mean];
+        let share = parts::share(gathered, part.weight);
+        match backend {
+            Backend::Cpu(cpu) => cpu.gather(mean, share),
+            Backend::Accelerated(device) => device.gather(mean, share, counter)?,
+        }
+        parts.push(part);
+    }
+    scores.loss = Some(parts.iter().map(|part| part.mean as f32).sum());
+    Ok(scores)
 }
 
 /// No variant of a program takes such a batch.

@@ -245,7 +245,7 @@ impl<N: Network> Model<N> {
         let engine = &mut engines[at];
         engine.copy_weights(&self.engine)?;
         let mut buffers: Vec<Vec<f32>> = plan.outputs.iter().map(|_| Vec::new()).collect();
-        Self::in_chunks(engine, Role::Infer, inputs, more, |finished, _, _| {
+        Self::in_chunks(engine, Role::Infer, inputs, more, |finished, _| {
             buffers.iter_mut().enumerate().try_for_each(|(index, buffer)| finished.output(index, buffer))
         })?;
         Ok(buffers)

@@ -226,7 +226,7 @@ fn too_little_memory() {
     assert_eq!(optimizer.steps(), 2);
     fake.state().limit = Some(8);
     let text = Mini::new(&Device::Other(fake), 1).err().unwrap().to_string();
-    assert_eq!(text, "fake: numbers of a step of Mini: 24 bytes are too many");
+    assert_eq!(text, "fake: numbers of a step of Mini: 32 bytes are too many");
     fake.state().limit = None;
     let text = model.train_step(&data(5000), &mut optimizer).unwrap_err().to_string();
     assert_eq!(text, "the batch size of Mini must be smaller, but it is 5000");

@@ -37,7 +37,7 @@ unsafe impl Network for Greedy {
     fn plan() -> &'static Plan {
         static GREEDY: Plan = Plan {
             name: "Greedy",
-            infer: Program { variants: &[Variant { worker_floats: 0, ..variant(&[FORWARD], false) }] },
+            infer: Program { variants: &[Variant { worker_floats: 0, ..variant(&[FORWARD], false) }], single: None },
             ..PLAN
         };
         &GREEDY
@@ -134,10 +134,10 @@ static PLAN: Plan = Plan {
     counted: Some(Counted { target: 0, output: 0, classes: 3 }),
     layers: &[LayerRow { path: "fc", text: "Linear<3>", output: &[3], parameters: 15, flops: 24, from: &[0] }],
     returns: &[1],
-    infer: Program { variants: &[variant(&[FORWARD], false)] },
-    evaluate: Some(Program { variants: &[variant(&[FORWARD, LOSS], true)] }),
-    gradients: Some(Program { variants: &[variant(&[FORWARD, LOSS, BACKWARD], true)] }),
-    step: Some(Program { variants: &[variant(&[FORWARD, LOSS, BACKWARD, RUNNING], true)] }),
+    infer: Program { variants: &[variant(&[FORWARD], false)], single: None },
+    evaluate: Some(Program { variants: &[variant(&[FORWARD, LOSS], true)], single: None }),
+    gradients: Some(Program { variants: &[variant(&[FORWARD, LOSS, BACKWARD], true)], single: None }),
+    step: Some(Program { variants: &[variant(&[FORWARD, LOSS, BACKWARD, RUNNING], true)], single: None }),
     rest: &[Range { offset: BIAS, floats: 16, decay: false }],
     cuda: super::mini_cuda::CUDA,
 };
@@ -157,6 +157,7 @@ const fn variant(launches: &'static [Launch], loss: bool) -> Variant {
         launches,
         outputs: &[OUTPUT],
         loss: if loss { Some(scalar(0)) } else { None },
+        means: &[],
         correct: if loss { Some(scalar(1)) } else { None },
     }
 }

@@ -237,3 +237,32 @@ fn a_conflict_of_what_is_remembered() {
     model.train_step(&data, &mut optimizer).unwrap();
     assert_eq!(optimizer.steps(), 2);
 }
+
+/// The rise of a cycle may be one step long, and its end the last step.
+#[test]
+fn a_cycle_over_few_steps() {
+    for pct_start in [0.0, 0.1, 0.2, 1.0] {
+        let mut model = model(3);
+        let cycle = OneCycle { max_lr: 0.1, pct_start, ..OneCycle::default() };
+        let trainer = Trainer::new(&mut model, Sgd { lr: 0.01, momentum: 0.9, ..Sgd::default() });
+        let trainer = trainer.epochs(1).batch_size(4).schedule(cycle).quiet();
+        let last = trainer.fit(&data(40), &data(40)).unwrap().epochs[0];
+        assert!((0.0..=0.1).contains(&last.lr) && last.valid_loss.is_finite(), "{pct_start}: {last:?}");
+    }
+}
+
+/// What was gathered before a training, or by one that ended with an error, is no part of its first step.
+#[test]
+fn a_training_starts_without_gathered_gradients() {
+    let run = |gathered: usize| {
+        let mut model = model(5);
+        for _ in 0..gathered {
+            model.accumulate(&data(7)).unwrap();
+        }
+        // `accumulate` has moved the running mean, and the counter of random numbers that this network does not use.
+        let trainer = Trainer::new(&mut model, Sgd { lr: 0.1, ..Sgd::default() });
+        trainer.epochs(1).batch_size(8).accumulate(2).quiet().fit(&data(16), &data(16)).unwrap();
+        weights(&model)
+    };
+    assert_eq!(run(2), run(0));
+}

@@ -6,7 +6,7 @@ use std::fmt;
 /// Loss and accuracy of a model over a data set, in evaluation mode.
 #[derive(Clone, Debug)]
 pub struct Evaluation {
-    /// As the network's `loss:` says, mean over the samples.
+    /// As the network's `loss:` says, over all samples as one batch: in any order, in any chunks.
     pub loss: f64,
     /// Share of samples classified right; NaN in a network without a class target.
     pub accuracy: f64,
@@ -41,7 +41,7 @@ impl fmt::Display for Evaluation {
 pub struct EpochRecord {
     /// From 1.
     pub epoch: usize,
-    /// Mean over the epoch's samples, each seen in training mode with the weights of its step.
+    /// As the network's `loss:` says, over the epoch's samples, each seen in training mode with the weights of its step.
     pub train_loss: f64,
     /// As `train_loss`; NaN in a network without a class target, like `valid_accuracy`.
     pub train_accuracy: f64,

@@ -4,6 +4,7 @@ use super::checkpoint::{Checkpoint, Resumed, SetUp};
 use super::progress::Progress;
 use super::{EpochRecord, Report};
 use crate::data::{Dataset, Feed, shuffle};
+use crate::engine::{Part, Role, Tally};
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::network::Network;
@@ -25,13 +26,14 @@ type OnEpoch<'m, N> = Box<dyn FnMut(&EpochRecord, &Model<N>) -> Flow + 'm>;
 
 /// Trains a model over epochs of shuffled batches.
 ///
-/// Defaults: 10 epochs, batches of 32, shuffled by the model's seed; no early stopping, a constant learning rate, gradients as
+/// Defaults: 10 epochs, batches of 32 and a last one of what is left, shuffled by the model's seed; no early stopping, a constant learning rate, gradients as
 /// they are, no checkpoints.
 pub struct Trainer<'m, N: Network, O: Optimizer> {
     model: &'m mut Model<N>,
     optimizer: O,
     epochs: usize,
     batch_size: usize,
+    drop_last: bool,
     shuffle: bool,
     seed: u64,
     patience: Option<usize>,
@@ -53,6 +55,7 @@ impl<'m, N: Network, O: Optimizer> Trainer<'m, N, O> {
             optimizer,
             epochs: 10,
             batch_size: 32,
+            drop_last: false,
             shuffle: true,
             seed,
             patience: None,
@@ -73,9 +76,16 @@ impl<'m, N: Network, O: Optimizer> Trainer<'m, N, O> {
         self
     }
 
-    /// Samples per step. The last batch of an epoch has what is left.
+    /// Samples per step. The last batch of an epoch has what is left, unless [`Trainer::drop_last`] leaves it out.
     pub fn batch_size(mut self, samples: usize) -> Self {
         self.batch_size = samples;
+        self
+    }
+
+    /// Whether an epoch ends before a last batch that is smaller than the others, as PyTorch's `DataLoader` has it. With
+    /// shuffling these are other samples in each epoch.
+    pub fn drop_last(mut self, drop_last: bool) -> Self {
+        self.drop_last = drop_last;
         self
     }
 
@@ -186,7 +196,26 @@ impl<'m, N: Network, O: Optimizer> Trainer<'m, N, O> {
                 return Err(Error::empty(format!("the {what} data set")));
             }
         }
-        Ok(())
+        let (samples, batch) = (train.len(), self.batch_size);
+        if self.steps(samples) == 0 {
+            let expected = format!("at most {samples}, the training samples, where the last batch is dropped");
+            return Err(Error::option("Trainer::batch_size", expected, batch));
+        }
+        // Better now than at the end of an epoch.
+        let engine = &self.model.engine;
+        let single = |role| engine.single(role).map(|layer| Error::SingleValue { network: N::NAME, layer });
+        let trains_on_one = batch == 1 || (samples % batch == 1 && !self.drop_last);
+        let evaluates_one = valid.len() % engine.chunk(Role::Evaluate) == 1;
+        let one = [(trains_on_one, Role::Step), (evaluates_one, Role::Evaluate)];
+        match one.into_iter().filter(|(one, _)| *one).find_map(|(_, role)| single(role)) {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    /// Batches of an epoch.
+    fn steps(&self, samples: usize) -> usize {
+        if self.drop_last { samples / self.batch_size } else { samples.div_ceil(self.batch_size) }
     }
 
     fn run(
@@ -198,7 +227,7 @@ impl<'m, N: Network, O: Optimizer> Trainer<'m, N, O> {
         let start = Instant::now();
         let mut order: Vec<usize> = (0..train.inputs().len()).collect();
         let mut batch = (N::Inputs::empty(), N::Targets::empty());
-        let steps = order.len().div_ceil(self.batch_size);
+        let steps = self.steps(order.len());
         let mut progress = if self.quiet { Progress::quiet() } else { Progress::new(self.epochs, steps) };
         let mut report = Report { epochs: Vec::new(), stopped_early: false, seconds: 0.0 };
 
@@ -224,6 +253,11 @@ impl<'m, N: Network, O: Optimizer> Trainer<'m, N, O> {
             (report.epochs, before) = (epochs, seconds);
             report.stopped_early = self.is_over(report.epochs.len(), best);
         }
+        if let Some((name, value)) = self.model.engine.not_finite()? {
+            return Err(Error::WeightsNotFinite { network: N::NAME, name, value });
+        }
+        // Of an earlier training that ended between the batches of a step.
+        self.model.engine.forget_gathered();
         let first = report.epochs.len() + 1;
         report.seconds = before;
         for epoch in first..=self.epochs {
@@ -297,7 +331,10 @@ impl<'m, N: Network, O: Optimizer> Trainer<'m, N, O> {
             ("seed of the model", self.model.seed().to_string()),
             ("seed", self.seed.to_string()),
             ("shuffle", self.shuffle.to_string()),
-            ("batch size", self.batch_size.to_string()),
+            (
+                "batch size",
+                format!("{}{}", self.batch_size, if self.drop_last { ", a smaller last one dropped" } else { "" }),
+            ),
             ("accumulate", self.accumulate.to_string()),
             ("training samples", train.len().to_string()),
             ("validation samples", valid.len().to_string()),
@@ -321,10 +358,10 @@ impl<'m, N: Network, O: Optimizer> Trainer<'m, N, O> {
         (optimizer, mut schedule): (&mut Bound<O>, Option<&mut Scheduled>),
         progress: &mut Progress,
     ) -> Result<(f64, f64, f64)> {
-        let (mut loss, mut correct, mut seen) = (0.0, 0, 0);
-        let steps = order.len().div_ceil(self.batch_size);
+        let (mut loss, mut correct, mut seen) = (Tally::default(), 0, 0);
+        let steps = self.steps(order.len());
         let mut lr = optimizer.config.lr();
-        for (step, rows) in order.chunks(self.batch_size).enumerate() {
+        for (step, rows) in order.chunks(self.batch_size).take(steps).enumerate() {
             train.inputs().gather_into(rows, inputs);
             train.targets().gather_into(rows, targets);
             let report = if self.accumulate == 1 {
@@ -332,7 +369,9 @@ impl<'m, N: Network, O: Optimizer> Trainer<'m, N, O> {
             } else {
                 self.model.accumulate_on(inputs, targets)?
             };
-            if !report.loss.is_finite() {
+            // What has no weight in the loss adds nothing to the gradient of several batches.
+            let is_sound = |part: &Part| part.mean.is_finite() || (part.weight == 0.0 && self.accumulate > 1);
+            if !self.model.parts().iter().all(is_sound) {
                 return Err(Error::LossNotFinite { which: "training", loss: report.loss, epoch, step: step + 1 });
             }
             let updates = (step + 1).is_multiple_of(self.accumulate) || step + 1 == steps;
@@ -343,14 +382,13 @@ impl<'m, N: Network, O: Optimizer> Trainer<'m, N, O> {
             if let Some(schedule) = schedule.as_deref_mut().filter(|s| updates && s.every() == Every::Step) {
                 schedule.step(optimizer)?;
             }
-            loss += f64::from(report.loss) * rows.len() as f64;
+            loss.add(self.model.parts());
             correct += report.correct;
             seen += rows.len();
-            progress.step(|| loss / seen as f64);
+            progress.step(|| loss.loss());
         }
-        let samples = order.len() as f64;
-        let accuracy = if self.model.counts_correct() { correct as f64 / samples } else { f64::NAN };
-        Ok((loss / samples, accuracy, lr))
+        let accuracy = if self.model.counts_correct() { correct as f64 / seen as f64 } else { f64::NAN };
+        Ok((loss.loss(), accuracy, lr))
     }
 }
 

@@ -71,6 +71,10 @@ pub fn uniform(uniform: Uniform) -> TokenStream {
     match uniform {
         Uniform::Batch => quote!(s.splat(cx.batch as f32)),
         Uniform::Step => quote!(s.splat(cx.step as f32)),
+        Uniform::Counts(i) => {
+            let i = Literal::usize_unsuffixed(i as usize);
+            quote!(s.splat(cx.counts(#i)))
+        }
         Uniform::Hyper(i) => {
             let i = Literal::usize_unsuffixed(i as usize);
             quote!(s.splat(hyper[#i]))

@@ -134,7 +134,11 @@ pub fn expand(
         let short = of_kind(small).map(|i| print(SMALL_BATCH, i, &small[i]));
         let large = of_kind(programs).map(|i| print(usize::MAX, small.len() + i, &programs[i]));
         let variants: Vec<_> = short.into_iter().chain(large).collect();
-        let program = (!variants.is_empty()).then(|| quote!(Program { variants: &[#(#variants),*] }));
+        let single = match schedule::program::single(module, kind) {
+            Some(layer) => quote!(::core::option::Option::Some(#layer)),
+            None => quote!(::core::option::Option::None),
+        };
+        let program = (!variants.is_empty()).then(|| quote!(Program { variants: &[#(#variants),*], single: #single }));
         fields.push(match (kind, program) {
             (ProgramKind::Infer, program) => quote!(#name: #program),
             (_, Some(program)) => quote!(#name: ::core::option::Option::Some(#program)),

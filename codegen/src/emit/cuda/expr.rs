@@ -38,6 +38,7 @@ pub fn uniform(uniform: Uniform) -> String {
     match uniform {
         Uniform::Batch => "static_cast<float>(launch.batch)".into(),
         Uniform::Step => "static_cast<float>(launch.run->step)".into(),
+        Uniform::Counts(i) => format!("kiln_counts(*launch.run, {i}u)"),
         Uniform::Hyper(i) => format!("hyper[{i}]"),
     }
 }

@@ -28,6 +28,8 @@ pub struct Ctx {
     pub padded: usize,
     pub seed: u64,
     pub step: u64,
+    /// The one mean of the loss that counts, where not all of them do.
+    pub only: Option<usize>,
     /// What a training step does with finished gradients; `None` where they are wanted themselves.
     pub update: Option<Update>,
 }
@@ -42,6 +44,12 @@ impl Ctx {
     /// run without such kernels, and take no more memory than they need.
     pub const fn pad(batch: usize) -> usize {
         if batch < BLOCK { batch } else { batch.next_multiple_of(BLOCK) }
+    }
+
+    /// 1 where this mean of the loss counts, else 0.
+    #[inline(always)]
+    pub fn counts(&self, mean: usize) -> f32 {
+        if self.only.is_none_or(|only| only == mean) { 1.0 } else { 0.0 }
     }
 
     /// # Safety

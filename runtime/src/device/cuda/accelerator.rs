@@ -70,6 +70,8 @@ pub struct Run {
     pub share: f32,
     /// The largest norm that all gradients together may have.
     pub max_norm: f32,
+    /// 0 where all means of the loss count, else the number of the one that does, from 1.
+    pub mean: u64,
 }
 
 /// A device that runs CUDA kernels. All calls are in order: what is asked later sees what earlier calls did.

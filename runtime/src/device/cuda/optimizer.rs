@@ -40,6 +40,11 @@ pub fn accumulate_unit() -> Unit {
     plain("kiln_accumulate", include_str!("templates/accumulate.cuh"), 0)
 }
 
+/// Adds one gradient to another: sum, other; the batch is the number of elements.
+pub fn join_unit() -> Unit {
+    plain("kiln_join", include_str!("templates/join.cuh"), 0)
+}
+
 /// Floats of a sum that [`norm_unit`] makes.
 pub const NORM_PIECE: usize = 4096;
 

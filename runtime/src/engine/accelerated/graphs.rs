@@ -2,7 +2,7 @@
 
 use super::Role;
 use crate::device::cuda::{
-    Accelerator, GraphId, KernelId, Node, TEMPLATES, Unit, accumulate_unit, clip_unit, norm_unit, pass_unit,
+    Accelerator, GraphId, KernelId, Node, TEMPLATES, Unit, accumulate_unit, clip_unit, join_unit, norm_unit, pass_unit,
     store_functor, update_functor,
 };
 use crate::error::Result;
@@ -47,8 +47,9 @@ impl Flavour {
 /// What a graph is for.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Key {
-    /// `None`: only the optimizer's pass, over the mean gradient.
+    /// `None`: only what follows a program, the optimizer's pass over the mean gradient, or the gathering of gradients.
     pub role: Option<Role>,
+    /// Without a program, the mean of the loss that gradients are gathered for.
     pub batch: usize,
     /// Which of the upload buffers it reads.
     pub slot: usize,
@@ -114,6 +115,7 @@ enum Loaded {
     Plan(usize, Option<Rule>),
     Pass(Rule),
     Accumulate,
+    Join,
     Norm,
     Clip,
 }
@@ -128,6 +130,10 @@ impl Kernels {
         let mut wanted: Vec<Loaded> = Vec::new();
         for launch in program.iter().flat_map(|p| p.variants).flat_map(|v| v.launches) {
             wanted.push(planned(cuda, launch.kernel, flavour));
+        }
+        let step = cuda.step.as_ref().and_then(|step| step.variants.first());
+        if program.is_none() && flavour.recorded().is_some() && step.is_some_and(|v| v.means.len() > 1) {
+            wanted.push(Loaded::Join);
         }
         match flavour {
             Flavour::Store => {}
@@ -168,6 +174,10 @@ impl Kernels {
         self.loaded[&Loaded::Accumulate]
     }
 
+    pub fn join(&self) -> KernelId {
+        self.loaded[&Loaded::Join]
+    }
+
     pub fn norm(&self) -> KernelId {
         self.loaded[&Loaded::Norm]
     }
@@ -187,6 +197,7 @@ fn unit(cuda: &Cuda, kernel: Loaded) -> Unit {
         Loaded::Plan(number, rule) => (number, rule),
         Loaded::Pass(rule) => return pass_unit(rule.text, rule.states),
         Loaded::Accumulate => return accumulate_unit(),
+        Loaded::Join => return join_unit(),
         Loaded::Norm => return norm_unit(),
         Loaded::Clip => return clip_unit(),
     };

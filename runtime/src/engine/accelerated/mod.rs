@@ -8,7 +8,7 @@
 mod graphs;
 mod table;
 
-use super::{Feeding, Role, Scores, ports, too_large};
+use super::{Feeding, Part, Role, Scores, ports, too_large};
 use crate::device::cpu::BLOCK;
 use crate::device::cuda::{Accelerator, Address, DeviceArena, GraphId, NORM_PIECE, Node, Run};
 use crate::error::{Error, Result};
@@ -20,8 +20,8 @@ use std::mem::size_of;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use table::Places;
 
-/// Loss and number of correct predictions that lie as near as this are fetched at once.
-const SCORES_FLOATS: usize = 64;
+/// Scalars of the result that all lie within so many floats are fetched at once.
+const SCORES_FLOATS: usize = 128;
 
 pub(super) struct Accelerated {
     device: &'static dyn Accelerator,
@@ -39,7 +39,7 @@ struct Scratch {
     batch: DeviceArena,
     fixed: DeviceArena,
     grads: DeviceArena,
-    /// The mean gradient since the last `apply`.
+    /// The mean gradients since the last `apply`, one for each mean of the loss.
     mean: DeviceArena,
     /// How many sums of squares there are, and the sums.
     norm: DeviceArena,
@@ -144,7 +144,7 @@ impl Accelerated {
         feed: Feeding<'_, '_>,
     ) -> Result<Finished<'_>> {
         let mut scratch = self.scratch();
-        let run = Run { seed, step, share: 0.0, max_norm: 0.0 };
+        let run = Run { seed, step, share: 0.0, max_norm: 0.0, mean: 0 };
         // SAFETY: no optimizer takes part.
         let done = unsafe { self.launch(&mut scratch, role, (Flavour::Store, None), run, batch, feed)? };
         Ok(Finished { backend: self, scratch, done })
@@ -158,15 +158,15 @@ impl Accelerated {
         batch: usize,
         feed: Feeding<'_, '_>,
         update: &mut dyn Update,
-        report: bool,
+        parts: Option<&mut Vec<Part>>,
     ) -> Result<Scores> {
         let flavour = updating(update)?;
-        let run = Run { seed, step, share: 0.0, max_norm: update.max_norm().unwrap_or(0.0) };
+        let run = Run { seed, step, share: 0.0, max_norm: update.max_norm().unwrap_or(0.0), mean: 0 };
         let mut scratch = self.scratch();
         // SAFETY: the optimizer was bound to this network on this device, by our caller's word, and is borrowed.
         let done = unsafe { self.launch(&mut scratch, Role::Step, (flavour, Some(update.rows())), run, batch, feed)? };
         update.taken();
-        if report { self.scores(&scratch, &done) } else { Ok(Scores::default()) }
+        parts.map_or(Ok(Scores::default()), |parts| self.scores(&scratch, &done, parts))
     }
 
     pub fn accumulate(
@@ -174,13 +174,69 @@ impl Accelerated {
         (seed, step): (u64, u64),
         batch: usize,
         feed: Feeding<'_, '_>,
-        share: f32,
+        share: &mut dyn FnMut(f64) -> f32,
+        parts: &mut Vec<Part>,
     ) -> Result<Scores> {
-        let run = Run { seed, step, share, max_norm: 0.0 };
+        if self.means() > 0 {
+            // The run finds the weight that decides on its share.
+            let scores = self.differentiate((Role::Step, None), (seed, step), batch, feed, parts)?;
+            self.gather(0, share(parts[0].weight), (seed, step))?;
+            return Ok(scores);
+        }
+        let run = Run { seed, step, share: share(batch as f64), max_norm: 0.0, mean: 0 };
         let mut scratch = self.scratch();
         // SAFETY: no optimizer takes part.
         let done = unsafe { self.launch(&mut scratch, Role::Step, (Flavour::Accumulate, None), run, batch, feed)? };
-        self.scores(&scratch, &done)
+        self.scores(&scratch, &done, parts)
+    }
+
+    /// Gradients of one mean of the loss, or of all of it, into the gradient arena.
+    pub fn differentiate(
+        &mut self,
+        (role, only): (Role, Option<usize>),
+        (seed, step): (u64, u64),
+        batch: usize,
+        feed: Feeding<'_, '_>,
+        parts: &mut Vec<Part>,
+    ) -> Result<Scores> {
+        let run = Run { seed, step, share: 0.0, max_norm: 0.0, mean: only.map_or(0, |mean| 1 + mean as u64) };
+        let mut scratch = self.scratch();
+        // SAFETY: no optimizer takes part.
+        let done = unsafe { self.launch(&mut scratch, role, (Flavour::Store, None), run, batch, feed)? };
+        self.scores(&scratch, &done, parts)
+    }
+
+    /// Takes the gradients that lie in their arena into the gathered one of this mean.
+    pub fn gather(&mut self, mean: usize, share: f32, (seed, step): (u64, u64)) -> Result<()> {
+        if share == 0.0 {
+            return Ok(());
+        }
+        let mut scratch = self.scratch();
+        let floats = self.plan.cuda.weights.trainable_floats * self.means();
+        if scratch.mean.len() < floats {
+            scratch.graphs.clear();
+            scratch.mean.replace(floats, &format!("mean gradients of {}", self.plan.name))?;
+        }
+        scratch.upload(Run { seed, step, share, max_norm: 0.0, mean: 0 })?;
+        let key = Key { role: None, batch: mean, slot: 0, flavour: Flavour::Accumulate };
+        let graph = match scratch.graphs.find(&key) {
+            Some(graph) => graph,
+            None => {
+                scratch.kernels.load(&self.plan.cuda, None, &key.flavour)?;
+                let places = self.places(&scratch, 0, 0, &key.flavour, None);
+                let floats = self.plan.cuda.weights.trainable_floats;
+                let node = places.accumulate(scratch.kernels.accumulate(), mean, floats, Vec::new());
+                scratch.graphs.record(key, &[node])?
+            }
+        };
+        // SAFETY: growing arenas drop graphs.
+        unsafe { self.device.launch(graph) }
+    }
+
+    /// How many means the loss is listed as.
+    fn means(&self) -> usize {
+        let step = self.plan.cuda.step.as_ref();
+        step.and_then(|program| program.variants.first()).map_or(0, |variant| variant.means.len())
     }
 
     /// # Safety
@@ -191,7 +247,7 @@ impl Accelerated {
         if matches!(flavour, Flavour::Clip(_)) {
             scratch.reserve_norm(self.plan, update.rows())?;
         }
-        scratch.upload(Run { seed, step, share: 0.0, max_norm: update.max_norm().unwrap_or(0.0) })?;
+        scratch.upload(Run { seed, step, share: 0.0, max_norm: update.max_norm().unwrap_or(0.0), mean: 0 })?;
         let key = Key { role: None, batch: 0, slot: 0, flavour };
         let graph = match scratch.graphs.find(&key) {
             Some(graph) => graph,
@@ -199,6 +255,11 @@ impl Accelerated {
                 scratch.kernels.load(&self.plan.cuda, None, &flavour)?;
                 let places = self.places(&scratch, 0, 0, &flavour, Some(update.rows()));
                 let mut nodes = Vec::new();
+                let floats = self.plan.cuda.weights.trainable_floats;
+                for mean in 1..self.means() {
+                    let after = table::last(&nodes);
+                    nodes.push(places.join(scratch.kernels.join(), mean, floats, after));
+                }
                 self.update_all(&mut nodes, &scratch.kernels, &places, &flavour, places.mean);
                 scratch.graphs.record(key, &nodes)?
             }
@@ -311,7 +372,7 @@ impl Accelerated {
         match flavour {
             Flavour::Store => {}
             Flavour::Accumulate => {
-                nodes.push(places.accumulate(kernels.accumulate(), cuda.weights.trainable_floats, last));
+                nodes.push(places.accumulate(kernels.accumulate(), 0, cuda.weights.trainable_floats, last));
             }
             Flavour::Update(recorded) => {
                 for range in cuda.rest {
@@ -379,29 +440,37 @@ impl Accelerated {
         }
     }
 
-    /// Waits for a run and fetches its loss and number of correct predictions.
-    fn scores(&self, scratch: &Scratch, done: &Done) -> Result<Scores> {
-        let places = self.places(scratch, done.batch, done.slot, &Flavour::Store, None);
+    /// Waits for a run and fetches its loss, with the means that it is the sum of, and number of correct predictions.
+    fn scores(&self, scratch: &Scratch, done: &Done, parts: &mut Vec<Part>) -> Result<Scores> {
+        let Done { variant, batch, slot } = *done;
+        let places = self.places(scratch, batch, slot, &Flavour::Store, None);
         let address = |stored: &Stored| places.address(stored.space, stored.offset);
-        let (loss, correct) = (done.variant.loss.as_ref(), done.variant.correct.as_ref());
-        let found = |loss: Option<f32>, correct: Option<f32>| Scores { loss, correct: correct.map(|c| c as usize) };
-        if let (Some(loss), Some(correct)) = (loss, correct) {
-            let (a, b) = (address(loss), address(correct));
-            let floats = (a.abs_diff(b) / size_of::<f32>() as u64) as usize + 1;
-            if loss.space == correct.space && floats <= SCORES_FLOATS {
-                let mut values = [0.0; SCORES_FLOATS];
-                self.download(a.min(b), &mut values[..floats])?;
-                let (first, last) = (values[0], values[floats - 1]);
-                return Ok(if a <= b { found(Some(first), Some(last)) } else { found(Some(last), Some(first)) });
-            }
+        let means = variant.means.iter().flat_map(|mean| [Some(&mean.value), mean.weight.as_ref()]);
+        let all = [variant.loss.as_ref(), variant.correct.as_ref()].into_iter().chain(means).flatten();
+        let (mut first, mut end, mut space) = (Address::MAX, 0, None);
+        let mut together = true;
+        for stored in all {
+            (first, end) = (first.min(address(stored)), end.max(address(stored) + size_of::<f32>() as u64));
+            together &= *space.get_or_insert(stored.space) == stored.space;
         }
-        let scalar = |stored: Option<&Stored>| {
-            let Some(stored) = stored else { return Ok(None) };
+        let floats = (end.saturating_sub(first) / size_of::<f32>() as u64) as usize;
+        let mut values = [0.0; SCORES_FLOATS];
+        together &= floats <= SCORES_FLOATS;
+        if together {
+            self.download(first, &mut values[..floats])?;
+        }
+        let scalar = |stored: &Stored| {
+            if together {
+                return Ok(values[((address(stored) - first) / size_of::<f32>() as u64) as usize]);
+            }
             let mut value = [0.0];
             self.download(address(stored), &mut value)?;
-            Ok::<_, Error>(Some(value[0]))
+            Ok::<_, Error>(value[0])
         };
-        Ok(found(scalar(loss)?, scalar(correct)?))
+        let loss = variant.loss.as_ref().map(scalar).transpose()?;
+        let correct = variant.correct.as_ref().map(scalar).transpose()?;
+        Part::read(variant.means, (loss, batch), parts, scalar)?;
+        Ok(Scores { loss, correct: correct.map(|correct| correct as usize) })
     }
 
     /// Copies floats from an arena of this model, found through [`Places`].
@@ -420,7 +489,7 @@ impl Scratch {
         let (cuda, Done { variant, batch, .. }) = (&plan.cuda, *done);
         let padded = batch.next_multiple_of(BLOCK);
         let stores = match flavour {
-            Flavour::Store => role == Role::Gradients,
+            Flavour::Store => matches!(role, Role::Gradients | Role::Step),
             Flavour::Accumulate | Flavour::Clip(_) => true,
             Flavour::Update(_) => {
                 let stored = variant.launches.iter().filter(|launch| !cuda.kernels[launch.kernel].updates);
@@ -497,8 +566,8 @@ impl Scratch {
 }
 
 impl Finished<'_> {
-    pub fn scores(&self) -> Result<Scores> {
-        self.backend.scores(&self.scratch, &self.done)
+    pub fn scores(&self, parts: &mut Vec<Part>) -> Result<Scores> {
+        self.backend.scores(&self.scratch, &self.done, parts)
     }
 
     /// The gradient arena.

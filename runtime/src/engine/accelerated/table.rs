@@ -100,13 +100,28 @@ impl Places<'_> {
         self.element_wise("kiln_optimizer_pass", kernel, floats, args, regions, after)
     }
 
-    /// The mean gradient takes the new one in.
-    pub fn accumulate(&self, kernel: KernelId, floats: usize, after: Vec<usize>) -> Node {
+    /// The gathered gradient of this mean of the loss takes the new one in.
+    pub fn accumulate(&self, kernel: KernelId, mean: usize, floats: usize, after: Vec<usize>) -> Node {
+        let gathered = self.gathered(mean, floats);
         let regions = vec![
-            region("mean gradient".into(), self.mean, floats, Access::ReadWrite),
+            region("mean gradient".into(), gathered, floats, Access::ReadWrite),
             region("gradients".into(), self.grads, floats, Access::Read),
         ];
-        self.element_wise("kiln_accumulate", kernel, floats, vec![self.mean, self.grads], regions, after)
+        self.element_wise("kiln_accumulate", kernel, floats, vec![gathered, self.grads], regions, after)
+    }
+
+    /// Adds the gathered gradient of this mean of the loss to the first one's.
+    pub fn join(&self, kernel: KernelId, mean: usize, floats: usize, after: Vec<usize>) -> Node {
+        let other = self.gathered(mean, floats);
+        let regions = vec![
+            region("mean gradient".into(), self.mean, floats, Access::ReadWrite),
+            region("mean gradient of another mean".into(), other, floats, Access::Read),
+        ];
+        self.element_wise("kiln_join", kernel, floats, vec![self.mean, other], regions, after)
+    }
+
+    fn gathered(&self, mean: usize, floats: usize) -> Address {
+        self.mean + bytes(mean * floats) as Address
     }
 
     /// Sums of squares of a range of these gradients, from sum `first` on.

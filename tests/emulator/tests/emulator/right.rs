@@ -100,7 +100,7 @@ fn merged_phases_find_their_blocks() {
         let kernel = emulator.load(&[unit(&case)]).unwrap()[0];
         let x = place(&emulator, &Values::Given(whole(1000, 1, 7))).0;
         let outputs = [700, 1000].map(|floats| (place(&emulator, &Values::Unwritten(floats)).0, floats));
-        let values = Run { seed: (7 << 32) | 5, step: 11, share: 0.5, max_norm: 0.0 };
+        let values = Run { seed: (7 << 32) | 5, step: 11, share: 0.5, max_norm: 0.0, mean: 0 };
         let run = run_values(&emulator);
         let words = [values.seed, values.step].into_iter().flat_map(u64::to_le_bytes);
         let run_bytes: Vec<u8> = words.chain(bytes(&[values.share, values.max_norm])).collect();

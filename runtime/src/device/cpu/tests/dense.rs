@@ -158,6 +158,7 @@ fn context(update: Option<Update>) -> Ctx {
         padded: 0,
         seed: 0,
         step: 0,
+        only: None,
         update,
     }
 }

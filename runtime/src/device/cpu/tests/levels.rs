@@ -35,6 +35,7 @@ fn entry_points() {
             padded: Ctx::pad(16),
             seed: 0,
             step: 0,
+            only: None,
             update: None,
         };
         // SAFETY: the level was detected.

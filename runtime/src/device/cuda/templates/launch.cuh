@@ -11,7 +11,14 @@ struct KilnRun {
   float share;
   /// The largest norm that all gradients together may have.
   float max_norm;
+  /// 0 where all means of the loss count, else the number of the one that does, from 1.
+  u64 mean;
 };
+
+/// 1 where this mean of the loss counts, else 0.
+KILN_DEV float kiln_counts(const KilnRun& run, u32 mean) {
+  return run.mean == 0 || run.mean == mean + 1 ? 1.0f : 0.0f;
+}
 
 template <int ARGS, int PARTS> struct KilnLaunch {
   float* arg[ARGS];

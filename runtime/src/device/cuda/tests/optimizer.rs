@@ -1,7 +1,7 @@
 //! Optimizers' kernels as machine code.
 
 use super::skip::skip;
-use crate::device::cuda::{Nvrtc, Unit, accumulate_unit, clip_unit, norm_unit, pass_unit};
+use crate::device::cuda::{Nvrtc, Unit, accumulate_unit, clip_unit, join_unit, norm_unit, pass_unit};
 use crate::optim::{Adagrad, Adam, AdamW, NAdam, Optimizer, Pass, RmsProp, Rule, Sgd};
 
 fn rule(optimizer: impl Optimizer) -> Rule {
@@ -25,7 +25,7 @@ fn compile_without_spills() {
     ];
     assert_eq!(rules.map(|rule| rule.states), [0, 1, 2, 3, 2, 1, 1, 2, 2, 3]);
     let mut units: Vec<Unit> = rules.iter().map(|rule| pass_unit(rule.text, rule.states)).collect();
-    units.extend([accumulate_unit(), norm_unit(), clip_unit()]);
+    units.extend([accumulate_unit(), join_unit(), norm_unit(), clip_unit()]);
     for unit in units {
         for architecture in ["sm_80", "sm_90", "sm_90a"] {
             let (_, resources) = nvrtc.report(&unit, architecture).unwrap();
