@@ -144,9 +144,10 @@ where
     if problems.is_empty() { Ok(()) } else { Err(problems.join("; ").into()) }
 }
 
-/// Memory of this process that is in RAM, where the system tells.
+/// Memory of this process that is in RAM and comes from no file, where the system tells: pages of the program itself come and go with the
+/// machine's load.
 fn resident_kib() -> Option<usize> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
     line.split_whitespace().next()?.parse().ok()
 }
