@@ -3,6 +3,8 @@
 //! Each primitive is written as its definition reads, with no thought of speed. It evaluates whole graphs, or any nodes
 //! from values that are already known, so that a schedule's kernels can be run one by one from what earlier ones stored.
 
+pub mod bounds;
+
 use crate::graph::expr::{Id, Scalar, Uniform, fold_binary, fold_unary};
 use crate::graph::op::*;
 use crate::graph::{Graph, Shape, Value};
