@@ -62,8 +62,21 @@ pub struct Member {
     pub module: Module,
 }
 
+/// What a plan was made from, for those who make it again: `kiln::plan::Source`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Source {
+    /// The network as written, behind the blocks and `fn`s that it uses; empty for a plan that nobody declared.
+    pub text: String,
+    /// Which member of the family it is.
+    pub member: usize,
+    /// It is the twin with one kernel for each primitive.
+    pub unfused: bool,
+}
+
 #[derive(Clone, Debug)]
 pub struct Declaration {
+    /// The network as written, behind all that it uses.
+    pub text: String,
     pub ident: Ident,
     /// `pub`, `pub(crate)`, or nothing.
     pub vis: TokenStream,

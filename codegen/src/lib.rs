@@ -23,7 +23,7 @@ pub mod schedule;
 pub mod syntax;
 pub mod update;
 
-use declaration::{Declaration, Dump, Fusion};
+use declaration::{Declaration, Dump, Fusion, Source};
 use emit::host::MemberPlans;
 use graph::Module;
 use memory::Planned;
@@ -62,7 +62,8 @@ fn expand(declaration: &Declaration) -> TokenStream {
         let target = Target::cpu_for(declaration, fusion);
         let cuda = Target::cuda(fusion, declaration.precision);
         let mut plans = Vec::new();
-        for member in &mut version.members {
+        let unfused = version.ident != declaration.ident;
+        for (index, member) in version.members.iter_mut().enumerate() {
             member.module.name = version.ident.to_string();
             let planned = plan(&member.module, &target);
             let on_cuda = plan(&member.module, &cuda);
@@ -70,12 +71,16 @@ fn expand(declaration: &Declaration) -> TokenStream {
                 eprint!("{}", planned.dump(&member.module, &declaration.dumps));
                 eprint!("{}", on_cuda.dump(&member.module, &declaration.dumps));
             }
-            let both = |module: &Module| plan(module, &target).expand(module, &plan(module, &cuda));
+            let source = Source { text: declaration.text.clone(), member: index, unfused };
+            let both = |module: &Module| plan(module, &target).expand(module, &plan(module, &cuda), &Source::default());
             let probes = (0..member.module.probes.len()).map(|index| {
                 let programs = probe::programs(&member.module, index);
                 (both(&programs.activations), programs.excite.as_ref().map(both))
             });
-            plans.push(MemberPlans { network: planned.expand(&member.module, &on_cuda), probes: probes.collect() });
+            plans.push(MemberPlans {
+                network: planned.expand(&member.module, &on_cuda, &source),
+                probes: probes.collect(),
+            });
         }
         tokens.extend(if version.ident == declaration.ident {
             emit::host::expand(declaration, &plans)
@@ -84,6 +89,35 @@ fn expand(declaration: &Declaration) -> TokenStream {
         });
     }
     tokens
+}
+
+/// The network that `source` tells of, lowered and planned once more: for the CPU, and for CUDA where `cuda`.
+///
+/// # Errors
+/// Where the text gives no such network: it was not written by this version of the compiler.
+pub fn replan(source: &Source, cuda: bool) -> Result<(Module, Plans), String> {
+    let Source { text, member, unfused } = source;
+    let tokens: TokenStream = text.parse().map_err(|why| format!("the declaration's text cannot be read: {why}"))?;
+    let mut front = lower::front(tokens);
+    let mistake = front.errors.iter().next().map(|mistake| mistake.text());
+    front.errors.discard();
+    if let Some(why) = mistake {
+        return Err(format!("the declaration's text has a mistake: {why}"));
+    }
+    let Some(declaration) = front.declarations.pop() else { return Err("the text declares no network".into()) };
+    let fusion = match declaration.fusion {
+        Fusion::Both if *unfused => Fusion::Off,
+        Fusion::Both => Fusion::On,
+        one => one,
+    };
+    let target = if cuda { Target::cuda(fusion, declaration.precision) } else { Target::cpu_for(&declaration, fusion) };
+    let Some(found) = declaration.members.get(*member) else { return Err(format!("there is no member {member}")) };
+    let mut module = found.module.clone();
+    if *unfused {
+        module.name += "Unfused";
+    }
+    let plans = plan(&module, &target);
+    Ok((module, plans))
 }
 
 /// Everything decided about one network for one target.
@@ -125,10 +159,10 @@ pub fn plan(module: &Module, target: &Target) -> Plans {
 
 impl Plans {
     /// An expression of type `&'static kiln::plan::Plan`; `self` is for the CPU, `cuda` its other half.
-    pub fn expand(&self, module: &Module, cuda: &Plans) -> TokenStream {
+    pub fn expand(&self, module: &Module, cuda: &Plans, source: &Source) -> TokenStream {
         emit::apart::apart(|| {
             let half = emit::cuda::expand(module, &cuda.params, &cuda.programs, &cuda.target);
-            emit::cpu::expand(module, &self.params, [&self.programs, &self.small], &self.target, &half)
+            emit::cpu::expand(module, &self.params, [&self.programs, &self.small], &self.target, &half, source)
         })
     }
 

@@ -5,7 +5,7 @@ use crate::device::Device;
 use crate::diagram::Diagram;
 use crate::error::{Error, Result};
 use crate::model::Model;
-use crate::plan::{Cuda, Kernels, Plan, Program, VERSION};
+use crate::plan::{Cuda, Kernels, Plan, Program, Source, VERSION};
 use crate::summary::Summary;
 use std::path::Path;
 
@@ -94,6 +94,7 @@ pub static NO_PLAN: Plan = Plan {
     gradients: None,
     step: None,
     rest: &[],
+    source: Source::NONE,
     cuda: Cuda::NONE,
 };
 

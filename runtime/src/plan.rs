@@ -4,6 +4,8 @@
 //! only reads them. All sizes and offsets count `f32`s (integers are stored in as many bytes).
 
 use crate::device::cpu::Ctx;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 /// Changes whenever emitted code and this file must change together.
 pub const VERSION: u32 = 8;
@@ -129,6 +131,95 @@ pub struct Stored {
     pub sample: usize,
 }
 
+/// A value that a kernel leaves in memory, for those who follow a program launch by launch.
+#[derive(Clone, Copy, Debug)]
+pub struct Kept {
+    /// The launch with which it is finished.
+    pub launch: usize,
+    /// Its number in the program's graph.
+    pub value: u32,
+    /// Layer and operation that it is the result of: `features.0`, `conv.forward`.
+    pub layer: &'static str,
+    pub op: &'static str,
+    /// Extents in PyTorch's order: of a sample where there is a batch.
+    pub dims: &'static [usize],
+    pub batch: bool,
+    /// i32s instead of floats.
+    pub integer: bool,
+    pub stored: Stored,
+    /// Floats before it in each sample of `stored`.
+    pub at: usize,
+}
+
+impl Kept {
+    /// The rows of a variant, by launches. They are read from their text when they are first asked for, and stay.
+    ///
+    /// A row is a line, its fields apart by tabs: launch, value, layer, op, dims, `batch` or `fixed`, `float` or `integer`, space,
+    /// offset, at, sample, size, axes. Text that is not in this form gives no rows.
+    pub fn rows(text: &'static str) -> &'static [Kept] {
+        static KNOWN: Mutex<BTreeMap<(usize, usize), &'static [Kept]>> = Mutex::new(BTreeMap::new());
+        if text.is_empty() {
+            return &[];
+        }
+        let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        known.entry((text.as_ptr() as usize, text.len())).or_insert_with(|| {
+            let rows: Option<Vec<Kept>> = text.lines().map(Kept::read).collect();
+            rows.unwrap_or_default().leak()
+        })
+    }
+
+    fn read(line: &'static str) -> Option<Kept> {
+        let fields: Vec<&'static str> = line.split('\t').collect();
+        let [launch, value, layer, op, dims, batch, number, space, offset, at, sample, size, axes] = fields[..] else {
+            return None;
+        };
+        let axis = |text: &str| {
+            let [extent, block, outer, inner] = listed(text, ':')?[..] else { return None };
+            Some(Axis { extent, block, outer, inner })
+        };
+        let axes: Option<Vec<Axis>> = axes.split(',').filter(|text| !text.is_empty()).map(axis).collect();
+        let space = match space {
+            "Batch" => Space::Batch,
+            "Fixed" => Space::Fixed,
+            "Derived" => Space::Derived,
+            "Grads" => Space::Grads,
+            "State" => Space::State,
+            _ => return None,
+        };
+        let layout = Layout { axes: axes?.leak(), size: size.parse().ok()? };
+        Some(Kept {
+            launch: launch.parse().ok()?,
+            value: value.parse().ok()?,
+            layer,
+            op,
+            dims: listed(dims, ',')?.leak(),
+            batch: batch == "batch",
+            integer: number == "integer",
+            stored: Stored { space, offset: offset.parse().ok()?, layout, sample: sample.parse().ok()? },
+            at: at.parse().ok()?,
+        })
+    }
+}
+
+fn listed(text: &str, between: char) -> Option<Vec<usize>> {
+    text.split(between).filter(|number| !number.is_empty()).map(|number| number.parse().ok()).collect()
+}
+
+/// The declaration that a plan was made from, for those who make it again.
+#[derive(Clone, Copy, Debug)]
+pub struct Source {
+    /// The network as written, behind the blocks and `fn`s that it uses; empty for a plan that nobody declared.
+    pub text: &'static str,
+    /// Which member of the family it is.
+    pub member: usize,
+    /// It is the twin with one kernel for each primitive.
+    pub unfused: bool,
+}
+
+impl Source {
+    pub const NONE: Source = Source { text: "", member: 0, unfused: false };
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Space {
     /// Offset × padded batch.
@@ -236,6 +327,8 @@ pub struct Variant {
     /// Scratch per worker.
     pub worker_floats: usize,
     pub launches: &'static [Launch],
+    /// What [`Kept::rows`] reads; empty where nobody follows the program.
+    pub kept: &'static str,
     /// Parallel to [`Plan::outputs`]; empty in programs that return none.
     pub outputs: &'static [Stored],
     /// A scalar.
@@ -321,6 +414,7 @@ pub struct Plan {
     /// Parts of the trainable arena that have a gradient and that no kernel of `step` updates: the optimizer's own pass
     /// follows for them.
     pub rest: &'static [Range],
+    pub source: Source,
     /// The same network for CUDA.
     pub cuda: Cuda,
 }
@@ -472,6 +566,8 @@ pub struct CudaVariant {
     pub batch_floats: usize,
     pub fixed_floats: usize,
     pub launches: &'static [CudaLaunch],
+    /// What [`Kept::rows`] reads; empty where nobody follows the program.
+    pub kept: &'static str,
     /// Parallel to [`Plan::outputs`]; empty in programs that return none.
     pub outputs: &'static [Stored],
     pub loss: Option<Stored>,

@@ -1,11 +1,12 @@
 //! Tables of `kiln::plan` that both halves of a plan have: where values lie, in which order, what goes in and comes out.
 
-use crate::graph::{Counted, Init, Module, Port, PortKind, Value};
+use crate::graph::{Counted, DType, Init, Module, Port, PortKind, Value};
 use crate::memory::{Memory, Planned, Tenant};
 use crate::schedule::params::Slot;
-use crate::schedule::{Layout, ParamPlan, ProgramKind, Schedule, Storage};
+use crate::schedule::{Form, Layout, ParamPlan, ProgramKind, Schedule, Storage};
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
+use std::fmt::Write;
 
 /// `kiln::plan::Space`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,6 +111,60 @@ pub fn counted(module: &Module) -> TokenStream {
     let PortKind::Class(classes) = module.targets[target].kind else { return quote!(::core::option::Option::None) };
     let output = mode.outputs.iter().position(|v| *v == scores).unwrap_or(mode.outputs.len());
     quote!(::core::option::Option::Some(Counted { target: #target, output: #output, classes: #classes }))
+}
+
+/// A value that a kernel leaves in memory: a row of `kiln::plan::Kept`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// The launch with which it is finished.
+    pub launch: usize,
+    pub kernel: usize,
+    pub value: Value,
+}
+
+/// What the kernels of a program store, in the order of launches; `finishes` is the last launch of a kernel. Weights that a
+/// kernel has turned for another one lie in no layout, and are left out.
+pub fn kept(s: &Schedule, finishes: impl Fn(usize) -> usize) -> Vec<Kept> {
+    let mut rows = Vec::new();
+    for (kernel, k) in s.kernels.iter().enumerate() {
+        if matches!(k.form, Form::ConvFlipped { .. } | Form::WinogradWeights { .. }) {
+            continue;
+        }
+        rows.extend(k.stores.iter().map(|value| Kept { launch: finishes(kernel), kernel, value: *value }));
+    }
+    rows.sort_by_key(|row| row.launch);
+    rows
+}
+
+/// The field `kept` of a variant, in the form that `kiln::plan::Kept::rows` reads: a row is a line, and its fields are apart by
+/// tabs. As text it is one token, where tables would be a fourth of all that a user's crate compiles. Only programs whose
+/// numbers somebody may want to follow have rows: those with a loss that run while a network is trained.
+pub fn kept_rows(p: &Planned, params: &ParamPlan, rows: &[Kept]) -> TokenStream {
+    let s = &p.schedule;
+    let mut text = String::new();
+    for row in rows.iter().filter(|_| matches!(p.kind, ProgramKind::Evaluate | ProgramKind::Step)) {
+        let Kept { launch, value, .. } = *row;
+        let ty = s.graph().ty(value);
+        let (layer, op) = (&s.graph().layers[value.index()], s.graph().node(value).op.name());
+        let dims = listed(&ty.shape.dims, ",");
+        let batch = if ty.shape.batch { "batch" } else { "fixed" };
+        let number = if ty.dtype == DType::F32 { "float" } else { "integer" };
+        let (space, offset) = place(s, &p.memory, params, value);
+        let (at, sample, layout) = (s.whole(value).at, s.sample_stride(value), s.layout(value));
+        let axes: Vec<String> =
+            layout.axes.iter().map(|a| listed(&[a.extent, a.block, a.outer, a.inner], ":")).collect();
+        let (axes, size, value) = (axes.join(","), layout.size, value.0);
+        writeln!(
+            text,
+            "{launch}\t{value}\t{layer}\t{op}\t{dims}\t{batch}\t{number}\t{space:?}\t{offset}\t{at}\t{sample}\t{size}\t{axes}"
+        )
+        .expect("writing to a string");
+    }
+    quote!(kept: #text,)
+}
+
+fn listed(numbers: &[usize], between: &str) -> String {
+    numbers.iter().map(usize::to_string).collect::<Vec<_>>().join(between)
 }
 
 /// The space and offset of the partial results of a kernel.

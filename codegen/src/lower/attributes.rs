@@ -43,6 +43,7 @@ const KNOWN: &[&str] = &["frozen", "init", "no_decay", "name", "probe", "fusion"
 /// The network's own attributes; those of its layers are read with the lines.
 pub(super) fn declaration(network: &syntax::Network, errors: &mut Errors) -> Declaration {
     let mut declaration = Declaration {
+        text: String::new(),
         ident: network.name.clone(),
         vis: network.vis.clone(),
         docs: TokenStream::new(),

@@ -139,7 +139,10 @@ pub fn front(input: TokenStream) -> Front {
             continue;
         };
         match lower_network(&whole, &mut own) {
-            (Some(declaration), _) if own.is_empty() && intact => declarations.push(declaration),
+            (Some(mut declaration), _) if own.is_empty() && intact => {
+                declaration.text = import::source(&items[..=i], &written[..=i]).to_string();
+                declarations.push(declaration);
+            }
             (_, fusion) => stubs.push(Stub::of(&whole.network, fusion)),
         }
         errors.extend(own);

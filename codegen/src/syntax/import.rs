@@ -213,6 +213,34 @@ pub fn exports(items: &[Item], written: &[Written]) -> Vec<Export> {
     exports
 }
 
+/// The last item, a network, with all that it uses: what `network!` would make the same network of, without anything else.
+///
+/// What a `macro_rules!` of the user has put in one piece stays one where the text is read again.
+pub fn source(items: &[Item], written: &[Written]) -> TokenStream {
+    let used = match items.split_last() {
+        Some((Item::Network(_), _)) => closure(items, written),
+        _ => TokenStream::new(),
+    };
+    bracketed(used)
+}
+
+/// Groups without brackets get some, unless they hold one token.
+fn bracketed(tokens: TokenStream) -> TokenStream {
+    let one = |token| match token {
+        TokenTree::Group(group) => {
+            let inner = bracketed(group.stream());
+            let single = inner.clone().into_iter().nth(1).is_none();
+            match group.delimiter() {
+                Delimiter::None if single => inner,
+                Delimiter::None => TokenTree::Group(Group::new(Delimiter::Parenthesis, inner)).into(),
+                other => TokenTree::Group(Group::new(other, inner)).into(),
+            }
+        }
+        other => other.into(),
+    };
+    tokens.into_iter().map(one).collect()
+}
+
 /// The last item with all items before it that its words, or theirs, may mean.
 fn closure(items: &[Item], written: &[Written]) -> TokenStream {
     let mut words = BTreeSet::new();
@@ -223,14 +251,15 @@ fn closure(items: &[Item], written: &[Written]) -> TokenStream {
             Item::Function(function) => &function.name,
             Item::Import(import) => &import.name,
             Item::Unreadable { name } => name,
+            Item::Network(network) if i + 1 == items.len() => &network.name,
             Item::Network(_) | Item::Broken { .. } => continue,
         };
         if i + 1 == items.len() || words.contains(&name.to_string()) {
             collect_words(own.tokens.clone(), &mut words);
             let sound = match item {
                 Item::Block(block) => block.intact,
-                Item::Function(_) | Item::Import(_) => true,
-                Item::Unreadable { .. } | Item::Network(_) | Item::Broken { .. } => false,
+                Item::Function(_) | Item::Import(_) | Item::Network(_) => true,
+                Item::Unreadable { .. } | Item::Broken { .. } => false,
             };
             needed.push(if sound { own.tokens.clone() } else { quote!(@import #name { @broken }) });
         }

@@ -134,15 +134,19 @@ static PLAN: Plan = Plan {
     counted: Some(Counted { target: 0, output: 0, classes: 3 }),
     layers: &[LayerRow { path: "fc", text: "Linear<3>", output: &[3], parameters: 15, flops: 24, from: &[0] }],
     returns: &[1],
-    infer: Program { variants: &[variant(&[FORWARD], false)], single: None },
-    evaluate: Some(Program { variants: &[variant(&[FORWARD, LOSS], true)], single: None }),
-    gradients: Some(Program { variants: &[variant(&[FORWARD, LOSS, BACKWARD], true)], single: None }),
-    step: Some(Program { variants: &[variant(&[FORWARD, LOSS, BACKWARD, RUNNING], true)], single: None }),
+    infer: Program { variants: &[variant(&[FORWARD], "", false)], single: None },
+    evaluate: Some(Program { variants: &[variant(&[FORWARD, LOSS], SCORES, true)], single: None }),
+    gradients: Some(Program { variants: &[variant(&[FORWARD, LOSS, BACKWARD], "", true)], single: None }),
+    step: Some(Program { variants: &[variant(&[FORWARD, LOSS, BACKWARD, RUNNING], SCORES, true)], single: None }),
     rest: &[Range { offset: BIAS, floats: 16, decay: false }],
+    source: Source::NONE,
     cuda: super::mini_cuda::CUDA,
 };
 
-const fn variant(launches: &'static [Launch], loss: bool) -> Variant {
+/// The scores, as `Kept::rows` reads them.
+const SCORES: &str = "0\t4\tfc\tcontract\t3\tbatch\tfloat\tBatch\t0\t0\t16\t3\t3:1:1:0\n";
+
+const fn variant(launches: &'static [Launch], kept: &'static str, loss: bool) -> Variant {
     const OUTPUT: Stored =
         Stored { space: Space::Batch, offset: LOGITS, layout: Layout { axes: &[row(3)], size: 3 }, sample: 16 };
     const fn scalar(offset: usize) -> Stored {
@@ -155,6 +159,7 @@ const fn variant(launches: &'static [Launch], loss: bool) -> Variant {
         derived_floats: 0,
         worker_floats: 1,
         launches,
+        kept,
         outputs: &[OUTPUT],
         loss: if loss { Some(scalar(0)) } else { None },
         means: &[],

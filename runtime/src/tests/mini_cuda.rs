@@ -58,6 +58,7 @@ const fn variant(launches: &'static [CudaLaunch], loss: bool) -> CudaVariant {
         batch_floats: 8,
         fixed_floats: 8,
         launches,
+        kept: "",
         outputs: &[OUTPUT],
         // Not in the order in which they are asked for.
         loss: if loss { scalar(5) } else { None },

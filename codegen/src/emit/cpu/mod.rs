@@ -15,7 +15,8 @@ mod sharing;
 mod templates;
 mod winograd;
 
-use crate::emit::tables;
+use crate::declaration::Source;
+use crate::emit::tables::{self, Kept};
 use crate::graph::{Module, Value};
 use crate::memory::{Planned, partials};
 use crate::schedule::lanes::SMALL_BATCH;
@@ -121,6 +122,7 @@ pub fn expand(
     [programs, small]: [&[Planned]; 2],
     target: &Target,
     cuda: &TokenStream,
+    source: &Source,
 ) -> TokenStream {
     let mut kernels = Kernels::default();
     let all = small.iter().chain(programs);
@@ -165,6 +167,7 @@ pub fn expand(
     });
     let returns = &module.returns;
     let counted = tables::counted(module);
+    let Source { text, member, unfused: is_unfused } = source;
     let items = &printed.modules;
     quote! {{
         #(#items)*
@@ -184,6 +187,7 @@ pub fn expand(
             returns: &[#(#returns),*],
             #(#fields,)*
             rest: &[#(#rest),*],
+            source: Source { text: #text, member: #member, unfused: #is_unfused },
             cuda: #cuda,
         };
         &PLAN
@@ -307,6 +311,7 @@ fn variant(p: &Planned, guard: usize, params: &ParamPlan, written: &[Written], p
         }
     }
     let results = tables::results(s, &p.memory, params);
+    let kept = tables::kept_rows(p, params, &kept_of(p, written));
     let memory = &p.memory;
     let (batch_floats, fixed_floats, derived_floats) =
         (memory.batch_floats, memory.fixed_floats, memory.derived_floats);
@@ -318,7 +323,18 @@ fn variant(p: &Planned, guard: usize, params: &ParamPlan, written: &[Written], p
             derived_floats: #derived_floats,
             worker_floats: { use ::kiln::__private::cpu::*; largest(&[#(#scratch),*]) },
             launches: &[#(#launches),*],
+            #kept
             #results
         }
     }
+}
+
+/// What the kernels of a program store, by launches.
+pub fn kept(p: &Planned, params: &ParamPlan, target: &Target) -> Vec<Kept> {
+    kept_of(p, &write(p, params, target, &mut Kernels::default()))
+}
+
+fn kept_of(p: &Planned, written: &[Written]) -> Vec<Kept> {
+    let last = |kernel: usize| written.iter().rposition(|w| w.kernel == kernel).expect("every kernel is launched");
+    tables::kept(&p.schedule, last)
 }

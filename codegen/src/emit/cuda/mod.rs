@@ -15,7 +15,7 @@ mod moments;
 mod rows;
 mod writer;
 
-use super::tables::{self, Space};
+use super::tables::{self, Kept, Space};
 use crate::declaration::Precision;
 use crate::graph::Module;
 use crate::memory::{Planned, partials};
@@ -160,6 +160,7 @@ fn program_table(p: &Planned, params: &ParamPlan, target: &Target, kernels: &mut
         .collect();
     let (batch_floats, fixed_floats) = (p.memory.batch_floats, p.memory.fixed_floats);
     let results = tables::results(&p.schedule, &p.memory, params);
+    let kept = tables::kept_rows(p, params, &kept(p));
     let variants = target.guards.iter().map(|guard| {
         quote! {
             CudaVariant {
@@ -167,11 +168,20 @@ fn program_table(p: &Planned, params: &ParamPlan, target: &Target, kernels: &mut
                 batch_floats: #batch_floats,
                 fixed_floats: #fixed_floats,
                 launches: &[#(#launches),*],
+                #kept
                 #results
             }
         }
     });
     quote!(CudaProgram { variants: &[#(#variants),*] })
+}
+
+/// What the kernels of a program store, by launches.
+pub fn kept(p: &Planned) -> Vec<Kept> {
+    let list = &p.launches.list;
+    let holds = |launch: &Launch, kernel: usize| launch.parts.iter().any(|part| part.kernel == kernel);
+    let last = |kernel: usize| list.iter().rposition(|l| holds(l, kernel)).expect("every kernel is launched");
+    tables::kept(&p.schedule, last)
 }
 
 /// The launches of a program in order; their kernels join `kernels`.
