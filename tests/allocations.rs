@@ -94,6 +94,23 @@ network! {
     }
 }
 
+/// How often each epoch of a training allocates.
+fn epochs(
+    train: &Dataset<Images<1, 12, 12>, Classes<5>>,
+    valid: &Dataset<Images<1, 12, 12>, Classes<5>>,
+) -> Vec<usize> {
+    let mut model = Net::new(&Device::cpu().threads(1), 1).expect("a model");
+    let (mut at, mut counts) = (Vec::with_capacity(8), Vec::new());
+    let trainer = Trainer::new(&mut model, Adam::default()).epochs(6).batch_size(8).quiet();
+    let trainer = trainer.on_epoch(|_, _| {
+        at.push(ALLOCATIONS.load(Relaxed));
+        Flow::Continue
+    });
+    trainer.fit(train, valid).expect("a training");
+    counts.extend(at.windows(2).map(|pair| pair[1] - pair[0]));
+    counts
+}
+
 fn main() -> Result<(), Error> {
     let images = Images::from_vec((0..144 * 40).map(|i| (i % 17) as f32 / 17.0).collect())?;
     let data = Dataset::new(images, Classes::from_vec((0..40).map(|i| i % 5).collect())?)?;
@@ -139,5 +156,10 @@ fn main() -> Result<(), Error> {
         let rounds = (0..10).map(|_| round()).collect::<Result<Vec<_>, _>>()?;
         assert!(rounds.iter().all(|&count| count == 0), "allocations of a predictor on {device:?}: {rounds:?}");
     }
+
+    // Nor does a trainer with its guards in each step: an epoch allocates for its record and its validation, and no more for
+    // five times as many steps.
+    let (few, many) = (epochs(&small, &small), epochs(&data, &small));
+    assert_eq!(few.iter().min(), many.iter().min(), "{few:?} {many:?}");
     Ok(())
 }

@@ -2,6 +2,9 @@
 //!
 //! Mistakes in a declaration are compile errors and never get here.
 
+#[cfg(feature = "verify")]
+use crate::model::Difference;
+use crate::train::NotFinite;
 use std::path::{Path, PathBuf};
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -84,6 +87,24 @@ pub enum Error {
     )]
     LossNotFinite { which: &'static str, loss: f32, epoch: usize, step: usize },
 
+    /// Training with [`NonFinite::Skip`](crate::train::NonFinite::Skip) came to a halt.
+    #[error("all {steps} steps of epoch {epoch} were skipped, for a loss or gradient in each of them was not finite")]
+    AllSkipped { epoch: usize, steps: usize },
+
+    /// A number that is NaN or infinite in a training.
+    #[error(transparent)]
+    NotFinite(Box<NotFinite>),
+
+    /// A step of a device that is not what the interpreter computes.
+    #[cfg(feature = "verify")]
+    #[error(transparent)]
+    Differs(Box<Difference>),
+
+    /// A network that the interpreter cannot follow.
+    #[cfg(feature = "verify")]
+    #[error("{network} cannot be compared with the interpreter: {problem}")]
+    Verify { network: &'static str, problem: String },
+
     #[error("{device}: {problem}")]
     Device { device: String, problem: String },
 
@@ -123,6 +144,12 @@ impl Mismatch {
             }
         }
         text
+    }
+}
+
+impl From<NotFinite> for Error {
+    fn from(found: NotFinite) -> Self {
+        Error::NotFinite(Box::new(found))
     }
 }
 

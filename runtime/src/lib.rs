@@ -54,6 +54,8 @@ pub use error::{Error, Mismatch, Result};
 pub use kiln_macros::network;
 #[doc(hidden)]
 pub use model::LaunchTime;
+#[cfg(feature = "verify")]
+pub use model::{Difference, StepCheck};
 pub use model::{Excitation, Gradients, Load, Loaded, Model, ParameterInfo, Predictor, Probe, StepReport, Unit};
 pub use network::Network;
 pub use plan::{Kernels, Level};
@@ -64,7 +66,7 @@ pub mod prelude {
     pub use crate::data::{Classes, Dataset, Ids, Images, Rows, Sequences};
     pub use crate::optim::schedule::{self, CosineAnnealing, MultiStep, OneCycle, ReduceOnPlateau, Schedule};
     pub use crate::optim::{Adagrad, Adam, AdamW, Bound, Groups, NAdam, Optimizer, RmsProp, Sgd};
-    pub use crate::train::{EpochRecord, Evaluation, Flow, Report, Trainer};
+    pub use crate::train::{EpochRecord, Evaluation, Flow, NonFinite, Report, Trainer};
     pub use crate::{Device, Error, Load, Loaded, Model, Network, Predictor, StepReport};
     pub use kiln_macros::network;
 }

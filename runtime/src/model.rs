@@ -3,6 +3,8 @@
 //! [`Model`] adds types to [`Engine`]: which host values go in and come out. `forward`, `evaluate` and `gradients` change
 //! nothing and take `&self`; they share the scratch memory, so that calls from several threads take turns.
 
+#[cfg(feature = "verify")]
+mod debug;
 mod files;
 mod parameters;
 mod predictor;
@@ -10,6 +12,8 @@ mod probes;
 mod profile;
 mod standardize;
 
+#[cfg(feature = "verify")]
+pub use debug::{Difference, StepCheck};
 pub use files::{Load, Loaded};
 pub(crate) use files::{read_tensors, write_atomically};
 pub use parameters::{Gradients, ParameterInfo};
@@ -19,11 +23,11 @@ pub use profile::LaunchTime;
 
 use crate::data::{Confusion, Dataset, Feed, PortValues, Receive, argmax};
 use crate::device::Device;
-use crate::engine::{Engine, Finished, Part, Role, Scores, Tally};
+use crate::engine::{Engine, Finished, Part, Planted, Role, Scores, Seen, Tally};
 use crate::error::{Error, Result};
 use crate::network::Network;
 use crate::optim::{Bound, Optimizer};
-use crate::plan::Counted;
+use crate::plan::{Counted, Port};
 use crate::train::Evaluation;
 use std::marker::PhantomData;
 use std::sync::Mutex;
@@ -280,6 +284,32 @@ impl<N: Network> Model<N> {
             each(&finished, &some_targets)?;
         }
         Ok(())
+    }
+
+    /// All ports of a batch as numbers, inputs before targets.
+    pub(crate) fn each_port_of(&self, inputs: &N::Inputs, targets: &N::Targets) -> Vec<(&'static Port, Vec<f64>)> {
+        let feed = feeding(inputs, targets);
+        self.engine.ports(&feed)
+    }
+
+    /// Runs a program over a batch without changing anything, and shows `each` what every launch leaves.
+    pub(crate) fn watch_on(
+        &mut self,
+        role: Role,
+        inputs: &N::Inputs,
+        targets: &N::Targets,
+        each: &mut dyn FnMut(&Seen<'_>) -> bool,
+    ) -> Result<Scores> {
+        self.check_batch(inputs, targets)?;
+        let feed = feeding(inputs, targets);
+        self.engine.watch(role, inputs.len(), &feed, each)
+    }
+
+    /// Test switch: what this operation of this layer stores has another number at an element, counted over all samples, in runs
+    /// that look for wrong or not finite numbers.
+    #[doc(hidden)]
+    pub fn plant_fault(&mut self, layer: &str, op: &str, element: usize, value: f32) {
+        self.engine.plant(vec![Planted { layer: layer.into(), op: op.into(), element, value }]);
     }
 
     fn check_batch(&self, inputs: &N::Inputs, targets: &N::Targets) -> Result<()> {

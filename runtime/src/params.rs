@@ -36,6 +36,28 @@ fn walk_runs(axes: &[Axis], base: usize, f: &mut impl FnMut(usize, usize)) {
     }
 }
 
+/// Physical offset of canonical element `i`.
+pub fn place(layout: &Layout, mut i: usize) -> usize {
+    let mut at = 0;
+    for axis in layout.axes.iter().rev() {
+        at += step(axis, i % axis.extent);
+        i /= axis.extent;
+    }
+    at
+}
+
+/// How far index `i` of an axis leads.
+fn step(axis: &Axis, i: usize) -> usize {
+    let block = axis.block.max(1);
+    i / block * axis.outer + if block > 1 { i % block * axis.inner } else { 0 }
+}
+
+/// Floats from the first to the last that an index leads to.
+pub fn reach(layout: &Layout) -> usize {
+    let last = |axis: &Axis| (0..axis.extent).map(|i| step(axis, i)).max().unwrap_or(0);
+    1 + layout.axes.iter().map(last).sum::<usize>()
+}
+
 /// Number of elements.
 pub fn numel(layout: &Layout) -> usize {
     layout.axes.iter().map(|a| a.extent).product()
@@ -113,6 +135,9 @@ mod tests {
             let layout = Layout { axes, size: physical.len() };
             let (mut one, mut runs) = (Vec::new(), Vec::new());
             unpack(&layout, &physical, &mut one);
+            let places: Vec<f32> = (0..numel(&layout)).map(|i| place(&layout, i) as f32).collect();
+            assert_eq!(places, one, "{axes:?}");
+            assert_eq!(reach(&layout), 1 + *one.iter().max_by(|a, b| a.total_cmp(b)).unwrap() as usize, "{axes:?}");
             // SAFETY: no offset lies beyond 600.
             unsafe { unpack_raw(&layout, physical.as_ptr(), &mut runs) };
             assert_eq!(one, runs, "{axes:?}");

@@ -318,6 +318,7 @@ impl Rule<'_> {
                     Scalar::Uniform(Uniform::Batch) => exact(self.env.batch as f64),
                     Scalar::Uniform(Uniform::Step) => exact(self.env.step as f64),
                     Scalar::Uniform(Uniform::Hyper(k)) => exact(self.env.hyper[k as usize]),
+                    Scalar::Uniform(Uniform::Counts(k)) => exact(f64::from(self.env.only.is_none_or(|only| only == k))),
                     Scalar::Unary(op, a) => self.unary(op, of(a)),
                     Scalar::Binary(op, a, b) => self.binary(op, of(a), of(b)),
                     Scalar::Select(truth, a, b) => select(of(truth), of(a), of(b)),
@@ -335,9 +336,15 @@ impl Rule<'_> {
             Unary::Neg | Unary::Abs | Unary::Floor | Unary::Not | Unary::Float => 0.0,
             // Near a zero of theirs these are right to a part of 1, not of the result.
             Unary::Sin | Unary::Cos => FUNCTION * self.arithmetic.rounding,
-            Unary::Exp | Unary::Ln | Unary::Sqrt | Unary::Tanh | Unary::Sigmoid | Unary::Erf => {
-                FUNCTION * self.arithmetic.rounding * value.abs() + TINY
-            }
+            Unary::Exp
+            | Unary::Expm1
+            | Unary::Ln
+            | Unary::Log1p
+            | Unary::Sqrt
+            | Unary::Tanh
+            | Unary::Sigmoid
+            | Unary::Erf
+            | Unary::Erfc => FUNCTION * self.arithmetic.rounding * value.abs() + TINY,
         };
         (value, through + own)
     }

@@ -4,13 +4,14 @@
 //! variant for the batch, sees to memory, and hands each launch to the pool. Activations and scratch grow with the largest
 //! batch seen and are then used again, so that a warm step allocates nothing.
 
+use super::watch::{self, Planted, Watch};
 use super::{Feeding, Part, Role, Scores, guard, ports, too_large};
 use crate::device::cpu::{Arena, BLOCK, Ctx, Pool};
 use crate::error::Result;
 use crate::model::LaunchTime;
 use crate::optim::{Prepared, Update};
 use crate::params;
-use crate::plan::{Arg, Cost, Launch, Level, Plan, Program, Space, Stored, Tensor, Variant};
+use crate::plan::{Arg, Cost, Kept as Row, Launch, Level, Plan, Program, Space, Stored, Tensor, Variant};
 use std::convert::Infallible;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,6 +31,9 @@ pub(super) struct Cpu {
     /// The mean gradients since the last `apply`, by mean of the loss; made on first use.
     mean: Vec<Arena>,
 }
+
+/// Called after each launch, before the next one; `false` ends the run.
+type Look<'a> = &'a mut dyn FnMut(usize, &Ctx, &'static Variant) -> bool;
 
 /// Memory between the start and the end of a program.
 struct Scratch {
@@ -201,7 +205,7 @@ impl Cpu {
             }
         };
         // SAFETY: of all programs only `step` writes states, and without an update nothing writes parameters.
-        let done = unsafe { self.launch((role, None), counter, batch, feed, &mut scratch, None)? };
+        let done = unsafe { self.launch((role, None), counter, batch, feed, &mut scratch, (None, None))? };
         Ok(Finished { scratch, done })
     }
 
@@ -267,7 +271,7 @@ impl Cpu {
         self.changes += u64::from(role == Role::Step);
         let mut scratch = self.scratch();
         // SAFETY: there is no update, and while `self` is borrowed mutably nobody else sees states.
-        let done = unsafe { self.launch((role, only), counter, batch, feed, &mut scratch, None)? };
+        let done = unsafe { self.launch((role, only), counter, batch, feed, &mut scratch, (None, None))? };
         Ok(done.scores(parts))
     }
 
@@ -319,8 +323,72 @@ impl Cpu {
         self.changes += 1;
         let mut scratch = self.scratch();
         // SAFETY: the update is our caller's. `self` is borrowed mutably, so nobody else sees states and parameters.
-        let done = unsafe { self.launch((Role::Step, None), counter, batch, feed, &mut scratch, update)? };
+        let done = unsafe { self.launch((Role::Step, None), counter, batch, feed, &mut scratch, (update, None))? };
         Ok(done.scores(parts))
+    }
+
+    /// Runs a program without any update and shows `each` what its launches leave. States are as before afterwards.
+    pub fn watch(
+        &mut self,
+        role: Role,
+        counter: (u64, u64),
+        batch: usize,
+        feed: Feeding<'_, '_>,
+        (planted, each): (&[Planted], Watch<'_>),
+    ) -> Result<Scores> {
+        let states = self.states.to_vec();
+        // What was derived from weights is watched too.
+        self.changes += 1;
+        let mut scratch = self.scratch();
+        let mut values = Vec::new();
+        let mut look = |number: usize, cx: &Ctx, variant: &'static Variant| {
+            for row in Row::rows(variant.kept).iter().filter(|row| row.launch == number) {
+                // SAFETY: the plan's offsets lie within the arenas, and no kernel runs now.
+                let first = unsafe { address(cx, row.stored.space, row.stored.offset).add(row.at) };
+                for (element, value) in watch::faults(planted, row) {
+                    // SAFETY: the element is one of the value, which lies within its arena.
+                    unsafe { *first.add(watch::place(row, element, batch)) = value };
+                }
+                values.clear();
+                for sample in 0..watch::samples(row, batch) {
+                    // SAFETY: samples of the batch lie within the arena, and no kernel runs now.
+                    unsafe {
+                        params::unpack_raw(&row.stored.layout, first.add(sample * row.stored.sample), &mut values)
+                    };
+                }
+                let Launch { name, layers, ops, .. } = variant.launches[number];
+                if !each(&watch::Seen { row, kernel: name, layers, ops, values: &values }) {
+                    return false;
+                }
+            }
+            true
+        };
+        // SAFETY: there is no update, and while `self` is borrowed mutably nobody else sees states.
+        let done = unsafe { self.launch((role, None), counter, batch, feed, &mut scratch, (None, Some(&mut look))) };
+        let scores = done.map(|done| done.scores(&mut Vec::new()));
+        drop(scratch);
+        self.restore_states(&states);
+        scores
+    }
+
+    /// Which variant of a program takes such a batch, and how many there are.
+    pub fn variant(&self, role: Role, batch: usize) -> Option<(usize, &'static [Variant])> {
+        let variants = self.program(role)?.variants;
+        variants.iter().position(|v| batch <= v.max_batch).map(|index| (index, variants))
+    }
+
+    pub fn arenas(&self) -> [&[f32]; 2] {
+        [&self.params, &self.states]
+    }
+
+    pub fn restore_states(&mut self, states: &[f32]) {
+        self.changes += 1;
+        self.states.copy_from_slice(states);
+    }
+
+    /// The mean gradients since the last `apply`, by mean of the loss.
+    pub fn means(&self) -> impl Iterator<Item = &[f32]> {
+        self.mean.iter().map(|mean| &mean[..])
     }
 
     pub fn tensor(&self, tensor: &Tensor, state: bool) -> &[f32] {
@@ -396,7 +464,7 @@ impl Cpu {
         batch: usize,
         feed: Feeding<'_, '_>,
         scratch: &mut Scratch,
-        update: Option<&Prepared>,
+        (update, mut look): (Option<&Prepared>, Option<Look<'_>>),
     ) -> Result<Done> {
         let plan = self.plan;
         scratch.clock.iter_mut().for_each(Vec::clear);
@@ -471,7 +539,7 @@ impl Cpu {
             scratch.args.0.push(unsafe { address(&cx, arg.space, arg.offset).add(arg.at) });
         }
         let mut args = scratch.args.0.as_ptr();
-        for launch in variant.launches {
+        for (number, launch) in variant.launches.iter().enumerate() {
             let cx = Ctx { args, numbers: launch.numbers.as_ptr(), ..cx };
             // SAFETY: the table has the arguments of all launches, one after the other.
             args = unsafe { args.add(launch.args.len()) };
@@ -504,6 +572,11 @@ impl Cpu {
                 for (arena, (what, used, stride)) in arenas.into_iter().zip(sizes) {
                     guard::check(arena, used, stride.unwrap_or(arena.len()), what, plan.name, launch);
                 }
+            }
+            if let Some(look) = &mut look
+                && !look(number, &cx, variant)
+            {
+                return Ok(Done { cx, variant });
             }
         }
         scratch.derived[role as usize].of = made_now;

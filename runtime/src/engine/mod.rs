@@ -11,6 +11,7 @@ mod cpu;
 mod guard;
 mod parts;
 mod ports;
+mod watch;
 
 use crate::data::PortValues;
 use crate::device::cpu::BLOCK;
@@ -25,6 +26,7 @@ use accelerated::Accelerated;
 use cpu::Cpu;
 pub(crate) use parts::{Part, Tally};
 use std::borrow::Cow;
+pub(crate) use watch::{BadWeight, Planted, Seen, all_finite};
 
 /// Evaluation cuts large inputs into batches whose activations stay below this (256 MiB).
 const CHUNK_FLOATS: usize = 64 << 20;
@@ -65,6 +67,8 @@ pub(crate) struct Engine {
     /// The means of the last training batch, and those of one run where each mean has its own.
     parts: Vec<Part>,
     one_run: Vec<Part>,
+    /// Test switch: what a watched run finds in place of what its kernels stored.
+    planted: Vec<Planted>,
     backend: Backend,
 }
 
@@ -125,7 +129,19 @@ impl Engine {
         let means = variants.first().map_or(0, |variant| variant.means.len()).max(1);
         let empty = || Vec::with_capacity(means);
         let (gathered, parts, one_run) = (vec![0.0; means], empty(), empty());
-        Engine { plan, seed, step: 0, changes: 0, copied: None, accumulated: 0, gathered, parts, one_run, backend }
+        Engine {
+            plan,
+            seed,
+            step: 0,
+            changes: 0,
+            copied: None,
+            accumulated: 0,
+            gathered,
+            parts,
+            one_run,
+            planted: Vec::new(),
+            backend,
+        }
     }
 
     /// Takes over all parameters and states of an engine that this is the companion of, unless it has them already: they may

@@ -7,7 +7,7 @@ use super::table::{ROW, Row, Rows};
 use super::{Optimizer, at_least};
 use crate::device::cpu::{Arena, Pool};
 use crate::device::cuda::{Accelerator, Address, DeviceArena, same};
-use crate::engine::Engine;
+use crate::engine::{Engine, all_finite};
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::network::Network;
@@ -80,6 +80,14 @@ pub(crate) struct BoundState {
     pub names: Vec<String>,
     /// `m.fc.weight`, its shape and values, for each name and trainable parameter.
     pub values: Vec<(String, &'static [usize], Vec<f32>)>,
+}
+
+/// What the steps of an optimizer have changed, as it lies in memory.
+#[derive(Default)]
+pub(crate) struct Kept {
+    steps: u64,
+    remembered: Remembered,
+    arenas: Vec<Vec<f32>>,
 }
 
 /// A step as kernels of another device see it.
@@ -238,6 +246,88 @@ impl<O: Optimizer> Bound<O> {
         f(&mut lr);
         self.config.set_lr(lr);
         self.settings.iter_mut().filter_map(|settings| settings.lr.as_mut()).for_each(f);
+    }
+
+    /// The learning rates of groups that have their own.
+    pub(crate) fn group_rates(&self) -> impl Iterator<Item = f64> + '_ {
+        self.settings.iter().filter_map(|settings| settings.lr)
+    }
+
+    /// As it was with this configuration and these learning rates of groups.
+    pub(crate) fn set_rates(&mut self, config: O, rates: &[f64]) {
+        self.config = config;
+        self.settings
+            .iter_mut()
+            .filter_map(|settings| settings.lr.as_mut())
+            .zip(rates)
+            .for_each(|(lr, rate)| *lr = *rate);
+    }
+
+    /// Whether all that it remembers is finite.
+    pub(crate) fn is_finite(&self) -> Result<bool> {
+        match &self.memory {
+            Memory::Cpu { arenas, .. } => Ok(arenas.iter().all(|arena| all_finite(arena))),
+            Memory::Device { arenas, .. } => {
+                let mut floats = Vec::new();
+                for arena in arenas {
+                    floats.resize(arena.len(), 0.0);
+                    arena.read(0, &mut floats)?;
+                    if !all_finite(&floats) {
+                        return Ok(false);
+                    }
+                }
+                Ok(true)
+            }
+        }
+    }
+
+    /// Copies what steps have changed, into memory that is used again.
+    pub(crate) fn keep(&self, into: &mut Kept) -> Result<()> {
+        (into.steps, into.remembered) = (self.steps, self.remembered);
+        let count = match &self.memory {
+            Memory::Cpu { arenas, .. } => arenas.len(),
+            Memory::Device { arenas, .. } => arenas.len(),
+        };
+        into.arenas.resize_with(count, Vec::new);
+        match &self.memory {
+            Memory::Cpu { arenas, .. } => {
+                for (copy, arena) in into.arenas.iter_mut().zip(arenas) {
+                    copy.clear();
+                    copy.extend_from_slice(arena);
+                }
+            }
+            Memory::Device { arenas, .. } => {
+                for (copy, arena) in into.arenas.iter_mut().zip(arenas) {
+                    copy.resize(arena.len(), 0.0);
+                    arena.read(0, copy)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings back what [`Bound::keep`] copied. What was first needed later is zero again.
+    pub(crate) fn bring_back(&mut self, from: &Kept) -> Result<()> {
+        match &mut self.memory {
+            Memory::Cpu { arenas, .. } => {
+                for (place, arena) in arenas.iter_mut().enumerate() {
+                    match from.arenas.get(place) {
+                        Some(copy) => arena.copy_from_slice(copy),
+                        None => arena.fill(0.0),
+                    }
+                }
+            }
+            Memory::Device { arenas, .. } => {
+                for (place, arena) in arenas.iter().enumerate() {
+                    match from.arenas.get(place) {
+                        Some(copy) => arena.write(0, copy)?,
+                        None => arena.fill(0.0)?,
+                    }
+                }
+            }
+        }
+        (self.steps, self.remembered) = (from.steps, from.remembered);
+        Ok(())
     }
 
     /// All that steps have changed, in canonical order.

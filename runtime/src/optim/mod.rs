@@ -37,7 +37,7 @@ pub use sgd::Sgd;
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::network::Network;
-pub(crate) use bound::{BoundState, Recorded, Update};
+pub(crate) use bound::{BoundState, Kept, Recorded, Update};
 pub(crate) use clip::Clip;
 #[cfg(test)]
 pub(crate) use clip::coefficient;

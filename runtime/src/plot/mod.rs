@@ -88,7 +88,7 @@ mod tests {
                 let path = folder.path().join(name);
                 let epochs = epochs(count);
                 let best = count.min(9);
-                Report { epochs, stopped_early: false, seconds: 1.0 }.plot(&path).unwrap();
+                Report { epochs, stopped_early: false, skipped: 0, seconds: 1.0 }.plot(&path).unwrap();
                 let bytes = std::fs::read(&path).unwrap();
                 assert!(if name.ends_with("png") { bytes.starts_with(b"\x89PNG") } else { bytes.starts_with(b"<svg") });
                 if let Ok(keep) = std::env::var("KILN_KEEP_PLOTS") {

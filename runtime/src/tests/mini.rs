@@ -37,7 +37,10 @@ unsafe impl Network for Greedy {
     fn plan() -> &'static Plan {
         static GREEDY: Plan = Plan {
             name: "Greedy",
-            infer: Program { variants: &[Variant { worker_floats: 0, ..variant(&[FORWARD], false) }], single: None },
+            infer: Program {
+                variants: &[Variant { worker_floats: 0, ..variant(&[FORWARD], "", false) }],
+                single: None,
+            },
             ..PLAN
         };
         &GREEDY

@@ -5,6 +5,7 @@
 mod accelerated;
 mod fake;
 mod files;
+mod guard;
 mod mini;
 mod mini_cuda;
 mod model;

@@ -103,11 +103,11 @@ fn mistakes_are_errors() {
     assert_eq!(text(8, 1, 1, &empty, &train), "the training data set is empty");
     assert_eq!(text(8, 1, 1, &train, &empty), "the validation data set is empty");
     let nan = Batch::new(Rows::from_vec(vec![f32::NAN; 80]).unwrap(), train.targets().clone()).unwrap();
-    let message =
-        "the training loss is NaN in epoch 1, step 1; help: a smaller learning rate, or look for NaN in the data";
-    assert_eq!(text(8, 1, 1, &nan, &train), message);
-    let message =
-        "the validation loss is NaN in epoch 1, step 3; help: a smaller learning rate, or look for NaN in the data";
+    let found = text(8, 1, 1, &nan, &train);
+    let message = "Mini, epoch 1, step 1 (loss NaN): the data holds NaN at [0] of `x`, row 0 of the batch, sample ";
+    assert!(found.starts_with(message), "{found}");
+    let message = "Mini, validation after epoch 1 (loss NaN): the data holds NaN at [0] of `x`, row 0 of the batch, \
+        sample 0 of the validation data; help: drop or mend this sample";
     assert_eq!(text(8, 1, 1, &train, &nan), message);
 }
 

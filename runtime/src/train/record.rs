@@ -63,6 +63,8 @@ pub struct Report {
     pub epochs: Vec<EpochRecord>,
     /// Whether the validation loss stopped falling before the last epoch.
     pub stopped_early: bool,
+    /// Steps that [`NonFinite::Skip`](super::NonFinite::Skip) left out, since this `fit` began.
+    pub skipped: usize,
     pub seconds: f64,
 }
 

@@ -1,6 +1,7 @@
 //! The loop over epochs and batches.
 
 use super::checkpoint::{Checkpoint, Resumed, SetUp};
+use super::guard::{Batches, Guard, NonFinite, Verdict, in_validation};
 use super::progress::Progress;
 use super::{EpochRecord, Report};
 use crate::data::{Dataset, Feed, shuffle};
@@ -27,7 +28,7 @@ type OnEpoch<'m, N> = Box<dyn FnMut(&EpochRecord, &Model<N>) -> Flow + 'm>;
 /// Trains a model over epochs of shuffled batches.
 ///
 /// Defaults: 10 epochs, batches of 32 and a last one of what is left, shuffled by the model's seed; no early stopping, a constant learning rate, gradients as
-/// they are, no checkpoints.
+/// they are, no checkpoints; a number that is not finite ends training with an error that says where it appeared.
 pub struct Trainer<'m, N: Network, O: Optimizer> {
     model: &'m mut Model<N>,
     optimizer: O,
@@ -41,6 +42,9 @@ pub struct Trainer<'m, N: Network, O: Optimizer> {
     groups: Groups,
     clip: Clip,
     accumulate: usize,
+    non_finite: NonFinite,
+    #[cfg(feature = "verify")]
+    verify_every: Option<usize>,
     checkpoints: Option<PathBuf>,
     fresh: bool,
     on_epoch: Option<OnEpoch<'m, N>>,
@@ -63,6 +67,9 @@ impl<'m, N: Network, O: Optimizer> Trainer<'m, N, O> {
             groups: Groups::new(),
             clip: Clip::None,
             accumulate: 1,
+            non_finite: NonFinite::Stop,
+            #[cfg(feature = "verify")]
+            verify_every: None,
             checkpoints: None,
             fresh: false,
             on_epoch: None,
@@ -139,6 +146,21 @@ impl<'m, N: Network, O: Optimizer> Trainer<'m, N, O> {
         self
     }
 
+    /// What becomes of a loss, gradient or weight that is NaN or infinite: the end of training, unless told otherwise.
+    pub fn on_non_finite(mut self, policy: NonFinite) -> Self {
+        self.non_finite = policy;
+        self
+    }
+
+    /// Compares every so many batches, the first one included, with the interpreter before they are trained on, as
+    /// [`Model::debug_step`] does it, and ends training with [`Error::Differs`] where the device computes anything else. The
+    /// interpreter takes its time: see there. Nothing that is trained changes by it.
+    #[cfg(feature = "verify")]
+    pub fn verify_every(mut self, batches: usize) -> Self {
+        self.verify_every = Some(batches);
+        self
+    }
+
     /// Keeps a checkpoint in this folder, written after every epoch. Where there is one already, training goes on after its last
     /// epoch, bit for bit as if it had never stopped, and says so. One of another set-up is an error that names what
     /// differs; more epochs are no other set-up, unless the schedule depends on their number.
@@ -167,6 +189,11 @@ impl<'m, N: Network, O: Optimizer> Trainer<'m, N, O> {
 
     /// Trains, and leaves the weights of the epoch with the lowest validation loss in the model, also when it ends with an
     /// error after that epoch.
+    ///
+    /// # Errors
+    /// [`Error::NotFinite`] says where a number that is NaN or infinite first appeared: step, kernel and layers, row of the
+    /// batch ([`Trainer::on_non_finite`] has another way). Options out of range, empty data, and what devices and files
+    /// report are errors too.
     pub fn fit(
         mut self,
         train: &Dataset<N::Inputs, N::Targets>,
@@ -187,6 +214,10 @@ impl<'m, N: Network, O: Optimizer> Trainer<'m, N, O> {
             if value == 0 {
                 return Err(Error::option(format!("Trainer::{what}"), "at least 1", 0));
             }
+        }
+        #[cfg(feature = "verify")]
+        if self.verify_every == Some(0) {
+            return Err(Error::option("Trainer::verify_every", "at least 1", 0));
         }
         if self.patience == Some(0) {
             return Err(Error::option("Trainer::early_stopping", "at least 1 epoch", 0));
@@ -229,7 +260,7 @@ impl<'m, N: Network, O: Optimizer> Trainer<'m, N, O> {
         let mut batch = (N::Inputs::empty(), N::Targets::empty());
         let steps = self.steps(order.len());
         let mut progress = if self.quiet { Progress::quiet() } else { Progress::new(self.epochs, steps) };
-        let mut report = Report { epochs: Vec::new(), stopped_early: false, seconds: 0.0 };
+        let mut report = Report { epochs: Vec::new(), stopped_early: false, skipped: 0, seconds: 0.0 };
 
         let checkpoint = self.checkpoint(train, valid);
         let optimizer = self.optimizer.clone().bind(self.model)?;
@@ -260,6 +291,7 @@ impl<'m, N: Network, O: Optimizer> Trainer<'m, N, O> {
         self.model.engine.forget_gathered();
         let first = report.epochs.len() + 1;
         report.seconds = before;
+        let mut guard = Guard::new(self.non_finite, self.model)?;
         for epoch in first..=self.epochs {
             if report.stopped_early {
                 break;
@@ -271,10 +303,20 @@ impl<'m, N: Network, O: Optimizer> Trainer<'m, N, O> {
                 shuffle(&mut order, rng::epoch_seed(self.seed, epoch));
             }
             progress.begin_epoch(epoch);
-            let (train_loss, train_accuracy, lr) =
-                self.epoch(epoch, train, &order, &mut batch, (&mut optimizer, schedule.as_mut()), &mut progress)?;
+            let (train_loss, train_accuracy, lr) = self.epoch(
+                epoch,
+                train,
+                &order,
+                &mut batch,
+                (&mut optimizer, schedule.as_mut(), &mut guard),
+                &mut progress,
+            )?;
+            report.skipped = guard.skipped;
             let evaluation = self.model.evaluate(valid)?;
             if !evaluation.loss.is_finite() {
+                if let Some(found) = in_validation(self.model, valid, self.batch_size, epoch)? {
+                    return Err(found.into());
+                }
                 let loss = evaluation.loss as f32;
                 return Err(Error::LossNotFinite { which: "validation", loss, epoch, step: steps });
             }
@@ -355,41 +397,63 @@ impl<'m, N: Network, O: Optimizer> Trainer<'m, N, O> {
         train: &Dataset<N::Inputs, N::Targets>,
         order: &[usize],
         (inputs, targets): &mut (N::Inputs, N::Targets),
-        (optimizer, mut schedule): (&mut Bound<O>, Option<&mut Scheduled>),
+        (optimizer, mut schedule, guard): (&mut Bound<O>, Option<&mut Scheduled>, &mut Guard<O>),
         progress: &mut Progress,
     ) -> Result<(f64, f64, f64)> {
+        let (shuffles, seed, samples) = (self.shuffle, self.seed, order.len());
+        let batches =
+            Batches { train, batch_size: self.batch_size, order: &|epoch| order_of(samples, shuffles, seed, epoch) };
+        let gathers = self.accumulate > 1 || guard.gathers();
+        let mut begins = true;
         let (mut loss, mut correct, mut seen) = (Tally::default(), 0, 0);
         let steps = self.steps(order.len());
         let mut lr = optimizer.config.lr();
         for (step, rows) in order.chunks(self.batch_size).take(steps).enumerate() {
             train.inputs().gather_into(rows, inputs);
             train.targets().gather_into(rows, targets);
-            let report = if self.accumulate == 1 {
-                self.model.train_on(inputs, targets, optimizer)?
-            } else {
+            let updates = (step + 1).is_multiple_of(self.accumulate) || step + 1 == steps;
+            guard.before((self.model, optimizer), (epoch, step), (begins, updates), &batches)?;
+            begins = updates;
+            #[cfg(feature = "verify")]
+            if self.verify_every.is_some_and(|every| self.model.engine.step().is_multiple_of(every as u64)) {
+                self.model.verify_on(inputs, targets)?;
+            }
+            let report = if gathers {
                 self.model.accumulate_on(inputs, targets)?
+            } else {
+                self.model.train_on(inputs, targets, optimizer)?
             };
             // What has no weight in the loss adds nothing to the gradient of several batches.
             let is_sound = |part: &Part| part.mean.is_finite() || (part.weight == 0.0 && self.accumulate > 1);
-            if !self.model.parts().iter().all(is_sound) {
-                return Err(Error::LossNotFinite { which: "training", loss: report.loss, epoch, step: step + 1 });
-            }
-            let updates = (step + 1).is_multiple_of(self.accumulate) || step + 1 == steps;
-            if updates && self.accumulate > 1 {
-                self.model.apply(optimizer)?;
-            }
+            let sound = self.model.parts().iter().all(is_sound);
+            let verdict = guard.after((self.model, optimizer), (report, sound), (gathers, updates), &batches)?;
             lr = optimizer.config.lr();
             if let Some(schedule) = schedule.as_deref_mut().filter(|s| updates && s.every() == Every::Step) {
                 schedule.step(optimizer)?;
             }
-            loss.add(self.model.parts());
-            correct += report.correct;
-            seen += rows.len();
+            if verdict == Verdict::Counts {
+                loss.add(self.model.parts());
+                correct += report.correct;
+                seen += rows.len();
+            }
             progress.step(|| loss.loss());
+        }
+        guard.look((self.model, optimizer), &batches)?;
+        if seen == 0 {
+            return Err(Error::AllSkipped { epoch, steps });
         }
         let accuracy = if self.model.counts_correct() { correct as f64 / seen as f64 } else { f64::NAN };
         Ok((loss.loss(), accuracy, lr))
     }
+}
+
+/// The order of an epoch's samples: a function of seed and epoch alone.
+fn order_of(samples: usize, shuffles: bool, seed: u64, epoch: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..samples).collect();
+    if shuffles {
+        shuffle(&mut order, rng::epoch_seed(seed, epoch));
+    }
+    order
 }
 
 /// The weights of the best epoch so far.
