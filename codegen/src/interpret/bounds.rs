@@ -378,7 +378,8 @@ impl Rule<'_> {
                 (value, if pole { f64::INFINITY } else { through + own })
             }
             Binary::Lt | Binary::Le | Binary::Gt | Binary::Ge | Binary::Eq | Binary::Ne => {
-                (value, f64::from(uncertain && !((a - b).abs() > ea + eb)))
+                let apart = (a - b).abs() > ea + eb;
+                (value, f64::from(uncertain && !apart))
             }
             Binary::And | Binary::Or => {
                 let either = |x: f64, e: f64| [x, if e > 0.0 { f64::from(x == 0.0) } else { x }];
