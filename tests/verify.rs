@@ -199,3 +199,42 @@ fn a_trainer_that_verifies_changes_nothing_and_ends_where_a_number_is_wrong() {
     let text = Trainer::new(&mut model, Adam::default()).verify_every(0).quiet().fit(&data, &data).unwrap_err();
     assert_eq!(text.to_string(), "Trainer::verify_every must be at least 1, but it is 0");
 }
+
+network! {
+    fn square(x, m) { (x - m) * (x - m) }
+    fn over(x, v) { x / sqrt(v + 1e-5) }
+
+    // No padding, then a pool.
+    pub Pooled {
+        input x: [1, 12, 12]; target y: class<3>;
+        Conv2d<6, 5>; MaxPool2d<2>; Flatten; Linear<3>; loss: CrossEntropy(_, y);
+    }
+
+    // A value for each pixel, before a convolution of few channels.
+    pub PerPixel {
+        input x: [1, 3, 3]; target t: [1, 3, 3]; param p: [1, 3, 3] = Zeros;
+        Add(x, p); Conv2d<1, 3, padding = 1>; loss: Mse(_, t);
+    }
+
+    // A LayerNorm over channels: statistics for each position, read back.
+    pub PerPosition {
+        input x: [16, 8]; target t: [16, 8];
+        conv: Conv1d<16, 1>; Average<axis = 0, keepdim = true> as m; square(conv, m);
+        Average<axis = 0, keepdim = true> as v; over(conv, v); loss: Mse(_, t);
+    }
+}
+
+#[test]
+fn what_was_wrong_once_agrees() {
+    for device in cpus() {
+        for samples in [15, 16, 17, 33] {
+            let some = |count: usize| numbers(samples * count);
+            let small = || Images::<1, 3, 3>::from_vec(some(9)).unwrap();
+            let steps = || Sequences::<16, 8>::from_vec(some(128)).unwrap();
+            let digits = Images::<1, 12, 12>::from_vec(some(144)).unwrap();
+            agrees::<Pooled>(&device, &Dataset::new(digits, classes(samples)).unwrap());
+            agrees::<PerPixel>(&device, &Dataset::new(small(), small()).unwrap());
+            agrees::<PerPosition>(&device, &Dataset::new(steps(), steps()).unwrap());
+        }
+    }
+}
