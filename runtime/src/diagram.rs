@@ -3,7 +3,7 @@
 //! Layers stand below what they take, in columns: a line goes on in the column of what it takes first, branches open
 //! columns to the right. An edge that passes by layers of its own column goes around them on the right.
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::plan::{Plan, Port, PortKind};
 use crate::summary::grouped;
 use std::fmt::{self, Write};
@@ -45,11 +45,7 @@ impl Diagram {
     /// # Errors
     /// Where the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        let path = path.as_ref();
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder).map_err(|source| Error::io(folder, source))?;
-        }
-        std::fs::write(path, &self.svg).map_err(|source| Error::io(path, source))
+        crate::files::save(path.as_ref(), self.svg.as_bytes())
     }
 }
 

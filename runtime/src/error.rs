@@ -61,6 +61,31 @@ pub enum Error {
         differences: Vec<String>,
     },
 
+    /// A folder of checkpoints that another training writes to.
+    #[error(
+        "{}: another training{} keeps its checkpoints here; help: another folder, or wait until it has ended",
+        path.display(),
+        process.map(|process| format!(" (process {process})")).unwrap_or_default()
+    )]
+    FolderInUse { path: PathBuf, process: Option<u32> },
+
+    /// A training that was asked to stop by a signal, and can go on.
+    #[error(
+        "{signal} stopped training in epoch {epoch} after step {step} of {steps}; it is saved in {}; help: the same program \
+         goes on from there",
+        path.display()
+    )]
+    Interrupted {
+        /// `SIGINT` or `SIGTERM`.
+        signal: &'static str,
+        epoch: usize,
+        /// Batches of that epoch, as many as are done and as there are.
+        step: usize,
+        steps: usize,
+        /// The checkpoint.
+        path: PathBuf,
+    },
+
     #[error("`apply` without gradients: call `accumulate` first")]
     NothingAccumulated,
 

@@ -30,6 +30,9 @@ pub mod device;
 mod diagram;
 mod engine;
 mod error;
+mod files;
+#[doc(hidden)]
+pub mod fuzzing;
 mod init;
 mod model;
 mod network;

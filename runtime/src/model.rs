@@ -15,7 +15,6 @@ mod standardize;
 #[cfg(feature = "verify")]
 pub use debug::{Difference, StepCheck};
 pub use files::{Load, Loaded};
-pub(crate) use files::{read_tensors, write_atomically};
 pub use parameters::{Gradients, ParameterInfo};
 pub use predictor::Predictor;
 pub use probes::{Excitation, Probe, Unit, probe};

@@ -2,10 +2,14 @@
 //!
 //!     cargo xtask gpu-bundle --out DIR
 //!     cargo xtask build-times
+//!     cargo xtask fuzz-readers --executions N --seed S
+//!     cargo xtask kills --count N
 //!     cargo xtask sanitize [threads|pool-miri|miri|address|kernels]
 
 mod build_times;
 mod bundle;
+mod kills;
+mod readers;
 mod sanitize;
 
 use clap::Parser;
@@ -40,6 +44,42 @@ enum Task {
     },
     /// Expand the `network!` of a file in this process and print the seconds it took (build-times calls it)
     Expansion { file: PathBuf },
+    /// Read millions of broken files: weights, IDX, checkpoints, entries of the kernel cache
+    FuzzReaders {
+        /// Against each reader
+        #[arg(long, default_value_t = 100_000)]
+        executions: u64,
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// Only this one: weights, idx, idx-gzip, checkpoint or cache
+        #[arg(long)]
+        reader: Option<String>,
+        #[arg(long, default_value_t = 1)]
+        threads: usize,
+    },
+    /// Kill a training that saves all the time, at random moments, and compare what becomes of it
+    Kills {
+        #[arg(long, default_value_t = 200)]
+        count: usize,
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+    /// Train with checkpoints: what `kills` kills
+    Training {
+        #[arg(long)]
+        folder: PathBuf,
+        /// Where the weights go at the end
+        #[arg(long)]
+        out: PathBuf,
+        #[arg(long, default_value_t = 3)]
+        epochs: usize,
+        /// Begin anew
+        #[arg(long)]
+        fresh: bool,
+        /// Stay a minute when all is done
+        #[arg(long)]
+        linger: bool,
+    },
 }
 
 fn main() {
@@ -48,6 +88,17 @@ fn main() {
         Task::BuildTimes { out } => build_times::build_times(&out),
         Task::Sanitize { parts, tests, filter } => sanitize::sanitize(&parts, &tests, &filter),
         Task::Expansion { file } => build_times::expansion(&file),
+        Task::FuzzReaders { executions, seed, reader, threads } => {
+            readers::fuzz_readers(executions, seed, reader.as_deref(), threads.max(1))
+        }
+        Task::Kills { count, seed } => kills::kills(count, seed),
+        Task::Training { folder, out, epochs, fresh, linger } => {
+            let done = kills::training(&folder, &out, epochs, fresh).map_err(|error| error.to_string());
+            if linger {
+                std::thread::sleep(std::time::Duration::from_secs(60));
+            }
+            done
+        }
     };
     if let Err(problem) = done {
         eprintln!("error: {problem}");

@@ -34,9 +34,10 @@ pub fn embedded() -> Mnist {
     }
 }
 
-fn part(images: &[u8], labels: &[u8]) -> Digits {
+fn part(images: &'static [u8], labels: &'static [u8]) -> Digits {
     let name = Path::new("embedded digits");
-    idx::read_from((name, images), (name, labels)).expect("the bytes inside the crate are sound: a test reads them")
+    let source = |bytes| idx::Source::bytes(name, bytes);
+    idx::read_from(source(images), source(labels)).expect("the bytes inside the crate are sound: a test reads them")
 }
 
 #[cfg(test)]

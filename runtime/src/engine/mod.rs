@@ -255,6 +255,11 @@ impl Engine {
         Ok(scores)
     }
 
+    /// How many means the loss is the sum of.
+    pub fn means(&self) -> usize {
+        self.gathered.len()
+    }
+
     /// The means of the loss in the last batch that was trained on with a report, or accumulated.
     pub fn parts(&self) -> &[Part] {
         &self.parts

@@ -44,7 +44,7 @@ impl Part {
 }
 
 /// The loss over all parts so far.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Tally {
     /// By mean of the loss: the sum and its weight.
     sums: Vec<(f64, f64)>,
@@ -60,6 +60,16 @@ impl Tally {
                 *weight += part.weight;
             }
         }
+    }
+
+    /// By mean of the loss: the sum and its weight.
+    pub fn sums(&self) -> &[(f64, f64)] {
+        &self.sums
+    }
+
+    /// With these sums and weights.
+    pub fn of(sums: impl Iterator<Item = (f64, f64)>) -> Self {
+        Tally { sums: sums.collect() }
     }
 
     /// NaN where a mean has no weight.

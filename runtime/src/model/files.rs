@@ -5,14 +5,14 @@
 
 use super::Model;
 use crate::error::{Error, Mismatch, Result};
+use crate::files::{TensorFile, is_read, save};
 use crate::network::Network;
 use crate::optim::matches;
 use crate::plan::Tensor;
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use safetensors::tensor::{Dtype, TensorView};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::{self, File};
-use std::io::Write;
+use std::io::{Read, Seek};
 use std::path::Path;
 
 /// What a file (or another model) must have, and what may stay away: [`Model::load_with`].
@@ -81,16 +81,20 @@ impl fmt::Display for Loaded {
     }
 }
 
-/// A tensor that is offered: its shape, its dtype where it is not f32, how to read it.
-struct Offer<'a> {
+/// A tensor that is offered: its shape, its dtype where that does not become f32, where to read it.
+struct Offer<K> {
     dims: Vec<usize>,
     other: Option<String>,
-    read: Box<dyn FnOnce() -> Result<Vec<f32>> + 'a>,
+    key: K,
 }
 
 impl<N: Network> Model<N> {
     /// Writes parameters and running statistics as safetensors, under PyTorch's names. The file is replaced in one step,
-    /// so that a crash leaves the old or the new one, never half of it.
+    /// so that a crash leaves the old or the new one, never half of it, and several threads or processes may save to one path.
+    /// Folders on the way are created, symbolic links followed; the permissions of a file that is there stay.
+    ///
+    /// # Errors
+    /// Where the file cannot be written, or there is something that is no regular file; then nothing has changed.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         let mut tensors: Vec<(&str, Vec<usize>, Vec<u8>)> = Vec::new();
@@ -105,11 +109,11 @@ impl<N: Network> Model<N> {
             views.push((*name, view));
         }
         let bytes = safetensors::serialize(views, None).map_err(|e| Error::file(path, e.to_string()))?;
-        write_atomically(path, &bytes)
+        save(path, &bytes)
     }
 
     /// Reads a safetensors file that [`Model::save`] or PyTorch wrote. Strict: every name and shape must fit, else the
-    /// model stays as it was. `num_batches_tracked` is ignored.
+    /// model stays as it was. Numbers may be F32, F16, BF16 or F64 and become f32. `num_batches_tracked` is ignored.
     pub fn load(&mut self, path: impl AsRef<Path>) -> Result<()> {
         self.load_with(path, Load::strict()).map(drop)
     }
@@ -117,25 +121,34 @@ impl<N: Network> Model<N> {
     /// As [`Model::load`], with exceptions; says what it took and what it left.
     ///
     /// # Errors
-    /// One, which lists all names that are missing, surplus or misshapen; also where an exception matches no name at all.
+    /// One, which lists all names that are missing, surplus or misshapen; also where an exception matches no name at all,
+    /// or a number of an F64 is finite and too large for f32.
     pub fn load_with(&mut self, path: impl AsRef<Path>, load: Load) -> Result<Loaded> {
         let path = path.as_ref();
-        let bytes = fs::read(path).map_err(|e| Error::io(path, e))?;
-        let file = read_tensors(path, &bytes)?;
+        self.load_from(path, TensorFile::open(path)?, load)
+    }
+
+    /// As [`Model::load_with`], from a file that is open; the path serves messages only.
+    pub(crate) fn load_from<R: Read + Seek>(
+        &mut self,
+        path: &Path,
+        mut file: TensorFile<R>,
+        load: Load,
+    ) -> Result<Loaded> {
         let mut offers = BTreeMap::new();
-        for (name, view) in file.iter() {
+        for (name, entry) in file.tensors() {
             let stripped = load.prefix.as_ref().and_then(|prefix| name.strip_prefix(prefix.as_str())).unwrap_or(name);
-            let values = numbers(stripped, &view);
-            let other = values.is_none().then(|| format!("{:?}", view.dtype()));
-            let read = Box::new(move || Ok(values.unwrap_or_default()));
-            let offer = Offer { dims: view.shape().to_vec(), other, read };
+            // PyTorch's count is an integer; `BatchNorm<momentum = none>` goes on from it.
+            let known = is_read(&entry.dtype) || entry.dtype == "I64" && is_ignored(stripped);
+            let other = (!known).then(|| entry.dtype.clone());
+            let offer = Offer { dims: entry.shape.clone(), other, key: name.to_owned() };
             if offers.insert(stripped.to_owned(), offer).is_some() {
                 let problem =
                     format!("it has both `{stripped}` and `{}{stripped}`", load.prefix.as_deref().unwrap_or(""));
                 return Err(Error::file(path, problem));
             }
         }
-        self.take(&path.display().to_string(), "the file", offers, &load)
+        self.take(&path.display().to_string(), "the file", offers, &load, |name| file.values(&name))
     }
 
     /// Takes all parameters and running statistics of another model: one on another device, or of another network with the same
@@ -156,18 +169,20 @@ impl<N: Network> Model<N> {
         for (tensor, state) in other.tensors() {
             let name = tensor.name;
             let stripped = load.prefix.as_ref().and_then(|prefix| name.strip_prefix(prefix.as_str())).unwrap_or(name);
-            let read = Box::new(move || other.engine.read(tensor, state));
-            offers.insert(stripped.to_owned(), Offer { dims: tensor.dims.to_vec(), other: None, read });
+            let offer = Offer { dims: tensor.dims.to_vec(), other: None, key: (tensor, state) };
+            offers.insert(stripped.to_owned(), offer);
         }
-        self.take(&format!("a model of {}", M::NAME), "the other model", offers, &load)
+        let read = |(tensor, state): (&Tensor, bool)| other.engine.read(tensor, state);
+        self.take(&format!("a model of {}", M::NAME), "the other model", offers, &load, read)
     }
 
-    fn take(
+    fn take<K>(
         &mut self,
         origin: &str,
         place: &'static str,
-        mut offers: BTreeMap<String, Offer<'_>>,
+        mut offers: BTreeMap<String, Offer<K>>,
         load: &Load,
+        mut read: impl FnMut(K) -> Result<Vec<f32>>,
     ) -> Result<Loaded> {
         let network = N::plan().name;
         for pattern in &load.except {
@@ -192,9 +207,9 @@ impl<N: Network> Model<N> {
             if offer.dims != tensor.dims {
                 misshapen.push(format!("{name}: the network has {:?}, {place} {:?}", tensor.dims, offer.dims));
             } else if let Some(dtype) = offer.other {
-                misshapen.push(format!("{name}: expected F32, {place} has {dtype}"));
+                misshapen.push(format!("{name}: expected F32, F16, BF16 or F64, {place} has {dtype}"));
             } else {
-                found.push((tensor, state, offer.read));
+                found.push((tensor, state, offer.key));
             }
         }
         let unused = offers.into_keys().filter(|name| !is_ignored(name));
@@ -204,8 +219,13 @@ impl<N: Network> Model<N> {
             let origin = origin.to_owned();
             return Err(Error::Mismatch(Box::new(Mismatch { origin, place, network, missing, surplus, misshapen })));
         }
-        for (tensor, state, read) in found {
-            self.engine.write(tensor, state, &mut read()?.into_iter())?;
+        // All is read before anything changes.
+        let mut values = Vec::with_capacity(found.len());
+        for (tensor, state, key) in found {
+            values.push((tensor, state, read(key)?));
+        }
+        for (tensor, state, values) in values {
+            self.engine.write(tensor, state, &mut values.into_iter())?;
             result.loaded.push(tensor.name.to_owned());
         }
         Ok(result)
@@ -219,45 +239,7 @@ impl<N: Network> Model<N> {
     }
 }
 
-/// The tensors of a safetensors file that lies in memory.
-pub(crate) fn read_tensors<'a>(path: &Path, bytes: &'a [u8]) -> Result<SafeTensors<'a>> {
-    SafeTensors::deserialize(bytes)
-        .map_err(|e| Error::file(path, format!("this is no complete safetensors file ({e})")))
-}
-
-/// The values of a tensor, or nothing if it is of another type than the network's.
-fn numbers(name: &str, view: &TensorView) -> Option<Vec<f32>> {
-    match view.dtype() {
-        Dtype::F32 => Some(view.data().as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect()),
-        // PyTorch's count is an integer; `BatchNorm<momentum = none>` goes on from it.
-        Dtype::I64 if is_ignored(name) => {
-            Some(view.data().as_chunks::<8>().0.iter().map(|b| i64::from_le_bytes(*b) as f32).collect())
-        }
-        _ => None,
-    }
-}
-
 /// PyTorch counts the batches that its running statistics saw; without `momentum = none` nothing here depends on it.
 fn is_ignored(name: &str) -> bool {
     name == "num_batches_tracked" || name.ends_with(".num_batches_tracked")
-}
-
-/// Writes a neighbour of `path`, then renames it.
-pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
-    if let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
-        fs::create_dir_all(folder).map_err(|e| Error::io(folder, e))?;
-    }
-    let mut name = path.file_name().ok_or_else(|| Error::file(path, "this is no file name"))?.to_owned();
-    name.push(format!(".{}.part", std::process::id()));
-    let part = path.with_file_name(name);
-    let written = File::create(&part).and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.sync_all()
-    });
-    let result = written.and_then(|()| fs::rename(&part, path));
-    if result.is_err() {
-        // The first error is the one to tell.
-        let _ = fs::remove_file(&part);
-    }
-    result.map_err(|e| Error::io(path, e))
 }

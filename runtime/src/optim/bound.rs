@@ -362,6 +362,7 @@ impl<O: Optimizer> Bound<O> {
         mut read: impl FnMut(&str) -> Result<Vec<f32>>,
     ) -> Result<()> {
         let mut remembered = Remembered { number, ..Remembered::default() };
+        let mut states = Vec::with_capacity(names.len().min(MOST_STATES));
         for (place, name) in names.iter().enumerate() {
             let found = O::STATES.iter().copied().find(|known| *known == name.as_str());
             let Some(known) = found.filter(|_| place < MOST_STATES) else {
@@ -374,17 +375,23 @@ impl<O: Optimizer> Bound<O> {
                 let values = read(&format!("{name}.{}", tensor.name))?;
                 params::pack(&tensor.layout, values, &mut floats[tensor.offset..tensor.offset + tensor.layout.size]);
             }
-            match &mut self.memory {
-                Memory::Cpu { arenas, .. } => {
+            states.push(floats);
+        }
+        // All is read before anything changes.
+        match &mut self.memory {
+            Memory::Cpu { arenas, .. } => {
+                arenas.clear();
+                for floats in states {
                     let mut arena = Arena::new(floats.len());
                     arena.copy_from_slice(&floats);
-                    arenas.truncate(place);
                     arenas.push(arena);
                 }
-                Memory::Device { device, arenas, .. } => {
+            }
+            Memory::Device { device, arenas, .. } => {
+                arenas.clear();
+                for floats in states {
                     let arena = DeviceArena::zeroed(*device, floats.len(), "optimizer state")?;
                     arena.write(0, &floats)?;
-                    arenas.truncate(place);
                     arenas.push(arena);
                 }
             }

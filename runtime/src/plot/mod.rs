@@ -37,10 +37,7 @@ fn plot(epochs: &[EpochRecord], best: usize, path: &Path) -> Result<(), Error> {
         "png" => png(epochs, best)?,
         _ => return Err(Error::file(path, "extension of a plot: expected .svg or .png")),
     };
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder).map_err(|source| Error::io(folder, source))?;
-    }
-    std::fs::write(path, file).map_err(|source| Error::io(path, source))
+    crate::files::save(path, &file)
 }
 
 fn svg(epochs: &[EpochRecord], best: usize) -> Result<String, Error> {
@@ -88,7 +85,9 @@ mod tests {
                 let path = folder.path().join(name);
                 let epochs = epochs(count);
                 let best = count.min(9);
-                Report { epochs, stopped_early: false, skipped: 0, seconds: 1.0 }.plot(&path).unwrap();
+                Report { epochs, stopped_early: false, skipped: 0, seconds: 1.0, notes: Vec::new() }
+                    .plot(&path)
+                    .unwrap();
                 let bytes = std::fs::read(&path).unwrap();
                 assert!(if name.ends_with("png") { bytes.starts_with(b"\x89PNG") } else { bytes.starts_with(b"<svg") });
                 if let Ok(keep) = std::env::var("KILN_KEEP_PLOTS") {

@@ -55,7 +55,7 @@ fn loading_is_strict_and_lists_everything_at_once() {
     head.bias
   misshapen (2):
     fc.weight: the network has [3, 4], the file [10, 4]
-    fc.bias: expected F32, the file has I64",
+    fc.bias: expected F32, F16, BF16 or F64, the file has I64",
         path.display()
     );
     assert_eq!(text, expected);
@@ -144,4 +144,36 @@ fn models_copy_each_other() {
     let loaded = other.copy_with(&there, Load::strict().except("fc.bias")).unwrap();
     assert_eq!((loaded.kept, loaded.loaded.len()), (vec!["fc.bias".to_owned()], 2));
     assert_eq!((&values(&other)[0], &values(&other)[1]), (&values(&here)[0], &bias));
+}
+
+#[test]
+fn other_widths_of_floats_become_f32() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("wide.safetensors");
+    let (mut model, fresh) = (model(1), model(1));
+    let weight: Vec<f64> = (0..12).map(|i| f64::from(i) * 0.1).collect();
+    let save = |largest: f64| {
+        let mut weight = weight.clone();
+        weight[7] = largest;
+        // 1, -0.5 and the smallest number of half precision; 1, -2 and 2¹²⁷ of bfloat16, whose fourth is infinity.
+        let half = [0x3c00u16, 0xb800, 0x0001].map(u16::to_le_bytes).concat();
+        let brain = [0x3f80u16, 0xc000, 0x7f00, 0x7f80].map(u16::to_le_bytes).concat();
+        let double: Vec<u8> = weight.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let views = [
+            ("fc.weight", TensorView::new(Dtype::F64, vec![3, 4], &double).unwrap()),
+            ("fc.bias", TensorView::new(Dtype::F16, vec![3], &half).unwrap()),
+            ("norm.running_mean", TensorView::new(Dtype::BF16, vec![4], &brain).unwrap()),
+        ];
+        fs::write(&path, safetensors::serialize(views, None).unwrap()).unwrap();
+    };
+    save(1e39);
+    let text = model.load(&path).unwrap_err().to_string();
+    let expected = "`fc.weight`: value 7 is 1e39 in F64, which is too large for f32";
+    assert_eq!(text, format!("{}: {expected}", path.display()));
+    assert_eq!(values(&model), values(&fresh), "a failed load changes nothing");
+    save(0.7);
+    model.load(&path).unwrap();
+    let found: Vec<Vec<f32>> = values(&model).into_iter().map(|values| values.into_iter().collect()).collect();
+    let rounded: Vec<f32> = weight.iter().enumerate().map(|(i, v)| if i == 7 { 0.7 } else { *v as f32 }).collect();
+    assert_eq!(found, [rounded, vec![1.0, -0.5, 2f32.powi(-24)], vec![1.0, -2.0, 2f32.powi(127), f32::INFINITY]]);
 }

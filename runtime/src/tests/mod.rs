@@ -3,6 +3,7 @@
 //! No macro and no template is involved, so what fails here fails in the runtime.
 
 mod accelerated;
+mod checkpoints;
 mod fake;
 mod files;
 mod guard;

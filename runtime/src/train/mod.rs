@@ -3,9 +3,12 @@
 //! [`Trainer`] is the usual loop over [`Model::train_step`](crate::Model::train_step), which stays usable by itself.
 
 mod checkpoint;
+mod folder;
+pub(crate) mod fuzzing;
 mod guard;
 mod progress;
 mod record;
+mod signals;
 mod trainer;
 
 #[cfg(feature = "verify")]

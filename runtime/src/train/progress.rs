@@ -43,10 +43,10 @@ impl Progress {
         Self { shown: None }
     }
 
-    /// Epoch `epoch`, counted from 1, begins.
-    pub(crate) fn begin_epoch(&mut self, epoch: usize) {
+    /// Epoch `epoch`, counted from 1, begins, or goes on after so many steps.
+    pub(crate) fn begin_epoch(&mut self, epoch: usize, done: usize) {
         let Some(shown) = &mut self.shown else { return };
-        shown.done = 0;
+        shown.done = done;
         if shown.terminal {
             let target = ProgressDrawTarget::stderr();
             let bar = ProgressBar::with_draw_target(Some(shown.steps as u64), target).with_style(style());
@@ -73,6 +73,14 @@ impl Progress {
         let line = line(record, shown.epochs);
         shown.clear();
         eprintln!("{line}");
+    }
+
+    /// What must be told, also where no progress is shown.
+    pub(crate) fn warn(&mut self, message: &str) {
+        if let Some(shown) = &mut self.shown {
+            shown.clear();
+        }
+        eprintln!("warning: {message}");
     }
 
     /// A message between epochs: a resumed run, an early stop.
@@ -163,7 +171,7 @@ mod tests {
         bar.set_position(3);
         bar.finish_and_clear();
         let mut quiet = Progress::quiet();
-        quiet.begin_epoch(1);
+        quiet.begin_epoch(1, 0);
         quiet.step(|| unreachable!("nobody looks"));
         quiet.end_epoch(&record());
     }

@@ -66,6 +66,8 @@ pub struct Report {
     /// Steps that [`NonFinite::Skip`](super::NonFinite::Skip) left out, since this `fit` began.
     pub skipped: usize,
     pub seconds: f64,
+    /// What went wrong and was got over, a line each: a damaged checkpoint, in whose place the one before was used.
+    pub notes: Vec<String>,
 }
 
 impl Report {

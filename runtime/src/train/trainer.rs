@@ -1,11 +1,12 @@
 //! The loop over epochs and batches.
 
-use super::checkpoint::{Checkpoint, Resumed, SetUp};
+use super::checkpoint::{Checkpoint, Parts, SetUp, Setting, Within};
+use super::folder::{Folder, Found};
 use super::guard::{Batches, Guard, NonFinite, Verdict, in_validation};
 use super::progress::Progress;
-use super::{EpochRecord, Report};
+use super::{EpochRecord, Report, signals};
 use crate::data::{Dataset, Feed, shuffle};
-use crate::engine::{Part, Role, Tally};
+use crate::engine::{Part, Role};
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::network::Network;
@@ -46,6 +47,8 @@ pub struct Trainer<'m, N: Network, O: Optimizer> {
     #[cfg(feature = "verify")]
     verify_every: Option<usize>,
     checkpoints: Option<PathBuf>,
+    keep: Option<usize>,
+    every: Option<usize>,
     fresh: bool,
     on_epoch: Option<OnEpoch<'m, N>>,
     quiet: bool,
@@ -71,6 +74,8 @@ impl<'m, N: Network, O: Optimizer> Trainer<'m, N, O> {
             #[cfg(feature = "verify")]
             verify_every: None,
             checkpoints: None,
+            keep: None,
+            every: None,
             fresh: false,
             on_epoch: None,
             quiet: false,
@@ -161,15 +166,35 @@ impl<'m, N: Network, O: Optimizer> Trainer<'m, N, O> {
         self
     }
 
-    /// Keeps a checkpoint in this folder, written after every epoch. Where there is one already, training goes on after its last
-    /// epoch, bit for bit as if it had never stopped, and says so. One of another set-up is an error that names what
+    /// Keeps checkpoints in this folder, `checkpoint-000001.safetensors` and so on, one written after every epoch and the last two
+    /// kept. Where there are some already, training goes on from the newest, bit for bit as if it had never stopped, and says so.
+    /// One that is damaged is reported, and the one before it used. One of another set-up is an error that names what
     /// differs; more epochs are no other set-up, unless the schedule depends on their number.
+    ///
+    /// The folder is made where there is none, and locked: a second training in it is an error.
+    ///
+    /// On Unix, SIGINT and SIGTERM now finish the step of the optimizer, write a checkpoint and end `fit` with
+    /// [`Error::Interrupted`], which says how to go on; a second one does what it did before. When `fit` returns, the
+    /// program's own handlers are back.
     pub fn checkpoints(mut self, folder: impl Into<PathBuf>) -> Self {
         self.checkpoints = Some(folder.into());
         self
     }
 
-    /// Begins anew and overwrites the checkpoint that is there.
+    /// How many of the last checkpoints are kept; 2 if not given.
+    pub fn keep_checkpoints(mut self, count: usize) -> Self {
+        self.keep = Some(count);
+        self
+    }
+
+    /// Writes a checkpoint also after so many steps of the optimizer, in the middle of an epoch: training goes on with the next
+    /// batch of that epoch.
+    pub fn checkpoint_every(mut self, steps: usize) -> Self {
+        self.every = Some(steps);
+        self
+    }
+
+    /// Begins anew. Checkpoints that are there are removed once there is a new one.
     pub fn fresh(mut self) -> Self {
         self.fresh = true;
         self
@@ -219,6 +244,14 @@ impl<'m, N: Network, O: Optimizer> Trainer<'m, N, O> {
         if self.verify_every == Some(0) {
             return Err(Error::option("Trainer::verify_every", "at least 1", 0));
         }
+        for (what, value) in [("keep_checkpoints", self.keep), ("checkpoint_every", self.every)] {
+            if value == Some(0) {
+                return Err(Error::option(format!("Trainer::{what}"), "at least 1", 0));
+            }
+            if value.is_some() && self.checkpoints.is_none() {
+                return Err(Error::option(format!("Trainer::{what}"), "used with `checkpoints`", "not"));
+            }
+        }
         if self.patience == Some(0) {
             return Err(Error::option("Trainer::early_stopping", "at least 1 epoch", 0));
         }
@@ -260,9 +293,9 @@ impl<'m, N: Network, O: Optimizer> Trainer<'m, N, O> {
         let mut batch = (N::Inputs::empty(), N::Targets::empty());
         let steps = self.steps(order.len());
         let mut progress = if self.quiet { Progress::quiet() } else { Progress::new(self.epochs, steps) };
-        let mut report = Report { epochs: Vec::new(), stopped_early: false, skipped: 0, seconds: 0.0 };
+        let mut report =
+            Report { epochs: Vec::new(), stopped_early: false, skipped: 0, seconds: 0.0, notes: Vec::new() };
 
-        let checkpoint = self.checkpoint(train, valid);
         let optimizer = self.optimizer.clone().bind(self.model)?;
         let mut optimizer = optimizer.groups(self.groups.clone())?.clipped(self.clip)?;
         let mut schedule = match self.schedule.take() {
@@ -275,14 +308,34 @@ impl<'m, N: Network, O: Optimizer> Trainer<'m, N, O> {
                 Some(Scheduled::new(schedule, &mut optimizer, Some(periods))?)
             }
         };
+        let mut folder = match &self.checkpoints {
+            None => None,
+            Some(path) => {
+                let checkpoint = Checkpoint::new(self.set_up(train, valid), steps, self.accumulate);
+                Some(Folder::open(path, checkpoint, self.keep.unwrap_or(2), self.fresh)?)
+            }
+        };
+        let _watch = folder.as_ref().map(|_| signals::Watch::begin());
+        let mut within = Within::default();
         let mut before = 0.0;
-        if let Some(checkpoint) = checkpoint.as_ref().filter(|_| !self.fresh)
-            && let Some(resumed) = checkpoint.read(self.model, &mut optimizer, schedule.as_mut(), best)?
-        {
-            let Resumed { epochs, seconds } = resumed;
-            progress.say(&format!("resumed from {} after epoch {}", checkpoint.path().display(), epochs.len()));
-            (report.epochs, before) = (epochs, seconds);
-            report.stopped_early = self.is_over(report.epochs.len(), best);
+        if let Some(folder) = folder.as_mut() {
+            let model = &mut *self.model;
+            let mut parts = Parts { model, optimizer: &mut optimizer, schedule: schedule.as_mut(), best: &mut *best };
+            if let Some(Found { resumed, path, damaged }) = folder.read(&mut parts)? {
+                for problem in damaged {
+                    let note = format!("{problem}; {} is used instead", path.display());
+                    progress.warn(&note);
+                    report.notes.push(note);
+                }
+                let (after, done) = (resumed.epochs.len(), resumed.within.batches);
+                progress.say(&match done {
+                    0 => format!("resumed from {} after epoch {after}", path.display()),
+                    _ => format!("resumed from {} in epoch {} after step {done} of {steps}", path.display(), after + 1),
+                });
+                (report.epochs, within, before) = (resumed.epochs, resumed.within, resumed.seconds);
+                report.skipped = resumed.skipped;
+                report.stopped_early = within.batches == 0 && self.is_over(report.epochs.len(), best);
+            }
         }
         if let Some((name, value)) = self.model.engine.not_finite()? {
             return Err(Error::WeightsNotFinite { network: N::NAME, name, value });
@@ -292,6 +345,7 @@ impl<'m, N: Network, O: Optimizer> Trainer<'m, N, O> {
         let first = report.epochs.len() + 1;
         report.seconds = before;
         let mut guard = Guard::new(self.non_finite, self.model)?;
+        guard.skipped = report.skipped;
         for epoch in first..=self.epochs {
             if report.stopped_early {
                 break;
@@ -302,15 +356,22 @@ impl<'m, N: Network, O: Optimizer> Trainer<'m, N, O> {
                 order.iter_mut().enumerate().for_each(|(place, row)| *row = place);
                 shuffle(&mut order, rng::epoch_seed(self.seed, epoch));
             }
-            progress.begin_epoch(epoch);
-            let (train_loss, train_accuracy, lr) = self.epoch(
-                epoch,
-                train,
-                &order,
-                &mut batch,
-                (&mut optimizer, schedule.as_mut(), &mut guard),
-                &mut progress,
-            )?;
+            progress.begin_epoch(epoch, within.batches);
+            let earlier = within.seconds;
+            let mut keeping = Keeping {
+                folder: folder.as_mut(),
+                best: &mut *best,
+                epochs: &report.epochs,
+                epoch_start,
+                start,
+                before,
+                earlier,
+                skipped: guard.skipped,
+            };
+            let bound = (&mut optimizer, schedule.as_mut(), &mut guard);
+            let (train_loss, train_accuracy, lr) =
+                self.epoch(epoch, train, &order, &mut batch, bound, (&mut within, &mut keeping), &mut progress)?;
+            within = Within::default();
             report.skipped = guard.skipped;
             let evaluation = self.model.evaluate(valid)?;
             if !evaluation.loss.is_finite() {
@@ -326,7 +387,7 @@ impl<'m, N: Network, O: Optimizer> Trainer<'m, N, O> {
                 train_accuracy,
                 valid_loss: evaluation.loss,
                 valid_accuracy: evaluation.accuracy,
-                seconds: epoch_start.elapsed().as_secs_f64(),
+                seconds: earlier + epoch_start.elapsed().as_secs_f64(),
                 lr,
                 best: best.offer(evaluation.loss, epoch, self.model)?,
             };
@@ -336,14 +397,22 @@ impl<'m, N: Network, O: Optimizer> Trainer<'m, N, O> {
                 schedule.step_with(evaluation.loss, &mut optimizer)?;
             }
             report.seconds = before + start.elapsed().as_secs_f64();
-            if let Some(checkpoint) = &checkpoint {
-                let (epochs, seconds) = (&report.epochs, report.seconds);
-                checkpoint.write(self.model, &mut optimizer, schedule.as_ref(), best, epochs, seconds)?;
+            let mut written = None;
+            if let Some(folder) = folder.as_mut() {
+                let model = &mut *self.model;
+                let mut parts =
+                    Parts { model, optimizer: &mut optimizer, schedule: schedule.as_mut(), best: &mut *best };
+                let (within, skipped) = (&within, report.skipped);
+                let setting = Setting { epochs: &report.epochs, within, skipped, seconds: report.seconds };
+                written = Some(folder.write(&mut parts, &setting)?);
             }
             let flow = self.on_epoch.as_mut().map_or(Flow::Continue, |f| f(&record, self.model));
             report.stopped_early = self.is_over(epoch, best);
             if report.stopped_early {
                 progress.say(&format!("stopped: the validation loss was lowest in epoch {}", best.epoch));
+            }
+            if let Some((path, signal)) = written.zip(signals::caught()) {
+                return Err(Error::Interrupted { signal, epoch, step: steps, steps, path });
             }
             if flow == Flow::Stop || report.stopped_early {
                 break;
@@ -358,16 +427,11 @@ impl<'m, N: Network, O: Optimizer> Trainer<'m, N, O> {
         self.patience.is_some_and(|patience| epoch - best.epoch >= patience)
     }
 
-    /// Where this training keeps its checkpoint, and what it may not differ in.
-    fn checkpoint(
-        &self,
-        train: &Dataset<N::Inputs, N::Targets>,
-        valid: &Dataset<N::Inputs, N::Targets>,
-    ) -> Option<Checkpoint> {
-        let folder = self.checkpoints.as_ref()?;
+    /// What a training may not differ in from the one that wrote a checkpoint.
+    fn set_up(&self, train: &Dataset<N::Inputs, N::Targets>, valid: &Dataset<N::Inputs, N::Targets>) -> SetUp {
         let shapes: Vec<String> = self.model.parameters().map(|p| format!("{} {:?}", p.name, p.dims)).collect();
         let lasts = self.schedule.as_ref().is_some_and(|schedule| schedule.needs_periods());
-        let set_up: SetUp = vec![
+        vec![
             ("network", N::NAME.to_owned()),
             ("parameters", shapes.join(", ")),
             ("seed of the model", self.model.seed().to_string()),
@@ -386,11 +450,12 @@ impl<'m, N: Network, O: Optimizer> Trainer<'m, N, O> {
             ("schedule", self.schedule.as_ref().map_or("none".to_owned(), |schedule| format!("{schedule:?}"))),
             ("early stopping", self.patience.map_or("none".to_owned(), |patience| patience.to_string())),
             ("epochs", if lasts { self.epochs.to_string() } else { "any".to_owned() }),
-        ];
-        Some(Checkpoint::new(folder, set_up))
+        ]
     }
 
-    /// One pass over the training data: mean loss, accuracy where there are classes, and the last step's learning rate.
+    /// One pass over the training data, or what is left of it: mean loss, accuracy where there are classes, and the last step's
+    /// learning rate.
+    #[allow(clippy::too_many_arguments, reason = "what a training holds, lent to one epoch")]
     fn epoch(
         &mut self,
         epoch: usize,
@@ -398,6 +463,7 @@ impl<'m, N: Network, O: Optimizer> Trainer<'m, N, O> {
         order: &[usize],
         (inputs, targets): &mut (N::Inputs, N::Targets),
         (optimizer, mut schedule, guard): (&mut Bound<O>, Option<&mut Scheduled>, &mut Guard<O>),
+        (within, keeping): (&mut Within, &mut Keeping<'_>),
         progress: &mut Progress,
     ) -> Result<(f64, f64, f64)> {
         let (shuffles, seed, samples) = (self.shuffle, self.seed, order.len());
@@ -405,10 +471,11 @@ impl<'m, N: Network, O: Optimizer> Trainer<'m, N, O> {
             Batches { train, batch_size: self.batch_size, order: &|epoch| order_of(samples, shuffles, seed, epoch) };
         let gathers = self.accumulate > 1 || guard.gathers();
         let mut begins = true;
-        let (mut loss, mut correct, mut seen) = (Tally::default(), 0, 0);
         let steps = self.steps(order.len());
-        let mut lr = optimizer.config.lr();
-        for (step, rows) in order.chunks(self.batch_size).take(steps).enumerate() {
+        if within.batches == 0 {
+            within.lr = optimizer.config.lr();
+        }
+        for (step, rows) in order.chunks(self.batch_size).take(steps).enumerate().skip(within.batches) {
             train.inputs().gather_into(rows, inputs);
             train.targets().gather_into(rows, targets);
             let updates = (step + 1).is_multiple_of(self.accumulate) || step + 1 == steps;
@@ -427,24 +494,71 @@ impl<'m, N: Network, O: Optimizer> Trainer<'m, N, O> {
             let is_sound = |part: &Part| part.mean.is_finite() || (part.weight == 0.0 && self.accumulate > 1);
             let sound = self.model.parts().iter().all(is_sound);
             let verdict = guard.after((self.model, optimizer), (report, sound), (gathers, updates), &batches)?;
-            lr = optimizer.config.lr();
+            within.lr = optimizer.config.lr();
             if let Some(schedule) = schedule.as_deref_mut().filter(|s| updates && s.every() == Every::Step) {
                 schedule.step(optimizer)?;
             }
             if verdict == Verdict::Counts {
-                loss.add(self.model.parts());
-                correct += report.correct;
-                seen += rows.len();
+                within.loss.add(self.model.parts());
+                within.correct += report.correct;
+                within.seen += rows.len();
             }
-            progress.step(|| loss.loss());
+            within.batches = step + 1;
+            progress.step(|| within.loss.loss());
+            if updates {
+                keeping.skipped = guard.skipped;
+                self.keep(epoch, steps, optimizer, schedule.as_deref_mut(), within, keeping)?;
+            }
         }
         guard.look((self.model, optimizer), &batches)?;
-        if seen == 0 {
+        if within.seen == 0 {
             return Err(Error::AllSkipped { epoch, steps });
         }
-        let accuracy = if self.model.counts_correct() { correct as f64 / seen as f64 } else { f64::NAN };
-        Ok((loss.loss(), accuracy, lr))
+        let accuracy = if self.model.counts_correct() { within.correct as f64 / within.seen as f64 } else { f64::NAN };
+        Ok((within.loss.loss(), accuracy, within.lr))
     }
+
+    /// Writes a checkpoint in the middle of an epoch, where it is time or a signal has come; then training ends.
+    fn keep(
+        &mut self,
+        epoch: usize,
+        steps: usize,
+        optimizer: &mut Bound<O>,
+        schedule: Option<&mut Scheduled>,
+        within: &mut Within,
+        keeping: &mut Keeping<'_>,
+    ) -> Result<()> {
+        let Some(folder) = keeping.folder.as_deref_mut() else { return Ok(()) };
+        let signal = signals::caught();
+        // After the last step comes the epoch's own.
+        let due = self.every.is_some_and(|every| optimizer.steps().is_multiple_of(every as u64));
+        if signal.is_none() && !(due && within.batches < steps) {
+            return Ok(());
+        }
+        within.seconds = keeping.earlier + keeping.epoch_start.elapsed().as_secs_f64();
+        let seconds = keeping.before + keeping.start.elapsed().as_secs_f64();
+        let mut parts = Parts { model: &mut *self.model, optimizer, schedule, best: &mut *keeping.best };
+        let setting = Setting { epochs: keeping.epochs, within, skipped: keeping.skipped, seconds };
+        let path = folder.write(&mut parts, &setting)?;
+        match signal {
+            None => Ok(()),
+            Some(signal) => Err(Error::Interrupted { signal, epoch, step: within.batches, steps, path }),
+        }
+    }
+}
+
+/// What a checkpoint in the middle of an epoch takes beside what the step itself uses.
+struct Keeping<'a> {
+    folder: Option<&'a mut Folder>,
+    best: &'a mut Best,
+    epochs: &'a [EpochRecord],
+    epoch_start: Instant,
+    start: Instant,
+    /// Seconds of this training, and of this epoch, before it was resumed.
+    before: f64,
+    earlier: f64,
+    /// Batches that were skipped so far.
+    skipped: usize,
 }
 
 /// The order of an epoch's samples: a function of seed and epoch alone.
@@ -472,7 +586,7 @@ impl Default for Best {
 }
 
 impl Best {
-    fn offer<N: Network>(&mut self, loss: f64, epoch: usize, model: &Model<N>) -> Result<bool> {
+    pub fn offer<N: Network>(&mut self, loss: f64, epoch: usize, model: &Model<N>) -> Result<bool> {
         let better = loss < self.loss;
         if better {
             // Half a copy must not be restored.
@@ -483,7 +597,7 @@ impl Best {
         Ok(better)
     }
 
-    fn restore<N: Network>(&self, model: &mut Model<N>) -> Result<()> {
+    pub fn restore<N: Network>(&self, model: &mut Model<N>) -> Result<()> {
         if self.epoch == 0 {
             return Ok(());
         }

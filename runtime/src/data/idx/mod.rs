@@ -24,6 +24,9 @@ mod tests;
 
 const UNSIGNED_BYTE: u8 = 0x08;
 
+/// No byte of a gzip stream stands for more bytes than these.
+const DEFLATE: u64 = 1032;
+
 /// What [`open`] found in a folder.
 #[derive(Clone, Debug)]
 pub struct Folder<I, T> {
@@ -75,32 +78,54 @@ pub fn open_part<I: Dense, T: Labels>(folder: impl AsRef<Path>, part: &str) -> R
 /// # Errors
 /// Where a file is not what it should be, or they have different numbers of samples.
 pub fn read<I: Dense, T: Labels>(images: &Path, labels: &Path) -> Result<Dataset<I, T>, Error> {
-    let open = |path: &Path| File::open(path).map_err(|source| Error::io(path, source));
-    read_from((images, open(images)?), (labels, open(labels)?))
+    read_from(Source::open(images)?, Source::open(labels)?)
 }
 
-/// As [`read`], from anything: the paths serve messages only.
-pub(super) fn read_from<I: Dense, T: Labels>(
-    images: (&Path, impl Read),
-    labels: (&Path, impl Read),
+/// A file as it is read: the path serves messages only.
+pub(crate) struct Source<'a, R> {
+    pub path: &'a Path,
+    pub reader: R,
+    /// Where it is known: a pipe has none.
+    pub length: Option<u64>,
+}
+
+impl<'a> Source<'a, File> {
+    fn open(path: &'a Path) -> Result<Self, Error> {
+        let reader = File::open(path).map_err(|source| Error::io(path, source))?;
+        let metadata = reader.metadata().map_err(|source| Error::io(path, source))?;
+        Ok(Source { path, reader, length: metadata.is_file().then(|| metadata.len()) })
+    }
+}
+
+impl<'a> Source<'a, &'a [u8]> {
+    pub(crate) fn bytes(path: &'a Path, bytes: &'a [u8]) -> Self {
+        Source { path, reader: bytes, length: Some(bytes.len() as u64) }
+    }
+}
+
+/// As [`read`], from anything.
+pub(crate) fn read_from<I: Dense, T: Labels>(
+    images: Source<'_, impl Read>,
+    labels: Source<'_, impl Read>,
 ) -> Result<Dataset<I, T>, Error> {
-    let pixels = parse(images.0, images.1, |shape| {
+    let (images_path, labels_path) = (images.path, labels.path);
+    let pixels = parse(images, |shape| {
         I::fits(&shape[1..]).then_some(()).ok_or_else(|| format!("{} for {}", shape_text(I::SHAPE), I::type_name()))
     })?;
-    let classes = parse(labels.0, labels.1, |shape| (shape.len() == 1).then_some(()).ok_or_else(|| "[_]".into()))?;
+    let classes = parse(labels, |shape| (shape.len() == 1).then_some(()).ok_or_else(|| "[_]".into()))?;
     if pixels.shape[0] != classes.shape[0] {
         let (expected, found) = (pixels.shape[0], classes.shape[0]);
         return Err(wrong(
-            labels.0,
+            labels_path,
             "number of labels",
-            format!("{expected}, as many as images in {}", images.0.display()),
+            format!("{expected}, as many as images in {}", images_path.display()),
             found,
         ));
     }
     let bound = T::CLASSES;
     if let Some(sample) = classes.bytes.iter().position(|&label| usize::from(label) >= bound) {
         let what = format!("label of sample {sample}");
-        return Err(wrong(labels.0, &what, format!("a class in 0..{bound}"), classes.bytes[sample]));
+        return Err(wrong(labels_path, &what, format!("a class in 0..{bound}"), classes.bytes[sample]));
     }
     let values = pixels.bytes.iter().map(|&byte| f32::from(byte) / 255.0).collect();
     Dataset::new(I::from_values(values)?, T::from_bytes(&classes.bytes)?)
@@ -124,12 +149,10 @@ pub fn write(path: impl AsRef<Path>, shape: &[usize], bytes: &[u8]) -> Result<()
     file.extend(bytes);
     if path.extension().is_some_and(|extension| extension == "gz") {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-        encoder.write_all(&file).and_then(|()| encoder.finish()).map(|packed| file = packed)
-    } else {
-        Ok(())
+        let packed = encoder.write_all(&file).and_then(|()| encoder.finish());
+        file = packed.map_err(|source| Error::io(path, source))?;
     }
-    .and_then(|()| std::fs::write(path, &file))
-    .map_err(|source| Error::io(path, source))
+    crate::files::save_into(path, &file)
 }
 
 /// Class indices that can be read from a file of bytes.
@@ -157,20 +180,24 @@ struct Idx {
 }
 
 /// Reads a file whose shape `accept` agrees to; otherwise `accept` says what it wants.
-fn parse(path: &Path, reader: impl Read, accept: impl FnOnce(&[usize]) -> Result<(), String>) -> Result<Idx, Error> {
+fn parse(
+    Source { path, reader, length }: Source<'_, impl Read>,
+    accept: impl FnOnce(&[usize]) -> Result<(), String>,
+) -> Result<Idx, Error> {
     let mut reader = BufReader::new(reader);
     let start = take(path, &mut reader, 2, "first bytes")?;
     let whole = start.as_slice().chain(reader);
     if start == [0x1f, 0x8b] {
-        parse_plain(path, MultiGzDecoder::new(whole), accept)
+        let most = length.map(|length| length.saturating_mul(DEFLATE));
+        parse_plain(Source { path, reader: MultiGzDecoder::new(whole), length: most }, accept)
     } else {
-        parse_plain(path, whole, accept)
+        parse_plain(Source { path, reader: whole, length }, accept)
     }
 }
 
+/// Here `length` is the most bytes that can come.
 fn parse_plain(
-    path: &Path,
-    mut reader: impl Read,
+    Source { path, mut reader, length }: Source<'_, impl Read>,
     accept: impl FnOnce(&[usize]) -> Result<(), String>,
 ) -> Result<Idx, Error> {
     let magic = take(path, &mut reader, 4, "magic number")?;
@@ -193,6 +220,10 @@ fn parse_plain(
     let Some(size) = size else {
         return Err(wrong(path, "shape", "one that fits into memory", format!("{shape:?}")));
     };
+    // A header that promises more than can come does not get to see how far the rest goes.
+    if let Some(most) = length.map(|length| length.saturating_sub(4 + 4 * axes as u64)).filter(|most| *most < size) {
+        return Err(wrong(path, "values", format!("{size} bytes for shape {shape:?}"), format!("{most} (truncated)")));
+    }
     // One byte more than there should be, to see whether the file goes on.
     let mut bytes = Vec::new();
     reader.take(size + 1).read_to_end(&mut bytes).map_err(|source| unreadable(path, source))?;

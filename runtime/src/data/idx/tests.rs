@@ -29,7 +29,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 fn load(images: &[u8], labels: &[u8]) -> Result<Dataset<Tiny, Classes<5>>, Error> {
-    read_from((Path::new("images"), images), (Path::new("labels"), labels))
+    read_from(Source::bytes(Path::new("images"), images), Source::bytes(Path::new("labels"), labels))
 }
 
 /// The message of a broken images file.
@@ -47,7 +47,7 @@ fn plain_and_gzip_give_the_same() {
 
 #[test]
 fn shapes_that_mean_the_same() {
-    let read = |bytes: &[u8]| parse(Path::new("x"), bytes, |_| Ok(())).unwrap();
+    let read = |bytes: &[u8]| parse(Source::bytes(Path::new("x"), bytes), |_| Ok(())).unwrap();
     assert_eq!(read(&images()).shape, [2, 2, 3]);
     assert!(Rows::<6>::fits(&[2, 3]) && Rows::<6>::fits(&[1, 2, 3]) && !Rows::<6>::fits(&[5]));
     assert!(Images::<3, 2, 2>::fits(&[3, 2, 2]) && !Images::<3, 2, 2>::fits(&[2, 2]));
@@ -86,7 +86,7 @@ fn sizes() {
         broken(&file(8, &[u32::MAX, 2, 3], &[0; 12])),
         "images: values: expected 25769803770 bytes for shape [4294967295, 2, 3], found 12 (truncated)"
     );
-    let huge = parse(Path::new("x"), &file(8, &[u32::MAX; 3], &[])[..], |_| Ok(())).unwrap_err();
+    let huge = parse(Source::bytes(Path::new("x"), &file(8, &[u32::MAX; 3], &[])), |_| Ok(())).unwrap_err();
     assert_eq!(
         huge.to_string(),
         "x: shape: expected one that fits into memory, found [4294967295, 4294967295, 4294967295]"

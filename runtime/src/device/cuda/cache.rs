@@ -1,22 +1,24 @@
 //! Compiled kernels on disk, so that a program compiles its kernels once per machine and not once per start.
 //!
-//! Entries are named by a hash of all that decides them and never change. They are written beside their place and then
-//! renamed, so that concurrent processes see whole entries or none. A cache that cannot be read or written is no error: the
-//! kernel is compiled again.
+//! Entries are named by a hash of all that decides them and never change. They are replaced in one step, so that concurrent
+//! processes see whole entries or none. Entries are not trusted: lengths are checked before anything is read, and the payload has
+//! a hash. A cache that cannot be read or written is no error: the kernel is compiled again.
 
 use crate::error::Result;
+use crate::files;
 use std::env;
 use std::fs;
-use std::io::Write;
+use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Begins every entry; the number changes with the format.
 const MAGIC: [u8; 8] = *b"kilnbin1";
 
 /// Magic, key, hash of the payload, length of the payload (little endian).
 const HEAD: usize = 8 + 32 + 32 + 8;
+
+/// The longest payload that is kept, far more than any network's kernels take.
+const MOST: u64 = 256 << 20;
 
 /// Names an entry: BLAKE3 of all that decides its content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +71,8 @@ impl Cache {
     pub fn get_or_make(&self, key: &Key, make: impl FnOnce() -> Result<Vec<u8>>) -> Result<Vec<u8>> {
         let Some(folder) = &self.folder else { return make() };
         let path = folder.join(key.file_name());
-        if let Some(payload) = fs::read(&path).ok().and_then(|entry| payload(entry, key)) {
+        let kept = files::open_regular(&path).ok().and_then(|(file, length)| payload(file, length, key));
+        if let Some(payload) = kept {
             return Ok(payload);
         }
         let payload = make()?;
@@ -79,37 +82,36 @@ impl Cache {
     }
 }
 
-/// What an entry holds, if it is whole.
-fn payload(mut entry: Vec<u8>, key: &Key) -> Option<Vec<u8>> {
-    let head = entry.get(..HEAD)?;
-    let payload = &entry[HEAD..];
-    let whole = head[..8] == MAGIC
-        && head[8..40] == key.0
-        && head[40..72] == *blake3::hash(payload).as_bytes()
-        && head[72..] == (payload.len() as u64).to_le_bytes();
-    whole.then(|| entry.split_off(HEAD))
+/// What an entry of so many bytes holds, if it is whole and this key's.
+pub(crate) fn payload(mut entry: impl Read, length: u64, key: &Key) -> Option<Vec<u8>> {
+    let mut head = [0; HEAD];
+    entry.read_exact(&mut head).ok()?;
+    let long = length.checked_sub(HEAD as u64).filter(|long| *long <= MOST)?;
+    if head[..8] != MAGIC || head[8..40] != key.0 || head[72..] != long.to_le_bytes() {
+        return None;
+    }
+    let mut payload = vec![0; long as usize];
+    entry.read_exact(&mut payload).ok()?;
+    (head[40..72] == *blake3::hash(&payload).as_bytes()).then_some(payload)
+}
+
+/// What stands before a payload.
+pub(crate) fn head(key: &Key, payload: &[u8]) -> [u8; HEAD] {
+    let mut head = [0; HEAD];
+    head[..8].copy_from_slice(&MAGIC);
+    head[8..40].copy_from_slice(&key.0);
+    head[40..72].copy_from_slice(blake3::hash(payload).as_bytes());
+    head[72..].copy_from_slice(&(payload.len() as u64).to_le_bytes());
+    head
 }
 
 fn store(folder: &Path, path: &Path, key: &Key, payload: &[u8]) -> std::io::Result<()> {
-    /// Distinguishes the threads of a process, whose number distinguishes processes.
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    fs::create_dir_all(folder)?;
-    let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    let temporary = folder.join(format!(".{}-{count}.part", process::id()));
-    let written = (|| {
-        let mut file = fs::File::create(&temporary)?;
-        file.write_all(&MAGIC)?;
-        file.write_all(&key.0)?;
-        file.write_all(blake3::hash(payload).as_bytes())?;
-        file.write_all(&(payload.len() as u64).to_le_bytes())?;
-        file.write_all(payload)?;
-        drop(file);
-        fs::rename(&temporary, path)
-    })();
-    if written.is_err() {
-        let _ = fs::remove_file(&temporary);
+    if payload.len() as u64 > MOST {
+        return Ok(());
     }
-    written
+    fs::create_dir_all(folder)?;
+    // It need not outlast a loss of power: a damaged entry is made again.
+    files::replace(path, &[&head(key, payload), payload], false)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! CUDA: the engine's other half. Kernels come as text from the plan; templates lie here as `.cuh` files.
 
 mod accelerator;
-mod cache;
+pub(crate) mod cache;
 mod gpu;
 mod library;
 mod memory;

@@ -128,6 +128,8 @@ impl Schedule for ReduceOnPlateau {
     fn set_state(&mut self, state: &[f64]) {
         let &[best, bad, cooling, reduces] = state else { return };
         let best = (!best.is_nan()).then_some(best);
-        self.progress = Progress { best, bad: bad as usize, cooling: cooling as usize, reduces: reduces != 0.0 };
+        // From a file: counts that no training reaches must not overflow either.
+        let count = |number: f64| number as u32 as usize;
+        self.progress = Progress { best, bad: count(bad), cooling: count(cooling), reduces: reduces != 0.0 };
     }
 }
