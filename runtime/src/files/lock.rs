@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
+use std::io::{ErrorKind, Read, Seek, Write};
 use std::path::Path;
 
 /// Keeps others out of a folder until it is dropped. The operating system gives the lock back when its process ends, however
@@ -14,7 +14,7 @@ impl FolderLock {
     /// Locks the folder, which must be there.
     ///
     /// # Errors
-    /// Where it is locked already, by another process or by this one; where there cannot be a lock.
+    /// Where it is locked already, by another process or by this one; where the lock's file cannot be made.
     pub fn take(folder: &Path) -> Result<Self> {
         let path = folder.join("training.lock");
         let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
@@ -24,6 +24,8 @@ impl FolderLock {
             Err(TryLockError::WouldBlock) => {
                 return Err(Error::FolderInUse { path: folder.to_path_buf(), process: holder(&mut file) });
             }
+            // A file system without locks must not keep a training from its checkpoints.
+            Err(TryLockError::Error(source)) if source.kind() == ErrorKind::Unsupported => {}
             Err(TryLockError::Error(source)) => return Err(Error::io(&path, source)),
         }
         // For the message that another process will give; the lock is what counts.

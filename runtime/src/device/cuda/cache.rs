@@ -181,6 +181,21 @@ mod tests {
         assert!(ask(&cache, &key).1, "a byte too many");
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn an_entry_without_an_end_is_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::at(folder.path());
+        let key = Key::of(["kernel"]);
+        std::os::unix::fs::symlink("/dev/zero", folder.path().join(key.file_name())).unwrap();
+        assert_eq!(ask(&cache, &key), (PAYLOAD.to_vec(), true));
+        // A file of holes that is longer than any payload may be.
+        let long = Key::of(["long"]);
+        fs::File::create(folder.path().join(long.file_name())).unwrap().set_len(1 << 40).unwrap();
+        assert_eq!(ask(&cache, &long), (PAYLOAD.to_vec(), true));
+        assert_eq!(ask(&cache, &long), (PAYLOAD.to_vec(), false));
+    }
+
     #[test]
     fn an_entry_under_another_name_is_not_taken() {
         let folder = tempfile::tempdir().unwrap();
