@@ -100,9 +100,9 @@ fn weights(folder: &Path) -> Result<Vec<u8>, String> {
     fs::read(out(folder)).map_err(|error| format!("{}: {error}", out(folder).display()))
 }
 
-/// Reads all checkpoints of a folder; how many there are. At most one file may be half-written, under another name; there may be
-/// more checkpoints than are kept, each from a kill between a new one and the removal of the oldest. Nothing of that is left
-/// once a training has finished.
+/// Reads all checkpoints of a folder; how many there are. At most one file may be half-written, under another name, and none once a
+/// training has finished. There may be more checkpoints than are kept, one for each kill between a new one and the removal
+/// of the oldest: the next that is written removes them.
 fn check(folder: &Path, finished: bool) -> Result<usize, String> {
     let (mut whole, mut parts) = (0, 0);
     let Ok(entries) = fs::read_dir(folder) else { return Ok(0) };
@@ -119,7 +119,7 @@ fn check(folder: &Path, finished: bool) -> Result<usize, String> {
             parts += 1;
         }
     }
-    if parts > 1 || finished && (parts, whole) != (0, 2) {
+    if parts > 1 || finished && (parts > 0 || whole < 2) {
         return Err(format!("{}: {parts} half-written files, {whole} checkpoints", folder.display()));
     }
     Ok(whole)

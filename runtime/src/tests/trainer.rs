@@ -204,6 +204,13 @@ fn a_checkpoint_of_another_set_up_is_an_error_that_names_what_differs() {
     );
     assert_eq!(text, expected);
     assert!(fit(8, 0.1, 2, false).unwrap_err().to_string().contains("seed of the model: 1 in the checkpoint, 2 now"));
+    // A schedule belongs to the set-up, and where it depends on the number of epochs, so does that.
+    let mut other = model(1);
+    let trainer = Trainer::new(&mut other, Sgd { lr: 0.1, ..Sgd::default() }).epochs(2).batch_size(8).quiet();
+    let cycle = OneCycle { max_lr: 0.1, ..OneCycle::default() };
+    let text = trainer.schedule(cycle).checkpoints(folder.path()).fit(&train, &train).unwrap_err().to_string();
+    assert!(text.contains("\n  schedule: none in the checkpoint, OneCycle { max_lr: 0.1,"), "{text}");
+    assert!(text.contains("\n  epochs: any in the checkpoint, 2 now"), "{text}");
     assert_eq!(fit(16, 0.2, 1, true).unwrap(), 2);
     assert_eq!(numbers(folder.path()), [3, 4], "those of the other training are gone");
 }

@@ -296,6 +296,8 @@ impl<'m, N: Network, O: Optimizer> Trainer<'m, N, O> {
         let mut report =
             Report { epochs: Vec::new(), stopped_early: false, skipped: 0, seconds: 0.0, notes: Vec::new() };
 
+        // Here the schedule has not been taken yet.
+        let set_up = self.set_up(train, valid);
         let optimizer = self.optimizer.clone().bind(self.model)?;
         let mut optimizer = optimizer.groups(self.groups.clone())?.clipped(self.clip)?;
         let mut schedule = match self.schedule.take() {
@@ -311,7 +313,7 @@ impl<'m, N: Network, O: Optimizer> Trainer<'m, N, O> {
         let mut folder = match &self.checkpoints {
             None => None,
             Some(path) => {
-                let checkpoint = Checkpoint::new(self.set_up(train, valid), steps, self.accumulate);
+                let checkpoint = Checkpoint::new(set_up, steps, self.accumulate);
                 Some(Folder::open(path, checkpoint, self.keep.unwrap_or(2), self.fresh)?)
             }
         };

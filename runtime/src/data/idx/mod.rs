@@ -93,7 +93,7 @@ impl<'a> Source<'a, File> {
     fn open(path: &'a Path) -> Result<Self, Error> {
         let reader = File::open(path).map_err(|source| Error::io(path, source))?;
         let metadata = reader.metadata().map_err(|source| Error::io(path, source))?;
-        Ok(Source { path, reader, length: metadata.is_file().then(|| metadata.len()) })
+        Ok(Source { path, reader, length: metadata.is_file().then_some(metadata.len()) })
     }
 }
 
