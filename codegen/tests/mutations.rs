@@ -1,8 +1,13 @@
-//! Whatever stands in `network!`, the front end answers with messages and never panics: tokens of good declarations are
-//! dropped, doubled, swapped and replaced.
+//! Whatever stands in `network!`, the compiler answers with code or with messages and never panics: a slice of what
+//! `cargo xtask fuzz` does at length.
 
+#[path = "common/mutate.rs"]
+mod mutate;
+
+use kiln_codegen::compile;
 use kiln_codegen::lower::frontend;
-use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use mutate::{Dice, Pieces, mutant};
+use proc_macro2::TokenStream;
 
 const SOURCES: [&str; 3] = [
     include_str!("../../tests/golden/names/resnet18.rs"),
@@ -25,79 +30,52 @@ const SOURCES: [&str; 3] = [
      }",
 ];
 
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-        (self.0 >> 33) as usize % sides.max(1)
-    }
-}
-
-/// One change somewhere in the tokens, at any depth.
-fn mutate(tokens: TokenStream, dice: &mut Dice) -> TokenStream {
-    let mut list: Vec<TokenTree> = tokens.into_iter().collect();
-    if list.is_empty() {
-        return TokenStream::new();
-    }
-    let groups: Vec<usize> =
-        (0..list.len()).filter(|i| matches!(&list[*i], TokenTree::Group(g) if !g.stream().is_empty())).collect();
-    if !groups.is_empty() && dice.roll(5) > 0 {
-        let at = groups[dice.roll(groups.len())];
-        if let TokenTree::Group(group) = &list[at] {
-            list[at] = Group::new(group.delimiter(), mutate(group.stream(), dice)).into();
-        }
-        return list.into_iter().collect();
-    }
-    let at = dice.roll(list.len());
-    let other = dice.roll(list.len());
-    match dice.roll(6) {
-        0 => {
-            list.remove(at);
-        }
-        1 => {
-            let token = list[at].clone();
-            list.insert(other, token);
-        }
-        2 => list.swap(at, other),
-        3 => {
-            const WORDS: [&str; 14] =
-                ["0", "-", "1", "99999999", "x", "_", "Relu", ";", "<", ">", "loss", "3.5", "\"same\"", "#"];
-            let token: Result<TokenStream, _> = WORDS[dice.roll(WORDS.len())].parse();
-            list.splice(at..=at, token.unwrap());
-        }
-        4 => list.truncate(at),
-        _ => {
-            const DELIMITERS: [Delimiter; 3] = [Delimiter::Brace, Delimiter::Bracket, Delimiter::Parenthesis];
-            let inner: TokenStream = list.drain(at.min(other)..at.max(other)).collect();
-            list.insert(at.min(other), Group::new(DELIMITERS[dice.roll(3)], inner).into());
-        }
-    }
-    list.into_iter().collect()
+/// How many mutants of each source are tried.
+fn rounds(usual: u64) -> u64 {
+    std::env::var("KILN_MUTATIONS").ok().and_then(|n| n.parse().ok()).unwrap_or(usual)
 }
 
 #[test]
-fn no_mutation_panics() {
-    let mut dice = Dice(7);
-    let rounds = std::env::var("KILN_MUTATIONS").ok().and_then(|n| n.parse().ok()).unwrap_or(120);
-    for source in SOURCES {
-        let tokens: TokenStream = source.parse().unwrap();
+fn no_mutation_panics_the_front_end() {
+    let sources = SOURCES.map(|source| source.parse::<TokenStream>().unwrap());
+    let pieces = Pieces::of(&sources);
+    for tokens in sources {
         let (_, stubs, errors) = frontend(tokens.clone());
         let texts: Vec<String> = errors.iter().map(|d| d.text()).collect();
         assert!(stubs.is_empty() && texts.is_empty(), "{}", texts.join("\n\n"));
-        for _ in 0..rounds {
-            let mut mutant = tokens.clone();
-            for _ in 0..=dice.roll(2) {
-                mutant = mutate(mutant, &mut dice);
-            }
-            let text = mutant.to_string();
+        for index in 0..rounds(120) {
+            let text = mutant(tokens.clone(), &pieces, &mut Dice::new(7, index)).to_string();
             let result = std::panic::catch_unwind(|| {
-                let (declarations, stubs, errors) = frontend(text.parse().unwrap());
+                let (_, stubs, errors) = frontend(text.parse().unwrap());
                 // A stub stands for a mistake that was said.
                 assert!(stubs.is_empty() || !errors.is_empty(), "silent stub of {:?}", stubs[0].ident.to_string());
-                (declarations.len(), errors.len())
             });
             assert!(result.is_ok(), "{text}");
+        }
+    }
+}
+
+/// Planned and printed too: small ones, so that it does not take long.
+#[test]
+fn no_mutation_panics_the_compiler() {
+    const SMALL: [&str; 3] = [
+        "pub N { input x: [3, 8, 8]; target y: class<3>; Conv2d<6, 3>; BatchNorm; Relu; MaxPool2d<2>; Flatten;
+         fc: Linear<3>; loss: CrossEntropy(_, y); }",
+        "fn gate(x, y) { if x > y { x * y } else { exp(-x) } }
+         pub N { input x: [4]; input z: [4]; target y: [4]; gate(x, z) as mixed;
+         param scale: [4] = Ones; Mul(mixed, scale); a: Linear<4>; b: a(_); Residual { LayerNorm; Tanh; }
+         loss: Mse(_, y) + 0.1 * L1(b, y); output b; }",
+        "block Piece<C>(x) { Conv1d<C, 3, padding = 1>(x); Gelu; }
+         pub N<K = 2> { input text: ids<[6], 9>; target y: class<2>; Embedding<4>; Permute<[1, 0]>; repeat K { Piece<4>; }
+         GlobalAvgPool; Linear<2>; loss: CrossEntropy(_, y); }",
+    ];
+    let sources = SMALL.map(|source| source.parse::<TokenStream>().unwrap());
+    let pieces = Pieces::of(&sources);
+    for tokens in sources {
+        for index in 0..rounds(25) {
+            let text = mutant(tokens.clone(), &pieces, &mut Dice::new(8, index)).to_string();
+            let result = std::panic::catch_unwind(|| syn::parse2::<syn::File>(compile(text.parse().unwrap())));
+            assert!(matches!(result, Ok(Ok(_))), "{text}");
         }
     }
 }

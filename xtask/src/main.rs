@@ -2,18 +2,24 @@
 //!
 //!     cargo xtask gpu-bundle --out DIR
 //!     cargo xtask build-times
+//!     cargo xtask fuzz --executions N --seed S
 //!     cargo xtask fuzz-readers --executions N --seed S
 //!     cargo xtask kills --count N
 //!     cargo xtask sanitize [threads|pool-miri|miri|address|kernels]
 
 mod build_times;
 mod bundle;
+mod fuzz;
 mod kills;
 mod readers;
 mod sanitize;
 
 use clap::Parser;
 use std::path::PathBuf;
+
+/// Fuzzing counts the memory that a mutant takes.
+#[global_allocator]
+static ALLOCATOR: fuzz::limits::Counted = fuzz::limits::Counted;
 
 /// Kiln's own commands.
 #[derive(Parser)]
@@ -80,6 +86,11 @@ enum Task {
         #[arg(long)]
         linger: bool,
     },
+    /// Give mutated declarations to the compiler: no panic, no network lost, no error without a place, nothing slow
+    Fuzz(fuzz::Fuzz),
+    /// Judge mutants in a process of their own (fuzz calls it)
+    #[command(hide = true)]
+    FuzzWorker(fuzz::Worker),
 }
 
 fn main() {
@@ -99,6 +110,8 @@ fn main() {
             }
             done
         }
+        Task::Fuzz(options) => fuzz::fuzz(&options),
+        Task::FuzzWorker(options) => fuzz::worker(&options),
     };
     if let Err(problem) = done {
         eprintln!("error: {problem}");
