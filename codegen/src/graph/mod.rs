@@ -113,7 +113,7 @@ impl Graph {
 
     /// The node of a leaf, if the graph has it.
     pub fn leaf(&self, leaf: Leaf) -> Option<Value> {
-        self.values().find(|v| self.node(*v).op == Op::Leaf(leaf))
+        self.values().find(|v| matches!(&self.node(*v).op, Op::Leaf(own) if *own == leaf))
     }
 
     /// Whether samples decide on this value.

@@ -6,9 +6,10 @@
 
 use super::form::Form;
 use super::launches::work;
-use super::{Kernel, Schedule, Target, moments};
+use super::{Kernel, Schedule, Target};
 use crate::graph::Value;
 use crate::graph::op::ConvRole;
+use std::collections::{HashMap, HashSet};
 
 /// Kernels that one block of threads runs one after the other.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,42 +30,66 @@ pub fn blocks(s: &mut Schedule, target: &Target) {
     if !target.fusion || !target.sample_blocks {
         return;
     }
+    let mut links = Links::of(s);
     let mut k = 0;
     while k < s.kernels.len() {
-        let chain = chain(s, k);
+        let chain = links.chain(k);
         let conv = |k: &usize| matches!(s.kernels[*k].form, Form::Conv { .. });
         if chain.len() > 1 && chain.iter().any(conv) {
             join(s, &chain);
+            links = Links::of(s);
         }
         k += 1;
     }
 }
 
-/// Kernels from `first` on that can run behind it within a sample.
-fn chain(s: &Schedule, first: usize) -> Vec<usize> {
-    if !fits(s, &s.kernels[first]) {
-        return Vec::new();
-    }
-    let mut chain = vec![first];
-    let mut floats = stored_floats(s, &s.kernels[first]);
-    for k in first + 1..s.kernels.len() {
-        let kernel = &s.kernels[k];
-        if !fits(s, kernel) {
-            continue;
-        }
-        let from = |v: &Value| s.kernels.iter().position(|other| other.stores.contains(v));
-        let sources: Vec<usize> = kernel.reads.iter().filter_map(from).collect();
-        let inside = sources.iter().any(|k| chain.contains(k));
-        let early = sources.iter().all(|k| chain.contains(k) || *k < first);
-        let more = stored_floats(s, kernel);
-        if inside && early && floats + more <= SHARED {
-            floats += more;
-            chain.push(k);
-        }
-    }
-    chain
+/// What chains are made by, of each kernel. It stays right until kernels are joined.
+struct Links {
+    /// The kernels that store what it reads.
+    sources: Vec<Vec<usize>>,
+    /// Floats that it stores, if it may be in a chain.
+    floats: Vec<Option<usize>>,
 }
 
+impl Links {
+    fn of(s: &Schedule) -> Links {
+        let mut makers: HashMap<Value, usize> = HashMap::new();
+        let mut merged: HashSet<Value> = HashSet::new();
+        for (k, kernel) in s.kernels.iter().enumerate() {
+            for value in &kernel.stores {
+                makers.entry(*value).or_insert(k);
+            }
+            if let Form::Moments { x, tiled: true, .. } = kernel.form {
+                merged.insert(x);
+            }
+        }
+        let sources = |kernel: &Kernel| kernel.reads.iter().filter_map(|v| makers.get(v).copied()).collect();
+        let floats = |kernel: &Kernel| {
+            let serves = kernel.stores.iter().any(|v| merged.contains(v));
+            (!serves && fits(s, kernel)).then(|| stored_floats(s, kernel))
+        };
+        Links { sources: s.kernels.iter().map(sources).collect(), floats: s.kernels.iter().map(floats).collect() }
+    }
+
+    /// Kernels from `first` on that can run behind it within a sample.
+    fn chain(&self, first: usize) -> Vec<usize> {
+        let Some(mut floats) = self.floats[first] else { return Vec::new() };
+        let mut chain = vec![first];
+        for k in first + 1..self.sources.len() {
+            let Some(more) = self.floats[k] else { continue };
+            let sources = &self.sources[k];
+            let inside = sources.iter().any(|k| chain.contains(k));
+            let early = sources.iter().all(|k| chain.contains(k) || *k < first);
+            if inside && early && floats + more <= SHARED {
+                floats += more;
+                chain.push(k);
+            }
+        }
+        chain
+    }
+}
+
+/// Whether a kernel may be in a chain, unless its tiles serve a moments kernel.
 fn fits(s: &Schedule, kernel: &Kernel) -> bool {
     let right = match &kernel.form {
         Form::Map(iter) => iter.batch,
@@ -76,7 +101,7 @@ fn fits(s: &Schedule, kernel: &Kernel) -> bool {
     };
     // A gradient or a state is no sample's.
     let own = kernel.stores.iter().all(|v| s.graph().shape(*v).batch && s.storage(*v).is_none());
-    right && own && moments::served(s, kernel).is_none() && work(kernel) <= STAGE_WORK
+    right && own && work(kernel) <= STAGE_WORK
 }
 
 fn stored_floats(s: &Schedule, kernel: &Kernel) -> usize {

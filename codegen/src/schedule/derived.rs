@@ -53,7 +53,7 @@ fn is_constant(s: &Schedule, kernel: &Kernel) -> bool {
     };
     // A result of the program is read after the run, wherever it lies; it is too small to be worth keeping.
     let inner = |v: &Value| {
-        !graph.shape(*v).batch && s.storage(*v).is_none() && s.program.roots.all().iter().all(|r| s.base(*r) != *v)
+        !graph.shape(*v).batch && s.storage(*v).is_none() && s.program.roots.iter().all(|r| s.base(r) != *v)
     };
     kernel.reads.iter().all(kept) && kernel.nodes.iter().all(pure) && kernel.stores.iter().all(inner)
 }

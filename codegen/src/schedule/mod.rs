@@ -156,7 +156,7 @@ impl Schedule {
     /// Whether a stored value is read by a kernel other than these, or by the world.
     pub fn is_needed_outside(&self, value: Value, kernels: &[usize]) -> bool {
         let reads = |(k, kernel): (usize, &Kernel)| !kernels.contains(&k) && kernel.reads.contains(&value);
-        self.kernels.iter().enumerate().any(reads) || self.program.roots.all().iter().any(|r| self.base(*r) == value)
+        self.kernels.iter().enumerate().any(reads) || self.program.roots.iter().any(|r| self.base(r) == value)
     }
 
     /// Whether what this kernel stores stays right until parameters or running statistics change.

@@ -133,7 +133,7 @@ fn parts_of(s: &Schedule, k: usize) -> Option<Vec<(Value, Within)>> {
 
 /// Whether its place is still to be chosen: no other memory, nothing that the world reads.
 fn is_free(s: &Schedule, value: Value) -> bool {
-    s.storage(value).is_none() && !s.program.roots.all().iter().any(|root| s.base(*root) == value)
+    s.storage(value).is_none() && !s.program.roots.iter().any(|root| s.base(root) == value)
 }
 
 fn is_whole(s: &Schedule, value: Value) -> bool {

@@ -52,8 +52,12 @@ pub struct Roots {
 
 impl Roots {
     pub fn all(&self) -> Vec<Value> {
+        self.iter().collect()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = Value> {
         let gradients = self.gradients.iter().map(|(_, v)| *v);
-        self.results().chain(gradients).chain(self.assigns.iter().copied()).collect()
+        self.results().chain(gradients).chain(self.assigns.iter().copied())
     }
 
     /// What is read when the program has run, and lies where it likes.

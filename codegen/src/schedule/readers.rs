@@ -72,7 +72,7 @@ fn has_route(s: &Schedule, kernel: &Kernel) -> bool {
 fn moved_into_readers(s: &mut Schedule, k: usize) -> bool {
     let kernel = &s.kernels[k];
     let Some(iter) = elements(s, kernel) else { return false };
-    let free = |v: &Value| s.storage(*v).is_none() && !s.program.roots.all().iter().any(|r| s.base(*r) == *v);
+    let free = |v: &Value| s.storage(*v).is_none() && !s.program.roots.iter().any(|r| s.base(r) == *v);
     let state = |v: &Value| matches!(s.graph().node(*v).op, Op::Leaf(Leaf::State(_)));
     let readers: Vec<usize> =
         (k + 1..s.kernels.len()).filter(|r| s.kernels[*r].reads.iter().any(|v| kernel.stores.contains(v))).collect();
