@@ -136,11 +136,14 @@ impl Errors {
         }
     }
 
-    /// All behind the first `from` stand on `here`.
-    pub fn stand_on(&mut self, from: usize, here: Source, prefix: &str) {
+    /// All behind the first `from` stand on `here`, where `name` could not be used for a `reason`. A message says that once,
+    /// of the innermost place.
+    pub fn stand_on(&mut self, from: usize, here: Source, name: &str, reason: &str) {
         for diagnostic in &mut self.list[from..] {
             diagnostic.source = here;
-            diagnostic.message.insert_str(0, prefix);
+            if !diagnostic.message.contains(reason) {
+                diagnostic.message.insert_str(0, &format!("`{name}` {reason}: "));
+            }
         }
     }
 

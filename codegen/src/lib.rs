@@ -35,7 +35,9 @@ pub use update::update;
 
 /// `network! { … }`: every declared network, or its mistakes. With a `use` in it, a call that fetches the block first.
 pub fn compile(input: TokenStream) -> TokenStream {
-    if let Some(fetch) = syntax::import::next(&input) {
+    if syntax::limits::mistake(&input).is_none()
+        && let Some(fetch) = syntax::import::next(&input)
+    {
         return fetch;
     }
     let front = lower::front(input);

@@ -40,8 +40,9 @@
 use crate::diagnostics::{Diagnostic, Errors, Source};
 use crate::emit::{cpu, cuda};
 use crate::graph::expr::{Binary, Id, Pool, Scalar, Unary, Uniform};
-use crate::syntax::function::write::{Scope, Writer};
+use crate::syntax::function::write::{Scope, Size, Writer};
 use crate::syntax::function::{Block, Statement};
+use crate::syntax::limits;
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{format_ident, quote};
 use std::fmt::Write;
@@ -84,6 +85,9 @@ impl Parse for State {
 
 /// Expand `update! { … }`.
 pub fn update(tokens: TokenStream) -> TokenStream {
+    if let Some(mistake) = limits::mistake(&tokens) {
+        return mistake.to_compile_error();
+    }
     let rule = match parse.parse2(tokens) {
         Ok(rule) => rule,
         Err(error) => return error.to_compile_error(),
@@ -141,7 +145,7 @@ fn write(rule: &Rule, errors: &mut Errors) -> Option<(Pool, Vec<Id>)> {
     let targets: Vec<&Ident> =
         std::iter::once(&rule.param).chain(rule.states.iter().map(|state| &state.name)).collect();
     let mut results: Vec<Option<Id>> = vec![None; targets.len()];
-    let mut writer = Writer { others: &[], pool: &mut pool, errors, calls: Vec::new() };
+    let mut writer = Writer { others: &[], pool: &mut pool, errors, calls: Vec::new(), size: Size::default() };
     for statement in &rule.body.statements {
         let (name, value) = match statement {
             Statement::Let(name, value) => (name, writer.number(value, &mut scope)?),

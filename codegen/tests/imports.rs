@@ -186,11 +186,13 @@ fn mistakes_stand_on_the_use() {
         &["pub: a `use` in `network!` is for this `network!` alone\n\
            help: remove `pub`; an ordinary `pub use` beside the macro hands a block on"],
     );
-    check(
-        "use a::*; pub N { input x: [3, 8, 8]; Flatten; }",
-        &["use: this `use` names no block\n\
-           help: write `use path::Block;`, `use path::Block as Other;` or `use path::{A, B};`"],
-    );
+    for path in ["a::*", "a::use", "a::"] {
+        check(
+            &format!("use {path}; pub N {{ input x: [3, 8, 8]; Flatten; }}"),
+            &["use: this `use` names no block\n\
+               help: write `use path::Block;`, `use path::Block as Other;` or `use path::{A, B};`"],
+        );
+    }
     check(
         "use a::soft as relu; use a::Unit as Conv2d; pub N { input x: [3, 8, 8]; relu; Conv2d<4, 3>; }",
         &["Conv2d: `Conv2d` is a layer of the language, and cannot be the name of a block\nhelp: give it another name"],

@@ -6,7 +6,7 @@
 //! Every expression computes in `f32` (the interpreter in `f64`). Comparisons give a truth value, which only `Select`,
 //! `And`, `Or`, `Not` and `Float` take. Integer operands (class indices, argmax) arrive converted to float.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// Index of a node within one [`Pool`] or [`Expr`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -313,9 +313,8 @@ impl Pool {
 
     /// Take `root` and what it needs out as an expression.
     pub fn finish(&self, root: Id) -> Expr {
-        let mut order = Vec::new();
-        let mut place: HashMap<Id, Id> = HashMap::new();
-        self.visit(root, &mut order, &mut place);
+        let order = self.ordered(root);
+        let place: HashMap<Id, Id> = order.iter().enumerate().map(|(i, id)| (*id, Id(i as u32))).collect();
         let nodes = order
             .iter()
             .map(|id| match self.node(*id) {
@@ -328,25 +327,21 @@ impl Pool {
         Expr { nodes }
     }
 
-    fn visit(&self, id: Id, order: &mut Vec<Id>, place: &mut HashMap<Id, Id>) {
-        if place.contains_key(&id) {
-            return;
-        }
-        match self.node(id) {
-            Scalar::Input(_) | Scalar::Const(_) | Scalar::Index(_) | Scalar::Uniform(_) => {}
-            Scalar::Unary(_, a) => self.visit(a, order, place),
-            Scalar::Binary(_, a, b) => {
-                self.visit(a, order, place);
-                self.visit(b, order, place);
-            }
-            Scalar::Select(c, a, b) => {
-                self.visit(c, order, place);
-                self.visit(a, order, place);
-                self.visit(b, order, place);
+    /// `root` and what it needs, each behind its operands. With a stack of its own, for a chain of `let`s may be long.
+    fn ordered(&self, root: Id) -> Vec<Id> {
+        let mut order = Vec::new();
+        let mut done = HashSet::new();
+        let mut open = vec![(root, false)];
+        while let Some((id, operands_are_done)) = open.pop() {
+            if operands_are_done {
+                order.push(id);
+            } else if done.insert(id) {
+                open.push((id, true));
+                let operands: Vec<Id> = self.node(id).operands().collect();
+                open.extend(operands.into_iter().rev().map(|operand| (operand, false)));
             }
         }
-        place.insert(id, Id(order.len() as u32));
-        order.push(id);
+        order
     }
 }
 

@@ -122,6 +122,22 @@ pub struct Wish {
     pub id: usize,
 }
 
+/// The shapes that led to a layer, as text where a message needs it: it is long to make, and most lines are right.
+#[derive(Clone, Default)]
+pub struct Trail<'a>(Option<&'a dyn Fn() -> String>);
+
+impl<'a> Trail<'a> {
+    pub fn told_by(text: &'a dyn Fn() -> String) -> Trail<'a> {
+        Trail(Some(text))
+    }
+}
+
+impl From<Trail<'_>> for String {
+    fn from(trail: Trail) -> String {
+        trail.0.map(|text| text()).unwrap_or_default()
+    }
+}
+
 pub struct Site<'a> {
     pub args: Args<'a>,
     pub inputs: Vec<Value>,
@@ -135,7 +151,7 @@ pub struct Site<'a> {
     /// Which attributes found a parameter, by `Wish::id`.
     pub used: &'a mut Vec<usize>,
     /// `image [1, 28, 28] → features.0 [6, 28, 28] → here`
-    pub trail: String,
+    pub trail: Trail<'a>,
     /// The number that the operand's ids stay below, for a layer that takes ids.
     pub ids: Option<usize>,
 }

@@ -18,7 +18,7 @@ pub(super) struct Definition {
     /// Prefix of its parameters.
     pub path: String,
     /// What is visible where it stands.
-    pub names: Vec<Vec<Name>>,
+    pub names: Vec<Vec<Rc<Name>>>,
     pub wishes: Wishes,
     /// Its entries among parameters and states.
     pub entries: Again,
@@ -69,8 +69,8 @@ impl Lowering<'_> {
         let name = call.name.to_string();
         let taken = call.qualifier.is_none()
             && (layers::find(&name).is_some() || self.scope.functions.iter().any(|f| f.name == call.name));
-        let known = self.names.iter().flatten().any(|own| segments[0] == own.ident);
-        (!taken && known).then_some(Path { segments })
+        let known = || self.names.iter().flatten().any(|own| segments[0] == own.ident);
+        (!taken && known()).then_some(Path { segments })
     }
 
     /// The line applied to other values: its value and the names in it. `line` is the one that asks for it.
@@ -79,7 +79,7 @@ impl Lowering<'_> {
         call: &Call,
         line: &Line,
         path: &Path,
-    ) -> (Option<Value>, Option<Rc<Definition>>, Vec<Name>) {
+    ) -> (Option<Value>, Option<Rc<Definition>>, Vec<Rc<Name>>) {
         let nothing = (None, None, Vec::new());
         let source = path.source();
         let text = path.text();
@@ -141,7 +141,7 @@ impl Lowering<'_> {
         values: &[Value],
         source: Source,
         text: &str,
-    ) -> (Option<Value>, Vec<Name>) {
+    ) -> (Option<Value>, Vec<Rc<Name>>) {
         let mut line = definition.line.clone();
         let mut names = definition.names.clone();
         self.current = match values {
@@ -152,7 +152,8 @@ impl Lowering<'_> {
             Kind::Call(call) if values.len() > 1 => {
                 // Under names that nobody can write.
                 let operand = |i: usize| Ident::new(&format!("__operand{i}"), source.first);
-                let own = values.iter().enumerate().map(|(i, value)| Name::of(&operand(i).to_string(), *value));
+                let own =
+                    values.iter().enumerate().map(|(i, value)| Rc::new(Name::of(&operand(i).to_string(), *value)));
                 names.push(own.collect());
                 let paths = (0..values.len()).map(|i| Operand::Path(Path { segments: vec![operand(i)] }));
                 call.operands = Some(paths.collect());
@@ -174,7 +175,7 @@ impl Lowering<'_> {
             let help = format!("the same parameters fit only what has the shape that `{text}` was first applied to");
             self.complain(source, message, help);
         } else {
-            self.errors.stand_on(errors, source, &format!("`{text}` cannot be applied here: "));
+            self.errors.stand_on(errors, source, text, "cannot be applied here");
         }
         self.wishes = outer_wishes;
         self.later_names = outer_later;

@@ -2,7 +2,7 @@
 
 use super::attributes::Stands;
 use super::body::{Current, Lowering, Place};
-use super::names::FactKind;
+use super::names::{FactKind, trail};
 use super::origin::declared_constants;
 use super::*;
 use crate::graph::builder::Builder;
@@ -10,7 +10,7 @@ use crate::graph::expr::{Expr, Id};
 use crate::graph::op::Op;
 use crate::layers;
 use crate::layers::args::Args;
-use crate::layers::site::Site;
+use crate::layers::site::{Site, Trail};
 use crate::syntax::constant::{LARGEST_NUMBER, is_finite};
 use crate::syntax::{ArgumentValue, Call};
 
@@ -63,7 +63,8 @@ impl Lowering<'_> {
             }
             numbers.push((name, value));
         }
-        let trail = self.trail(inputs[0]);
+        let (facts, taken) = (&self.facts, inputs[0]);
+        let trail = || trail(facts, taken);
         let from = self.graph.nodes.len();
         let known = self.scope.functions.clone();
         let others: Vec<Function> = known.into_iter().take_while(|f| f.name != function.name).collect();
@@ -76,7 +77,7 @@ impl Lowering<'_> {
             training: self.training,
             wishes: &self.wishes,
             used: &mut self.used_wishes,
-            trail,
+            trail: Trail::told_by(&trail),
             ids: None,
         };
         if let Err(diagnostic) = layers::check_broadcast(&site) {
@@ -185,6 +186,7 @@ impl Lowering<'_> {
         }
         if block.body.is_empty() {
             self.complain(Source::at(block.name.span()), format!("the block `{name}` is empty"), "give it a line");
+            self.current = Current::of(self.current.value());
         }
         self.around(&block.attributes, Stands::Group, |lowering| lowering.body(&block.body, place));
         self.calls.pop();
@@ -196,7 +198,7 @@ impl Lowering<'_> {
         if imported && let Some(there) = self.import_span(&call.name) {
             self.move_to_use(&begin, there, call);
         }
-        if self.current == Current::Nothing { None } else { self.current.value() }
+        self.value_of(&format!("the block `{name}`"), source)
     }
 }
 

@@ -7,12 +7,13 @@ use super::names::{Fact, Name};
 use super::*;
 use crate::graph::{Graph, Mean, Probe};
 use crate::layers::site::Wishes;
+use crate::syntax::limits::MOST_LEVELS;
 use crate::syntax::{Kind, Line};
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
 /// Nested `repeat`s grow fast.
-const MOST_LINES: usize = 20_000;
+const MOST_LINES: usize = 5_000;
 
 /// The value that the next line takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,7 +102,7 @@ pub(super) struct Lowering<'a> {
     pub tables: &'a mut Tables,
     pub errors: &'a mut Errors,
     pub constants: Constants,
-    pub names: Vec<Vec<Name>>,
+    pub names: Vec<Vec<Rc<Name>>>,
     /// Names of lines that come later, for the message about a use before.
     pub later_names: BTreeSet<String>,
     pub current: Current,
@@ -134,6 +135,9 @@ pub(super) struct Lowering<'a> {
     pub begun: bool,
     /// Lines lowered so far.
     pub lines: usize,
+    /// Bodies around the present line, and whether there were too many.
+    pub level: usize,
+    pub too_deep: bool,
     /// One message about the missing current value is enough.
     pub complained: bool,
 }
@@ -213,6 +217,8 @@ impl<'a> Lowering<'a> {
             calls: Vec::new(),
             begun: false,
             lines: 0,
+            level: 0,
+            too_deep: false,
             complained: false,
         }
     }
@@ -238,6 +244,22 @@ impl<'a> Lowering<'a> {
 
     /// The lines of one pair of braces.
     pub fn body(&mut self, lines: &[Line], place: &mut Place) {
+        if self.level == MOST_LEVELS {
+            if let Some(line) = lines.first().filter(|_| !std::mem::replace(&mut self.too_deep, true)) {
+                let message =
+                    format!("more than {MOST_LEVELS} levels of lines, blocks and lines applied again written out");
+                self.errors
+                    .push(Diagnostic::new(line.source, message).help("let fewer blocks or groups use one another"));
+            }
+            self.current = Current::Poisoned;
+            return;
+        }
+        self.level += 1;
+        self.body_within(lines, place);
+        self.level -= 1;
+    }
+
+    fn body_within(&mut self, lines: &[Line], place: &mut Place) {
         let outer = std::mem::take(&mut self.later_names);
         self.later_names.extend(lines.iter().flat_map(line_names).map(|n| n.to_string()));
         self.later_names.extend(outer.iter().cloned());
@@ -312,7 +334,8 @@ impl<'a> Lowering<'a> {
                 1
             }
         };
-        for _ in 0..times {
+        // Rounds without lines count for nothing, and could be millions.
+        for _ in 0..if body.is_empty() { 0 } else { times } {
             self.names.push(Vec::new());
             let before = self.errors.len();
             self.body(body, place);
@@ -393,7 +416,7 @@ impl<'a> Lowering<'a> {
     }
 
     /// A line with a place of its own among the parameter names: its value, and what it names.
-    pub fn apply(&mut self, line: &Line, path: &str) -> (Option<Value>, Vec<Name>) {
+    pub fn apply(&mut self, line: &Line, path: &str) -> (Option<Value>, Vec<Rc<Name>>) {
         match &line.kind {
             Kind::Call(call) if self.is_block(&call.name) => {
                 (self.block_call(call, &mut Place::module(path.to_string())), Vec::new())
@@ -418,7 +441,7 @@ impl<'a> Lowering<'a> {
                 self.names.push(Vec::new());
                 self.body(body, &mut Place::sequential(path.to_string()));
                 let inner = self.names.pop().unwrap_or_default();
-                (self.current.value(), inner)
+                (self.value_of("this group", line.source), inner)
             }
             Kind::Residual { body, shortcut } => {
                 self.residual(body, shortcut.as_ref(), line, &mut Place::module(path.to_string()))
@@ -428,7 +451,14 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    fn computed_line(&mut self, line: &Line, place: &Place, value: Option<Value>, inner: Vec<Name>, elements: usize) {
+    fn computed_line(
+        &mut self,
+        line: &Line,
+        place: &Place,
+        value: Option<Value>,
+        inner: Vec<Rc<Name>>,
+        elements: usize,
+    ) {
         self.current = Current::of(value);
         let text = match &line.kind {
             Kind::Call(call) => call.text(),

@@ -2,13 +2,13 @@
 
 use super::body::{Current, Lowering};
 use super::flops::flops;
-use super::names::FactKind;
+use super::names::{FactKind, trail};
 use super::*;
 use crate::graph::builder::Builder;
 use crate::graph::dims_text;
 use crate::graph::op::{Leaf, Op};
 use crate::layers::args::{Args, Surplus};
-use crate::layers::site::Site;
+use crate::layers::site::{Site, Trail};
 use crate::layers::{self, Layer, Operands, one_hot_of};
 use crate::syntax::{ArgumentValue, Call, Line, Operand, Path};
 
@@ -46,6 +46,15 @@ impl<'a> Lowering<'a> {
                 None => "move the `input` line up".into(),
             };
             self.complain(source, message, help);
+        }
+        self.current.value()
+    }
+
+    /// What the lines of a block or group gave in the end. That they gave nothing, while no mistake was made, is one.
+    pub fn value_of(&mut self, what: &str, source: Source) -> Option<Value> {
+        if self.current == Current::Nothing {
+            let message = format!("{what} has no value: none of its lines computes one");
+            self.complain(source, message, "give it a line that does, or `from name;` as its last");
         }
         self.current.value()
     }
@@ -158,7 +167,8 @@ impl<'a> Lowering<'a> {
             self.complain(source, message, "`Add`, `Mul` and `fn`s take parameters as operands");
             return None;
         }
-        let trail = self.trail(inputs[0]);
+        let (facts, taken) = (&self.facts, inputs[0]);
+        let trail = || trail(facts, taken);
         let from = self.graph.nodes.len();
         let elements = self.tables.elements;
         let (first, repeated) = (inputs[0], inputs.clone());
@@ -173,7 +183,7 @@ impl<'a> Lowering<'a> {
             training: self.training && !self.wishes.frozen,
             wishes: &self.wishes,
             used: &mut self.used_wishes,
-            trail,
+            trail: Trail::told_by(&trail),
             ids,
         };
         match (layer.lower)(&mut site) {

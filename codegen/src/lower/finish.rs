@@ -6,6 +6,7 @@ use super::*;
 use crate::graph::derivative::reached;
 use crate::graph::op::{Leaf, Op};
 use crate::graph::{DType, PortKind};
+use std::collections::{HashMap, HashSet};
 
 impl Lowering<'_> {
     /// The mode and its outputs, or nothing after a mistake.
@@ -135,22 +136,19 @@ impl Lowering<'_> {
             self.computed.push(Computed { value, source: port.source, what, exempt: port.name.starts_with('_') });
         }
         let alive = self.graph.reachable(&roots);
-        let dead: Vec<Value> = {
-            let mut seen = Vec::new();
-            for c in &self.computed {
-                if !alive[c.value.index()] && !c.exempt && !seen.contains(&c.value) {
-                    seen.push(c.value);
-                }
+        // Of each dead value its first place, and the last line that has it: a group rather than its last layer.
+        let mut dead: Vec<Value> = Vec::new();
+        let (mut lasts, mut seen) = (HashMap::new(), HashSet::new());
+        for c in self.computed.iter().filter(|c| !alive[c.value.index()]) {
+            lasts.insert(c.value, c);
+            if !c.exempt && seen.insert(c.value) {
+                dead.push(c.value);
             }
-            seen
-        };
-        for value in &dead {
-            let leads_on = dead.iter().any(|other| other != value && self.graph.reachable(&[*other])[value.index()]);
-            if leads_on {
-                continue;
-            }
-            // The last line that has this value: a group rather than its last layer.
-            let Some(last) = self.computed.iter().rev().find(|c| c.value == *value) else { continue };
+        }
+        let taken: Vec<Value> = dead.iter().flat_map(|v| self.graph.node(*v).inputs.clone()).collect();
+        let leads_on = self.graph.reachable(&taken);
+        for value in dead.iter().filter(|v| !leads_on[v.index()]) {
+            let last: &Computed = lasts[value];
             let message = format!("{} reaches no output and no loss", last.what);
             let help = if last.what.starts_with("the input") || last.what.starts_with("the target") {
                 "use it, remove it, or let its name begin with `_`"

@@ -2,14 +2,14 @@
 
 use super::body::{LossValue, Lowering};
 use super::calls::shape_text;
-use super::names::FactKind;
+use super::names::{FactKind, trail};
 use super::*;
 use crate::graph::builder::Builder;
 use crate::graph::expr::{Binary, Id, Pool, Unary, Uniform};
 use crate::graph::op::{Leaf, Op, ReduceOp};
 use crate::graph::{Mean, dims_text};
 use crate::layers::args::{Args, Surplus};
-use crate::layers::site::{Site, Wishes};
+use crate::layers::site::{Site, Trail, Wishes};
 use crate::layers::{self, Average, Loss, Truth};
 use crate::syntax::constant::{LARGEST_NUMBER, is_finite};
 use crate::syntax::{Call, Operand, Term};
@@ -199,7 +199,8 @@ impl Lowering<'_> {
             inputs.push(truth);
             class_truth = class.and(Some(truth));
         }
-        let trail = self.trail(prediction);
+        let facts = &self.facts;
+        let trail = || trail(facts, prediction);
         let wishes = Wishes::default();
         let mut site = Site {
             args,
@@ -210,7 +211,7 @@ impl Lowering<'_> {
             training: self.training,
             wishes: &wishes,
             used: &mut self.used_wishes,
-            trail,
+            trail: Trail::told_by(&trail),
             ids: None,
         };
         let value = match (loss.lower)(&mut site) {

@@ -112,6 +112,8 @@ pub fn front(input: TokenStream) -> Front {
     check_names(&items, &mut errors);
     for (i, item) in items.iter().enumerate() {
         let network = match item {
+            // No item can have its name, which was reported.
+            Item::Network(Network { name, .. }) | Item::Broken { name, .. } if !is_rust_name(name) => continue,
             Item::Network(network) => network,
             Item::Broken { vis, name } => {
                 stubs.push(Stub::unknown(name, vis));
@@ -148,7 +150,14 @@ pub fn front(input: TokenStream) -> Front {
         errors.extend(own);
     }
     errors.dedup();
-    Front { exports: import::exports(&items, &written), declarations, stubs, errors }
+    let mut exports = import::exports(&items, &written);
+    exports.retain(|export| is_rust_name(&export.name));
+    Front { exports, declarations, stubs, errors }
+}
+
+/// Whether an item of Rust can have this name.
+fn is_rust_name(name: &Ident) -> bool {
+    syn::parse_str::<Ident>(&name.to_string()).is_ok()
 }
 
 /// A block that may be used.
@@ -223,6 +232,9 @@ fn check_names(items: &[Item], errors: &mut Errors) {
             errors.push(Diagnostic::new(source, message).help("give one of them another name"));
         } else if what != "network" && foreign::is_taken(&name.to_string()) {
             let message = format!("`{name}` is a layer of the language, and cannot be the name of a {what}");
+            errors.push(Diagnostic::new(source, message).help("give it another name"));
+        } else if !is_rust_name(name) {
+            let message = format!("`{name}` is a word of Rust, and cannot be the name of a {what}");
             errors.push(Diagnostic::new(source, message).help("give it another name"));
         }
         seen.push(name);

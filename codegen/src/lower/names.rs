@@ -7,16 +7,17 @@ use crate::graph::{Value, dims_text};
 use crate::layers::args::closest;
 use crate::syntax::Path;
 use proc_macro2::Ident;
+use std::collections::HashMap;
 use std::rc::Rc;
 
-/// A name in some braces.
+/// A name in some braces. Lines that may be applied again keep all names that they see, so it is shared.
 #[derive(Clone, Debug)]
 pub(super) struct Name {
     pub ident: String,
     /// `None` if its line was wrong.
     pub value: Option<Value>,
     /// What the group's own braces name.
-    pub inner: Vec<Name>,
+    pub inner: Vec<Rc<Name>>,
     /// The line, if something calls it again.
     pub definition: Option<Rc<Definition>>,
 }
@@ -34,6 +35,7 @@ pub(super) struct Fact {
     pub path: String,
     /// The value it was made from.
     pub from: Option<Value>,
+    pub dims: Vec<usize>,
     /// The layer that made it.
     pub layer: String,
     pub kind: FactKind,
@@ -51,7 +53,7 @@ pub(super) enum FactKind {
 
 impl Lowering<'_> {
     /// Make `ident` known in the present braces.
-    pub fn bind(&mut self, ident: &Ident, value: Option<Value>, inner: Vec<Name>) {
+    pub fn bind(&mut self, ident: &Ident, value: Option<Value>, inner: Vec<Rc<Name>>) {
         let name = ident.to_string();
         let here = self.names.last_mut().expect("a body has braces");
         if here.iter().any(|own| own.ident == name) {
@@ -59,13 +61,14 @@ impl Lowering<'_> {
             self.errors.push(Diagnostic::new(Source::at(ident.span()), message).help("give one of them another name"));
             return;
         }
-        here.push(Name { ident: name, value, inner, definition: None });
+        here.push(Rc::new(Name { ident: name, value, inner, definition: None }));
     }
 
     /// The name that was just bound stands for a line that can be applied again.
     pub fn define(&mut self, ident: &Ident, definition: Rc<Definition>) {
         let here = self.names.last_mut().and_then(|braces| braces.last_mut());
-        if let Some(name) = here.filter(|name| *ident == name.ident) {
+        // It was bound just now, and nobody else has it.
+        if let Some(name) = here.filter(|name| *ident == name.ident).and_then(Rc::get_mut) {
             name.definition = Some(definition);
         }
     }
@@ -141,7 +144,7 @@ impl Lowering<'_> {
 
     /// The path to a name inside some group.
     pub fn hidden(&self, name: &str) -> Option<String> {
-        fn within(names: &[Name], name: &str) -> Option<String> {
+        fn within(names: &[Rc<Name>], name: &str) -> Option<String> {
             names.iter().find_map(|n| {
                 if n.inner.iter().any(|i| i.ident == name) {
                     return Some(format!("{}.{name}", n.ident));
@@ -154,22 +157,27 @@ impl Lowering<'_> {
 
     /// `image [1, 28, 28] → features.0 [6, 28, 28] → here`: the lines that changed the shape.
     pub fn trail(&self, value: Value) -> String {
-        let mut steps: Vec<String> = Vec::new();
-        let mut at = Some(value);
-        while let Some(v) = at {
-            let Some(fact) = self.facts.get(&v) else { break };
-            let dims = &self.graph.shape(v).dims;
-            let same = fact.from.is_some_and(|from| self.graph.shape(from).dims == *dims);
-            if !same {
-                steps.push(format!("{} {}", fact.path, dims_text(dims)));
-            }
-            at = fact.from;
-        }
-        steps.reverse();
-        if steps.len() > 12 {
-            steps.splice(4..steps.len() - 7, ["…".to_string()]);
-        }
-        steps.push("here".into());
-        steps.join(" → ")
+        trail(&self.facts, value)
     }
+}
+
+/// [`Lowering::trail`] of what is known so far.
+pub(super) fn trail(facts: &HashMap<Value, Fact>, value: Value) -> String {
+    let mut changes: Vec<&Fact> = Vec::new();
+    let mut at = facts.get(&value);
+    while let Some(fact) = at {
+        let before = fact.from.and_then(|from| facts.get(&from));
+        if before.is_none_or(|before| before.dims != fact.dims) {
+            changes.push(fact);
+        }
+        at = before;
+    }
+    changes.reverse();
+    let count = changes.len();
+    let shown = |i: usize| count <= 12 || i < 4 || i >= count - 7;
+    let steps = changes.iter().enumerate().filter(|(i, _)| shown(*i) || *i == 4).map(|(i, fact)| match shown(i) {
+        true => format!("{} {}", fact.path, dims_text(&fact.dims)),
+        false => "…".to_string(),
+    });
+    steps.chain(["here".to_string()]).collect::<Vec<_>>().join(" → ")
 }

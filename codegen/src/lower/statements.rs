@@ -7,8 +7,9 @@ use crate::graph::builder::Builder;
 use crate::graph::op::{Leaf, MoveOp, Op};
 use crate::graph::{DType, PortKind, Shape, Type, dims_text};
 use crate::layers::args::Args;
-use crate::layers::site::Site;
+use crate::layers::site::{Site, Trail};
 use crate::syntax::{ArgumentValue, Call, Kind, Line, Operand, Path, PortSyntax, Shortcut};
+use std::rc::Rc;
 
 impl Lowering<'_> {
     fn at_top(&mut self, word: &str, ident: &Ident) -> bool {
@@ -145,7 +146,8 @@ impl Lowering<'_> {
 
     pub fn fact(&mut self, value: Value, path: String, from: Option<Value>, layer: &str, kind: FactKind) {
         // A layer that hands its operand on makes no new value.
-        self.facts.entry(value).or_insert(Fact { path, from, layer: layer.to_string(), kind });
+        let dims = self.graph.shape(value).dims.clone();
+        self.facts.entry(value).or_insert(Fact { path, from, dims, layer: layer.to_string(), kind });
     }
 
     pub fn output(&mut self, paths: &[Path]) {
@@ -203,7 +205,7 @@ impl Lowering<'_> {
             training: self.training,
             wishes: &self.wishes,
             used: &mut self.used_wishes,
-            trail: String::new(),
+            trail: Trail::default(),
             ids: None,
         };
         let made = site.param(&name.to_string(), &dims, init, fan_in, fan_out);
@@ -243,7 +245,7 @@ impl Lowering<'_> {
         shortcut: Option<&Shortcut>,
         line: &Line,
         place: &mut Place,
-    ) -> (Option<Value>, Vec<Name>) {
+    ) -> (Option<Value>, Vec<Rc<Name>>) {
         let Some(start) = self.need_current("Residual", line.source) else { return (None, Vec::new()) };
         self.names.push(Vec::new());
         self.body(body, place);
@@ -311,7 +313,7 @@ impl Lowering<'_> {
     }
 
     /// Branches of the current value, joined along the channels.
-    pub fn branches(&mut self, branches: &[Line], line: &Line, place: &mut Place) -> (Option<Value>, Vec<Name>) {
+    pub fn branches(&mut self, branches: &[Line], line: &Line, place: &mut Place) -> (Option<Value>, Vec<Rc<Name>>) {
         let start = self.current;
         if start == Current::Nothing && self.need_current("Concat", line.source).is_none() {
             return (None, Vec::new());

@@ -11,7 +11,7 @@ use crate::graph::expr::{Binary, Id, Pool, Unary};
 use proc_macro2::Ident;
 use syn::parse::ParseStream;
 use syn::{Result, Token, parenthesized};
-use write::{Scope, Writer, count};
+use write::{Scope, Size, Writer, count};
 
 mod parse;
 pub(crate) mod write;
@@ -169,7 +169,7 @@ impl Function {
             return None;
         }
         let others = self.own.as_deref().unwrap_or(others);
-        let mut writer = Writer { others, pool, errors, calls: vec![self.name.to_string()] };
+        let mut writer = Writer { others, pool, errors, calls: vec![self.name.to_string()], size: Size::default() };
         let mut scope = Scope::new(constants);
         for (param, arg) in self.params.iter().zip(args) {
             scope.names.push((param.to_string(), *arg));

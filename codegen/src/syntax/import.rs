@@ -16,6 +16,7 @@ use super::Item;
 use proc_macro2::{Delimiter, Group, Ident, Spacing, Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};
 use std::collections::BTreeSet;
+use syn::parse::Parser;
 
 /// What a `pub block` or `pub fn` gives to other `network!`s.
 #[derive(Clone, Debug)]
@@ -65,6 +66,10 @@ pub fn next(input: &TokenStream) -> Option<TokenStream> {
             let name = path.iter().rev().find(|t| matches!(t, TokenTree::Ident(_)))?;
             let span = name.span();
             let path = TokenStream::from_iter(path.iter().cloned());
+            // `use a::use;` is left to the parser's complaint too: no macro can be called so.
+            if syn::Path::parse_mod_style.parse2(path.clone()).is_err() {
+                continue;
+            }
             return Some(quote_spanned!(span=> #path! { [::kiln::network] [#before] #after }));
         }
     }

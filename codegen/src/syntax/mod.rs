@@ -7,6 +7,7 @@
 pub mod constant;
 pub mod function;
 pub mod import;
+pub mod limits;
 mod parse;
 mod value;
 

@@ -2,7 +2,7 @@
 
 use super::function::Function;
 use super::import::{Written, respanned};
-use super::value::{angle, parse_argument, parse_call, parse_list, parse_path, spanned};
+use super::value::{angle, parse_argument, parse_call, parse_list, parse_path, placed, spanned};
 use super::*;
 use crate::diagnostics::{Diagnostic, Errors};
 use proc_macro2::TokenTree;
@@ -17,8 +17,20 @@ pub fn parse(input: TokenStream, errors: &mut Errors) -> (Vec<Item>, Vec<Written
     let mut items = Vec::new();
     let mut written = Vec::new();
     let mut found = Vec::new();
+    let beyond = limits::mistake(&input);
+    let input = if beyond.is_some() { limits::outermost(input) } else { input };
+    let last = input.clone().into_iter().last().map(|token| token.span());
     let parser = |input: ParseStream| {
         while !input.is_empty() {
+            if beyond.is_some() {
+                // Only names, so that uses of what is declared stay quiet.
+                if let Some((item, own)) = broken(&input.fork()) {
+                    items.push(item);
+                    written.push(own);
+                }
+                skip(input)?;
+                continue;
+            }
             let fork = input.fork();
             let mut mistakes = Vec::new();
             match item(&fork, &mut mistakes) {
@@ -49,7 +61,10 @@ pub fn parse(input: TokenStream, errors: &mut Errors) -> (Vec<Item>, Vec<Written
         found.push(e);
     }
     for e in found.into_iter().flatten() {
-        errors.push(diagnostic(e));
+        errors.push(diagnostic(placed(e, last)));
+    }
+    if let Some(mistake) = beyond {
+        errors.push(mistake);
     }
     (items, written)
 }

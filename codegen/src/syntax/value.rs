@@ -5,6 +5,7 @@ use super::{Argument, ArgumentValue, Call, Operand, Path};
 use crate::diagnostics::Source;
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use syn::ext::IdentExt;
+use syn::parse::discouraged::Speculative;
 use syn::parse::{ParseStream, Parser, Result};
 use syn::{Error, Expr, Token};
 
@@ -102,7 +103,7 @@ pub fn parse_arguments(tokens: TokenStream) -> Result<Vec<Argument>> {
         }
         Ok(arguments)
     };
-    parser.parse2(tokens)
+    read(parser, tokens)
 }
 
 /// What stands in an attribute, where names may have dots: `layer1.0.conv1`, `fc.bias = Zeros`. A name without a value
@@ -136,7 +137,21 @@ pub fn parse_dotted(tokens: TokenStream) -> Result<Vec<(String, Option<Argument>
         }
         Ok(entries)
     };
-    parser.parse2(tokens)
+    read(parser, tokens)
+}
+
+/// All of these tokens. What is missing behind the last one is missed there, and not at the whole `network!`.
+fn read<T>(parser: impl FnOnce(ParseStream) -> Result<T>, tokens: TokenStream) -> Result<T> {
+    let last = tokens.clone().into_iter().last().map(|token| token.span());
+    parser.parse2(tokens).map_err(|e| placed(e, last))
+}
+
+/// The error, on `last` if it has no place of its own.
+pub fn placed(e: Error, last: Option<Span>) -> Error {
+    match last {
+        Some(last) if Source::of(&e.to_compile_error()).begins_at(Span::call_site()) => Error::new(last, e.to_string()),
+        _ => e,
+    }
 }
 
 pub fn parse_argument(input: ParseStream) -> Result<Argument> {
@@ -236,6 +251,9 @@ pub fn parse_list(input: ParseStream) -> Result<Vec<Argument>> {
 fn parse_operands(input: ParseStream) -> Result<Vec<Operand>> {
     let mut operands = Vec::new();
     while !input.is_empty() {
+        if input.peek(Token![,]) {
+            return Err(input.error("a value is missing before this `,`\nhelp: `_` is the current value"));
+        }
         operands.push(parse_operand(input)?);
         if !input.is_empty() {
             input.parse::<Token![,]>()?;
@@ -257,14 +275,14 @@ fn parse_operand(input: ParseStream) -> Result<Operand> {
         if let Ok(path) = parse_path(&fork)
             && ends(&fork)
         {
-            parse_path(input)?;
+            input.advance_to(&fork);
             return Ok(Operand::Path(path));
         }
         let fork = input.fork();
         if let Ok(call) = parse_call(&fork)
             && ends(&fork)
         {
-            parse_call(input)?;
+            input.advance_to(&fork);
             return Ok(Operand::Call(call));
         }
     }

@@ -5,6 +5,7 @@
 use crate::graph::expr::{Binary, Id, Pool, Scalar, Unary, Uniform};
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{format_ident, quote};
+use std::collections::HashMap;
 
 /// Statements that compute `roots`, and the names that hold them. `leaf` gives the vector of an input, index or uniform.
 pub fn print(
@@ -28,10 +29,8 @@ pub fn print_branching(
     let is_constant = |id: &&Id| matches!(pool.node(**id), Scalar::Const(_));
     let order: Vec<Id> =
         needed.iter().filter(is_constant).chain(needed.iter().filter(|id| !is_constant(id))).copied().collect();
-    let name = |id: Id| {
-        let place = order.iter().position(|other| *other == id).unwrap_or(usize::MAX);
-        format_ident!("e{place}")
-    };
+    let places: HashMap<Id, usize> = order.iter().enumerate().map(|(place, id)| (*id, place)).collect();
+    let name = |id: Id| format_ident!("e{}", places[&id]);
     let mut statements = TokenStream::new();
     for id in &order {
         let value = match pool.node(*id) {

@@ -7,6 +7,7 @@ use crate::syntax::constant::{LARGEST_NUMBER, is_finite};
 use proc_macro2::Ident;
 use quote::ToTokens;
 use syn::parse::ParseStream;
+use syn::parse::discouraged::Speculative;
 use syn::{Result, Token, braced, parenthesized, token};
 
 impl Block {
@@ -145,8 +146,7 @@ impl Ast {
             return Err(input.error("expected a number, a name, a call, `if` or `(`"));
         }
         let name: Ident = input.parse()?;
-        let constants =
-            if input.peek(Token![<]) && is_constant_list(input) { parse_constants(input)? } else { Vec::new() };
+        let constants = constant_list(input).unwrap_or_default();
         if !input.peek(token::Paren) {
             return Ok(Ast { source, kind: Kind::Name(name) });
         }
@@ -279,10 +279,16 @@ fn parse_number(input: ParseStream) -> Result<f64> {
     Err(error(&literal, format!("`{}` is infinite", literal.to_token_stream()), LARGEST_NUMBER))
 }
 
-/// Whether what follows is `<0.1>(`: a comparison cannot look like that, because comparisons do not chain.
-fn is_constant_list(input: ParseStream) -> bool {
+/// What follows, if it is `<0.1>(`: a comparison cannot look like that, because comparisons do not chain. It is read once,
+/// for what stands in it may have such lists in turn.
+fn constant_list(input: ParseStream) -> Option<Vec<Ast>> {
     let ahead = input.fork();
-    parse_constants(&ahead).is_ok() && ahead.peek(token::Paren)
+    let list = ahead.peek(Token![<]).then(|| parse_constants(&ahead))?.ok()?;
+    if !ahead.peek(token::Paren) {
+        return None;
+    }
+    input.advance_to(&ahead);
+    Some(list)
 }
 
 fn parse_constants(input: ParseStream) -> Result<Vec<Ast>> {

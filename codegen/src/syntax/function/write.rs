@@ -3,6 +3,7 @@
 use super::{Ast, BINARY, Block, FOREIGN, Function, Kind, Statement, UNARY, is_builtin};
 use crate::diagnostics::{Diagnostic, Errors, Source};
 use crate::graph::expr::{Binary, Id, Pool, Unary, fold_binary};
+use crate::syntax::limits::{MOST_NESTED, MOST_OPERATIONS};
 use proc_macro2::Ident;
 
 /// What a name stands for, innermost last.
@@ -30,6 +31,15 @@ pub(crate) struct Writer<'a> {
     pub errors: &'a mut Errors,
     /// Functions being written, outermost first.
     pub calls: Vec<String>,
+    /// Operations written so far, and those around the present one.
+    pub size: Size,
+}
+
+/// How large what is written has become.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Size {
+    operations: usize,
+    depth: usize,
 }
 
 impl Writer<'_> {
@@ -86,6 +96,28 @@ impl Writer<'_> {
     }
 
     fn value(&mut self, ast: &Ast, scope: &mut Scope) -> Option<Written> {
+        self.size.operations += 1;
+        if self.size.operations > MOST_OPERATIONS {
+            // Said once: what is left has no value either.
+            if self.size.operations > MOST_OPERATIONS + 1 {
+                return None;
+            }
+            let message = format!("a `fn` of more than {MOST_OPERATIONS} operations, those that it calls written out");
+            return self.report(ast.source, message, "let it call fewer, or compute a part of it on a line of its own");
+        }
+        if self.size.depth == MOST_NESTED {
+            self.size.operations = MOST_OPERATIONS + 1;
+            let message =
+                format!("more than {MOST_NESTED} operations in one another, those of called `fn`s written out");
+            return self.report(ast.source, message, "compute a part of it on a line of its own");
+        }
+        self.size.depth += 1;
+        let value = self.value_within(ast, scope);
+        self.size.depth -= 1;
+        value
+    }
+
+    fn value_within(&mut self, ast: &Ast, scope: &mut Scope) -> Option<Written> {
         Some(match &ast.kind {
             Kind::Number(x) => Written::Number(self.pool.constant(*x)),
             Kind::Name(name) => Written::Number(self.name(name, scope)?),
