@@ -43,7 +43,7 @@ fn fill<N: Network>(model: &mut Model<N>, name: &str, value: f32) {
 /// All of these are `expected`, a sum of numbers of one sign or one sum over another: to a millionth.
 #[track_caller]
 fn near(found: impl IntoIterator<Item: Borrow<f32>>, expected: f64, what: &str) {
-    let wrong = |x: &f32| !((f64::from(*x) - expected).abs() <= 1e-6 * expected.abs());
+    let wrong = |x: &f32| x.is_nan() || (f64::from(*x) - expected).abs() > 1e-6 * expected.abs();
     if let Some(found) = found.into_iter().map(|x| *x.borrow()).find(wrong) {
         let error = (f64::from(found) - expected) / expected;
         panic!("{what}: expected {expected}, found {found}, which is off by {error:e}");

@@ -28,6 +28,20 @@ network! {
     }
 }
 
+network! {
+    /// Two layers whose weights have the same gradient, which the second one has to find in memory.
+    #[fusion(both)]
+    TwoSides {
+        input image: [3, 11, 9];
+        target class: class<5>;
+        Flatten as x;
+        Linear<20> as a;
+        Linear<20>(x) as b;
+        Add(a, b); Relu; Linear<5>;
+        loss: CrossEntropy(_, class);
+    }
+}
+
 fn data() -> Dataset<Images<3, 11, 9>, Classes<5>> {
     let values = (0..297 * 18).map(|i: usize| (i.wrapping_mul(2_654_435_761) >> 7) as u8 as f32 / 255.0).collect();
     let labels = (0..18).map(|i| i * 3 % 5).collect();
@@ -75,6 +89,14 @@ fn compare<O: Optimizer>(config: O) {
         }
         assert_eq!(run::<Streamed, _>(&config, 1, level, true), apart, "{config:?}, in one pass, {level:?}");
         assert_eq!(run::<Streamed, _>(&config, 2, level, false), apart, "{config:?}, in one pass, updated, {level:?}");
+        let sides = run::<TwoSides, _>(&config, 1, level, true);
+        assert_eq!(run::<TwoSides, _>(&config, 2, level, false), sides, "{config:?}, two sides, {level:?}");
+        let sides = run::<TwoSidesUnfused, _>(&config, 1, level, true);
+        assert_eq!(
+            run::<TwoSidesUnfused, _>(&config, 2, level, false),
+            sides,
+            "{config:?}, two sides, unfused, {level:?}"
+        );
         let apart = run::<NetUnfused, _>(&config, 2, level, true);
         assert_eq!(run::<NetUnfused, _>(&config, 2, level, false), apart, "{config:?}, unfused, {level:?}");
     }

@@ -11,15 +11,12 @@ mod build_times;
 mod bundle;
 mod fuzz;
 mod kills;
+mod memory;
 mod readers;
 mod sanitize;
 
 use clap::Parser;
 use std::path::PathBuf;
-
-/// Fuzzing counts the memory that a mutant takes.
-#[global_allocator]
-static ALLOCATOR: fuzz::limits::Counted = fuzz::limits::Counted;
 
 /// Kiln's own commands.
 #[derive(Parser)]

@@ -86,7 +86,12 @@ pub fn launches(s: &Schedule, target: &Target) -> Launches {
     Launches { list, levels, updated }
 }
 
-/// Parameters that nobody reads once their gradient is there.
+/// Parameters whose gradient's kernel may apply the optimizer's rule at once, instead of storing the gradient. That takes that
+///
+/// 1. the kernel hands finished pieces of the gradient over;
+/// 2. nobody reads the old parameter afterwards, except a kernel that reads each piece before it hands it over;
+/// 3. nobody reads the gradient: it lies nowhere then. Another parameter may have the same gradient (the two sides of a sum), and
+///    the gradient of a normalisation's scale is a sum that its input gradient needs as well.
 fn updated(s: &Schedule, target: &Target) -> Vec<usize> {
     if !target.updates {
         return Vec::new();
@@ -96,9 +101,15 @@ fn updated(s: &Schedule, target: &Target) -> Vec<usize> {
         let reads = |k: &Kernel| k.reads.iter().any(|v| s.storage(*v) == Some(Storage::Param(*param)));
         let updates = target.gathers || hands_over(&s.kernels[made], s.base(*gradient));
         let reader = s.kernels[made..].iter().find(|k| reads(k) && !reads_first(k));
-        (updates && reader.is_none()).then_some(*param)
+        (updates && reader.is_none() && !is_read(s, s.base(*gradient))).then_some(*param)
     };
     s.program.roots.gradients.iter().filter_map(eligible).collect()
+}
+
+/// Whether a kernel, or another root of the program, needs this gradient in memory.
+fn is_read(s: &Schedule, gradient: Value) -> bool {
+    let roots = s.program.roots.iter().filter(|root| s.base(*root) == gradient).count();
+    roots > 1 || s.kernels.iter().any(|k| k.reads.contains(&gradient))
 }
 
 /// Whether this kernel's template reads each piece of a weight before it hands over the piece's gradient.
@@ -215,6 +226,11 @@ impl Launches {
                 if !self.updated.contains(&param) {
                     continue;
                 }
+                if is_read(s, s.base(*value)) {
+                    return Err(format!(
+                        "kernel {k} hands the gradient of parameter {param} over, and somebody reads it"
+                    ));
+                }
                 let reads = |other: &Kernel| other.reads.iter().any(|v| s.storage(*v) == Some(Storage::Param(param)));
                 let early = |j: usize, other: &Kernel| self.levels[j].1 < last || (j == k && reads_first(other));
                 let late = s.kernels.iter().enumerate().find(|(j, other)| reads(other) && !early(*j, other));
@@ -291,6 +307,26 @@ mod tests {
         assert_eq!(l.updated, [0, 1, 3, 4, 5, 6, 7]);
         assert_eq!(s.program.roots.gradients.len(), 8);
         assert!(l.list.len() < s.kernels.len(), "small kernels share launches");
+    }
+
+    /// The two sides of a sum have one gradient: what makes it stores it for the second side, and updates neither.
+    #[test]
+    fn a_gradient_that_somebody_reads_is_stored() {
+        let text =
+            "pub Net { input x: [3]; target t: [2]; a: Linear<2>; from x; b: Linear<2>; Add(a, b); loss: Mse(_, t); }";
+        let (declarations, _, errors) = crate::lower::frontend(text.parse().unwrap());
+        assert!(errors.is_empty());
+        let module = &declarations[0].members[0].module;
+        let program = program::program(module, ProgramKind::Step).unwrap();
+        for target in [Target::cpu(Fusion::On), Target::cuda(Fusion::On, Precision::F32)] {
+            let s = schedule(module, &ParamPlan::new(module, target.order), &program, &target);
+            let mut l = launches(&s, &target);
+            assert_eq!(l.verify(&s), Ok(()));
+            let one = s.program.roots.gradients.iter().find(|(_, v)| is_read(&s, s.base(*v))).expect("one is copied");
+            assert!(!l.updated.contains(&one.0));
+            l.updated.push(one.0);
+            assert!(l.verify(&s).unwrap_err().contains("and somebody reads it"));
+        }
     }
 
     #[test]

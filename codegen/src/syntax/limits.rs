@@ -89,7 +89,7 @@ mod tests {
         assert_eq!(mistake(&sum(255)), None);
         assert!(mistake(&sum(256)).is_some_and(|text| text.starts_with("more than 512 tokens")));
         let chain = |n: usize| "if A == 1 { Relu; }".to_string() + &" else if A == 2 { Relu; }".repeat(n);
-        assert_eq!(mistake(&chain(80)), None);
+        assert_eq!(mistake(&chain(70)), None);
         assert!(mistake(&chain(90)).is_some());
         // Lines, entries of lists and lines of documentation are as many as one likes.
         for text in ["Relu; ", "g: { Relu; } ", "#[doc = \"text\"] ", "if A { Relu; } ", "1, "] {

@@ -372,6 +372,7 @@ impl Cpu {
     }
 
     /// Which variant of a program takes such a batch, and how many there are.
+    #[cfg(feature = "verify")]
     pub fn variant(&self, role: Role, batch: usize) -> Option<(usize, &'static [Variant])> {
         let variants = self.program(role)?.variants;
         variants.iter().position(|v| batch <= v.max_batch).map(|index| (index, variants))

@@ -85,6 +85,7 @@ impl Engine {
     }
 
     /// The values that [`Engine::watch`] shows, and which of how many variants of the program has them.
+    #[cfg(feature = "verify")]
     pub fn kept(&self, role: Role, batch: usize) -> Option<(&'static [Kept], usize, usize)> {
         match &self.backend {
             Backend::Cpu(cpu) => cpu.variant(role, batch).map(|(i, all)| (Kept::rows(all[i].kept), i, all.len())),

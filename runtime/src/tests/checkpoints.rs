@@ -71,7 +71,7 @@ fn a_training_resumes_in_the_middle_of_an_epoch_bit_for_bit() {
     // Ten batches an epoch, the last with three samples, make five steps.
     assert_eq!(numbers(at_once.path()), [14, 15]);
     let cpu = Device::cpu().threads(3);
-    for (device, breaks) in [(cpu.clone(), (2..=15).collect()), (Device::Other(Fake::leak()), vec![4, 8])] {
+    for (device, breaks) in [(cpu, (2..=15).collect()), (Device::Other(Fake::leak()), vec![4, 8])] {
         for after in breaks {
             let folder = tempfile::tempdir().unwrap();
             assert!(run(&mut Mini::new(&device, 1).unwrap(), folder.path(), after).is_err());

@@ -1,6 +1,5 @@
 //! How long a mutant may take, and how much memory. What takes more ends the process, with a code that says which.
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -16,50 +15,19 @@ pub const BYTES: usize = 1 << 30;
 pub const TOO_SLOW: i32 = 41;
 pub const TOO_MUCH: i32 = 42;
 
-/// The system's memory, counted while a mutant is judged.
-pub struct Counted;
-
 static COUNTING: AtomicBool = AtomicBool::new(false);
 static LIVE: AtomicUsize = AtomicUsize::new(0);
 
-impl Counted {
-    fn more(bytes: usize) {
-        if COUNTING.load(Ordering::Relaxed) {
-            // What lived before may be freed, so that the count goes below zero and around.
-            let live = LIVE.fetch_add(bytes, Ordering::Relaxed).wrapping_add(bytes);
-            if live > BYTES && live < usize::MAX / 2 {
-                COUNTING.store(false, Ordering::Relaxed);
-                std::process::exit(TOO_MUCH);
-            }
-        }
+/// Told by the allocator of all that is taken and given back, in all threads; counts while a mutant is judged.
+pub fn count(bytes: isize) {
+    if !COUNTING.load(Ordering::Relaxed) {
+        return;
     }
-
-    fn less(bytes: usize) {
-        if COUNTING.load(Ordering::Relaxed) {
-            LIVE.fetch_sub(bytes, Ordering::Relaxed);
-        }
-    }
-}
-
-// SAFETY: every call goes to `System` with the same arguments; counting neither allocates nor touches the memory.
-unsafe impl GlobalAlloc for Counted {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        Counted::more(layout.size());
-        // SAFETY: the caller keeps the promises of `alloc`, which are those of `System.alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        Counted::less(layout.size());
-        // SAFETY: the pointer came from `System` through `alloc` or `realloc` above, with this layout.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        Counted::more(size);
-        Counted::less(layout.size());
-        // SAFETY: the pointer came from `System` with this layout, and the caller vouches for the new size.
-        unsafe { System.realloc(pointer, layout, size) }
+    // What lived before may be freed, so that the count goes below zero and around.
+    let live = LIVE.fetch_add(bytes as usize, Ordering::Relaxed).wrapping_add(bytes as usize);
+    if live > BYTES && live < usize::MAX / 2 {
+        COUNTING.store(false, Ordering::Relaxed);
+        std::process::exit(TOO_MUCH);
     }
 }
 

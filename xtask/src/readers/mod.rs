@@ -6,10 +6,10 @@
 //!
 //! Deliberately absent: feedback from coverage, which takes a nightly compiler. The mutations know the formats instead.
 
-mod memory;
 mod mutate;
 mod targets;
 
+use crate::memory;
 pub use mutate::Random;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! How much memory a thread holds: an allocator that counts.
+//! How much memory a thread holds: an allocator that counts, for both fuzzers.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -30,6 +30,7 @@ pub fn most() -> usize {
 }
 
 fn count(bytes: isize) {
+    crate::fuzz::limits::count(bytes);
     // A thread that is ending has no counters any more.
     let _ = NOW.try_with(|now| {
         now.set(now.get() + bytes);
