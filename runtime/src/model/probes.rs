@@ -104,6 +104,12 @@ impl<N, A> Probe<N, A> {
         self.at.dims
     }
 
+    /// What runs for it: the programs of its value, and of its gradient where an input has one.
+    #[doc(hidden)]
+    pub const fn plans(&self) -> (&'static Plan, Option<&'static Plan>) {
+        (self.activations, self.at.excite)
+    }
+
     /// The mean of a channel over its positions; of a vector, one element.
     pub const fn channel(self, channel: usize) -> Unit<N> {
         self.part(Part::Channel(channel))

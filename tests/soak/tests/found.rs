@@ -1,0 +1,3 @@
+//! What the soak has found, each declaration once more: it stays right for ever.
+
+include!(concat!(env!("OUT_DIR"), "/found.rs"));
