@@ -6,6 +6,7 @@
 //!     cargo xtask fuzz-readers --executions N --seed S
 //!     cargo xtask kills --count N
 //!     cargo xtask sanitize [threads|pool-miri|miri|address|kernels]
+//!     cargo xtask soak --minutes N --seed S
 
 mod build_times;
 mod bundle;
@@ -14,6 +15,7 @@ mod kills;
 mod memory;
 mod readers;
 mod sanitize;
+mod soak;
 
 use clap::Parser;
 use std::path::PathBuf;
@@ -88,6 +90,12 @@ enum Task {
     /// Judge mutants in a process of their own (fuzz calls it)
     #[command(hide = true)]
     FuzzWorker(fuzz::Worker),
+    /// Compare random networks in every way in which Kiln computes them; `--help` lists its options
+    #[command(disable_help_flag = true)]
+    Soak {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
 }
 
 fn main() {
@@ -109,6 +117,7 @@ fn main() {
         }
         Task::Fuzz(options) => fuzz::fuzz(&options),
         Task::FuzzWorker(options) => fuzz::worker(&options),
+        Task::Soak { arguments } => soak::soak(&arguments),
     };
     if let Err(problem) = done {
         eprintln!("error: {problem}");

@@ -102,7 +102,7 @@ impl Workshop {
             let case = &cases[*k];
             main += &format!("mod n{k};\n");
             list += &format!("    ({k}, n{k}::TEXT, n{k}::plans, &{:?}),\n", case.batches);
-            fs::write(source.join(format!("n{k}.rs")), module(&case.text))?;
+            fs::write(source.join(format!("n{k}.rs")), declared::module(&case.text))?;
         }
         main += &format!("\nconst LIST: &[kiln_soak::crates::Entry] = &[\n{list}];\n\n");
         main += "fn main() {\n    kiln_soak::crates::main(LIST);\n}\n";
@@ -156,15 +156,6 @@ opt-level = 3
 "#,
         root,
         root.join("tests/soak")
-    )
-}
-
-/// A declaration, its text, and its plans, as a module.
-pub fn module(text: &str) -> String {
-    let networks = declared::networks(text).expect("looked at before");
-    let plans: String = networks.iter().map(|network| format!("        {},\n", network.plan)).collect();
-    format!(
-        "pub const TEXT: &str = r##\"{text}\"##;\n\nkiln::network! {{\n{text}}}\n\npub fn plans() -> Vec<&'static kiln::__private::plan::Plan> {{\n    vec![\n{plans}    ]\n}}\n"
     )
 }
 

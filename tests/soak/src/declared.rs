@@ -57,6 +57,16 @@ fn networks_of(declaration: &Declaration) -> Vec<Network> {
     list
 }
 
+/// A declaration that the front end takes as a module of Rust: its text, its networks, and their plans.
+pub fn module(text: &str) -> String {
+    let networks = networks(text).unwrap_or_else(|why| panic!("{why}\n{text}"));
+    let plans: String = networks.iter().map(|network| format!("        {},\n", network.plan)).collect();
+    format!(
+        "pub const TEXT: &str = r##\"{text}\"##;\n\nkiln::network! {{\n{text}}}\n\n\
+         pub fn plans() -> Vec<&'static kiln::__private::plan::Plan> {{\n    vec![\n{plans}    ]\n}}\n"
+    )
+}
+
 /// Whether samples of a batch are independent of each other in evaluation mode.
 pub fn samples_are_apart(module: &Module) -> bool {
     let graph = &module.evaluation.graph;

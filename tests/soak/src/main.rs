@@ -1,9 +1,10 @@
 //! `cargo xtask soak`, which calls this program.
 
 use clap::Parser;
-use kiln_soak::crates::{Workshop, module, root};
+use kiln_soak::crates::{Workshop, root};
+use kiln_soak::declared::module;
 use kiln_soak::dice::Dice;
-use kiln_soak::generate::{Budget, Case, case};
+use kiln_soak::generate::{BATCHES, Budget, Case, case};
 use kiln_soak::reference::Compared;
 use kiln_soak::{caught, emulated, interpreter, shrink};
 use std::collections::BTreeMap;
@@ -14,10 +15,6 @@ use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-
-/// Extents of networks that are interpreted, emulated, compiled.
-const INTERPRETED: Budget = Budget { elements: 700, products: 30_000 };
-const COMPILED: Budget = Budget { elements: 2_500, products: 120_000 };
 
 /// How many declarations a shrinking tries in one crate.
 const AT_ONCE: usize = 24;
@@ -38,6 +35,9 @@ struct Options {
     /// One network, by all stages, in full
     #[arg(long)]
     only: Option<u64>,
+    /// The declaration in this file, as it stands in `network!`, instead of generated ones
+    #[arg(long)]
+    file: Option<PathBuf>,
     /// The first index
     #[arg(long, default_value_t = 0)]
     from: u64,
@@ -80,6 +80,8 @@ struct Tally {
 struct Soak {
     options: Options,
     seed: u64,
+    /// Of `--file`.
+    given: Option<String>,
     end: Instant,
     tallies: Mutex<BTreeMap<&'static str, Tally>>,
     /// Messages of differences without their numbers: each kind is made small once.
@@ -91,7 +93,15 @@ fn main() -> ExitCode {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |d| d.as_secs());
     let seed = options.seed.unwrap_or(now);
     let end = Instant::now() + Duration::from_secs_f64(60.0 * options.minutes);
-    let soak = Soak { options, seed, end, tallies: Mutex::default(), kinds: Mutex::default() };
+    let given = match options.file.as_ref().map(|file| (file, fs::read_to_string(file))) {
+        None => None,
+        Some((_, Ok(text))) => Some(text),
+        Some((file, Err(why))) => {
+            eprintln!("error: {}: {why}", file.display());
+            return ExitCode::FAILURE;
+        }
+    };
+    let soak = Soak { options, seed, given, end, tallies: Mutex::default(), kinds: Mutex::default() };
     println!("seed {seed}");
     // A panic is a difference, and printed as one.
     std::panic::set_hook(Box::new(|_| ()));
@@ -106,8 +116,19 @@ impl Soak {
     }
 
     fn is_over(&self, done: u64) -> bool {
-        let most = if self.options.only.is_some() { Some(1) } else { self.options.networks };
+        let most = if self.is_one() { Some(1) } else { self.options.networks };
         done >= most.unwrap_or(u64::MAX) || most.is_none() && Instant::now() >= self.end
+    }
+
+    fn is_one(&self) -> bool {
+        self.options.only.is_some() || self.given.is_some()
+    }
+
+    fn case(&self, index: u64, budget: Budget) -> Case {
+        match &self.given {
+            None => case(self.seed, index, budget),
+            Some(text) => Case { seed: self.seed, index, text: text.clone(), batches: BATCHES.to_vec() },
+        }
     }
 
     fn first(&self) -> u64 {
@@ -117,7 +138,7 @@ impl Soak {
     fn run(&self) {
         if self.options.print {
             for index in self.first()..self.first() + self.options.networks.unwrap_or(1) {
-                let case = case(self.seed, index, COMPILED);
+                let case = self.case(index, Budget::COMPILED);
                 println!("index {index}, batches {:?}\n{}", case.batches, case.text);
             }
             return;
@@ -127,7 +148,7 @@ impl Soak {
         if let Some(why) = &unavailable {
             println!("not emulated: {why}");
         }
-        let jobs = if self.options.only.is_some() { 1 } else { self.options.jobs.max(1) };
+        let jobs = if self.is_one() { 1 } else { self.options.jobs.max(1) };
         std::thread::scope(|scope| {
             for slot in 0..jobs {
                 let next = &next;
@@ -160,14 +181,14 @@ impl Soak {
             if self.is_over(done) {
                 return false;
             }
-            let case = case(self.seed, self.first() + done, INTERPRETED);
+            let case = self.case(self.first() + done, Budget::INTERPRETED);
             let result = caught(|| check(&case));
             let failed = result.is_err();
             self.count(stage, case.index, &result);
             if let Err(why) = result {
                 self.difference(stage, &case, &why, |case| Ok(shrink::shrink(case, |c| caught(|| check(c)).is_err())));
             }
-            if failed && self.options.only.is_some() {
+            if failed && self.is_one() {
                 break;
             }
         }
@@ -191,13 +212,13 @@ impl Soak {
     }
 
     fn compile(&self, slot: usize, next: &AtomicU64) -> bool {
-        let size = if self.options.only.is_some() { 1 } else { self.options.crate_size as u64 };
+        let size = if self.is_one() { 1 } else { self.options.crate_size as u64 };
         let size = size.min(self.options.networks.unwrap_or(u64::MAX));
         let start = next.fetch_add(size, Ordering::Relaxed);
         if self.is_over(start) {
             return false;
         }
-        let cases: Vec<Case> = (start..start + size).map(|i| case(self.seed, self.first() + i, COMPILED)).collect();
+        let cases: Vec<Case> = (start..start + size).map(|i| self.case(self.first() + i, Budget::COMPILED)).collect();
         let workshop = Workshop { folder: root().join(&self.options.folder), slot };
         let clock = Instant::now();
         let results = match workshop.check(&cases) {

@@ -18,6 +18,13 @@ pub struct Budget {
     pub products: usize,
 }
 
+impl Budget {
+    /// For the interpreter, at a few samples.
+    pub const INTERPRETED: Budget = Budget { elements: 700, products: 30_000 };
+    /// For compiled networks.
+    pub const COMPILED: Budget = Budget { elements: 2_500, products: 120_000 };
+}
+
 /// A declaration under way.
 pub struct Draft {
     pub dice: Dice,
@@ -159,25 +166,38 @@ impl Draft {
         self.labels.push((label, from, self.shape.clone()));
     }
 
-    /// `open` … `}` around what `inner` writes; names in it are not visible behind it. Nothing is left of it where `inner`
-    /// cannot.
-    pub fn braces(&mut self, open: &str, close: &str, inner: impl FnOnce(&mut Draft) -> bool) -> bool {
-        let before = (self.body.len(), self.shape.clone(), self.trains, self.header.len());
+    /// What `work` writes, or nothing of it where it says that nothing fits.
+    pub fn attempt(&mut self, work: impl FnOnce(&mut Draft) -> bool) -> bool {
+        let (body, header) = (self.body.len(), self.header.len());
         let (values, labels) = (self.values.len(), self.labels.len());
-        let indent = "    ".repeat(self.depth + 2);
-        self.body += &format!("{indent}{open} {{\n");
-        self.depth += 1;
-        let done = inner(self);
-        self.depth -= 1;
-        self.body += &format!("{indent}}}{close}\n");
-        self.values.truncate(values);
-        self.labels.truncate(labels);
+        let (shape, items) = (self.shape.clone(), self.items.clone());
+        let (trains, depth, probes) = (self.trains, self.depth, self.probes);
+        let done = work(self);
         if !done {
-            self.body.truncate(before.0);
-            self.header.truncate(before.3);
-            (self.shape, self.trains) = (before.1, before.2);
+            self.body.truncate(body);
+            self.header.truncate(header);
+            self.values.truncate(values);
+            self.labels.truncate(labels);
+            (self.shape, self.items) = (shape, items);
+            (self.trains, self.depth, self.probes) = (trains, depth, probes);
         }
         done
+    }
+
+    /// `open` … `}` around what `inner` writes; names in it are not visible behind it.
+    pub fn braces(&mut self, open: &str, inner: impl FnOnce(&mut Draft) -> bool) -> bool {
+        self.attempt(|d| {
+            let (values, labels) = (d.values.len(), d.labels.len());
+            let indent = "    ".repeat(d.depth + 2);
+            d.body += &format!("{indent}{open} {{\n");
+            d.depth += 1;
+            let done = inner(d);
+            d.depth -= 1;
+            d.body += &format!("{indent}}}\n");
+            d.values.truncate(values);
+            d.labels.truncate(labels);
+            done
+        })
     }
 
     /// A value from outside of the main line with extents that broadcast to the current ones: all of them, those of a

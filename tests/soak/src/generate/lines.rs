@@ -88,7 +88,7 @@ pub fn any(d: &mut Draft) -> bool {
     ];
     for _ in 0..30 {
         let kind = if d.dice.chance(50) { kind(d.dice.pick(&OFTEN)) } else { KINDS[d.dice.below(KINDS.len())].1 };
-        if kind(d) {
+        if d.attempt(kind) {
             return true;
         }
     }
@@ -388,7 +388,7 @@ pub fn activation(d: &mut Draft) -> bool {
 
 fn residual(d: &mut Draft) -> bool {
     let name = d.name("r");
-    d.depth < 2 && d.braces(&format!("{name}: Residual"), "", keeping)
+    d.depth < 2 && d.braces(&format!("{name}: Residual"), keeping)
 }
 
 /// A residual whose body changes the extents, and a shortcut that follows.
@@ -398,7 +398,7 @@ fn shortcut(d: &mut Draft) -> bool {
     }
     let from = d.shape.clone();
     let name = d.name("r");
-    let done = d.braces(&format!("{name}: Residual"), "", |d| {
+    let done = d.braces(&format!("{name}: Residual"), |d| {
         let first = if d.rank() == 3 { windows::conv2d(d) } else { linear(d) };
         if first && d.dice.chance(60) {
             keeping_line(d);
@@ -428,7 +428,7 @@ fn branches(d: &mut Draft) -> bool {
     let from = d.shape.clone();
     let mut channels = 0;
     let name = d.name("c");
-    let done = d.braces(&format!("{name}: Concat"), "", |d| {
+    let done = d.braces(&format!("{name}: Concat"), |d| {
         let mut trains = false;
         for branch in ["a", "b", "c"].iter().take(d.dice.between(2, 3)) {
             d.shape.clone_from(&from);
@@ -467,7 +467,7 @@ fn repeat(d: &mut Draft) -> bool {
     let count = d.dice.between(1, 3);
     // Labels of a repeated line would be labels of several.
     d.depth < 2
-        && d.braces(&format!("repeat {count}"), "", |d| {
+        && d.braces(&format!("repeat {count}"), |d| {
             let channels = d.shape[0];
             let shape = d.shape.clone();
             match shape.len() {
@@ -488,7 +488,7 @@ fn repeat(d: &mut Draft) -> bool {
 fn group(d: &mut Draft) -> bool {
     let name = d.name("g");
     let from = d.shape.clone();
-    let done = d.depth < 2 && d.braces(&format!("{name}:"), "", keeping);
+    let done = d.depth < 2 && d.braces(&format!("{name}:"), keeping);
     if done {
         d.remember(name, from);
     }
