@@ -9,7 +9,7 @@ use crate::declared;
 use crate::generate::Case;
 use crate::reference::Compared;
 use std::fs;
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
@@ -38,13 +38,18 @@ pub fn root() -> PathBuf {
 }
 
 impl Workshop {
-    /// Builds a crate of these cases and runs it.
-    pub fn check(&self, cases: &[Case]) -> Result<Results, String> {
+    /// Builds a crate of these cases and runs it. `each` sees every result as soon as it is there.
+    pub fn check(
+        &self,
+        cases: &[Case],
+        mut each: impl FnMut(usize, &Result<Compared, String>),
+    ) -> Result<Results, String> {
         let mut results = Results { list: vec![Err("it was not run".to_owned()); cases.len()], ..Results::default() };
         let mut left: Vec<usize> = (0..cases.len()).collect();
         for (i, case) in cases.iter().enumerate() {
             if let Err(why) = declared::networks(&case.text) {
                 results.list[i] = Err(format!("the declaration is refused: {why}"));
+                each(i, &results.list[i]);
                 left.retain(|k| *k != i);
             }
         }
@@ -58,12 +63,14 @@ impl Workshop {
             match self.build()? {
                 Ok(program) => break program,
                 Err(messages) => {
-                    let bad: Vec<usize> = left.iter().copied().filter(|k| messages.contains(&format!("src/n{k}.rs"))).collect();
+                    let bad: Vec<usize> =
+                        left.iter().copied().filter(|k| messages.contains(&format!("src/n{k}.rs"))).collect();
                     if bad.is_empty() {
                         return Err(format!("cargo build failed:\n{messages}"));
                     }
                     for k in bad {
                         results.list[k] = Err(format!("rustc refuses it:\n{}", about(&messages, k)));
+                        each(k, &results.list[k]);
                         left.retain(|other| *other != k);
                     }
                 }
@@ -72,7 +79,7 @@ impl Workshop {
         results.build_seconds = start.elapsed().as_secs_f64();
         let start = Instant::now();
         while !left.is_empty() {
-            let crashed = run(&program, &left, &mut results.list)?;
+            let crashed = run(&program, &left, &mut results.list, &mut each)?;
             let Some(crashed) = crashed else { break };
             left.retain(|k| *k > crashed);
         }
@@ -115,7 +122,8 @@ impl Workshop {
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo.current_dir(self.crate_folder()).args(["build", "--quiet", "--target-dir"]).arg(&target);
         // What cargo sets for this program is not meant for that one.
-        let own = std::env::vars_os().map(|(name, _)| name).filter(|name| name.to_string_lossy().starts_with("CARGO_PKG"));
+        let own =
+            std::env::vars_os().map(|(name, _)| name).filter(|name| name.to_string_lossy().starts_with("CARGO_PKG"));
         for name in own {
             cargo.env_remove(name);
         }
@@ -167,34 +175,44 @@ fn about(messages: &str, k: usize) -> String {
 }
 
 /// Runs the networks in `left`; the one that ended the program, if one did.
-fn run(program: &Path, left: &[usize], list: &mut [Result<Compared, String>]) -> Result<Option<usize>, String> {
+fn run(
+    program: &Path,
+    left: &[usize],
+    list: &mut [Result<Compared, String>],
+    each: &mut dyn FnMut(usize, &Result<Compared, String>),
+) -> Result<Option<usize>, String> {
+    let problem = |why: std::io::Error| format!("{}: {why}", program.display());
     let chosen: Vec<String> = left.iter().map(usize::to_string).collect();
-    let output = Command::new(program).args(&chosen).stdin(Stdio::null()).output();
-    let output = output.map_err(|why| format!("{}: {why}", program.display()))?;
+    let mut command = Command::new(program);
+    let mut child = command.args(&chosen).stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(problem)?;
+    let out = child.stdout.take().expect("a pipe was asked for");
     let mut running = None;
-    for line in String::from_utf8_lossy(&output.stdout).lines() {
+    for line in BufReader::new(out).lines() {
+        let line = line.map_err(problem)?;
         let mut words = line.splitn(3, ' ');
         let (word, number) = (words.next(), words.next().and_then(|n| n.parse::<usize>().ok()));
         let rest = words.next().unwrap_or("");
-        match (word, number) {
-            (Some("start"), Some(k)) => running = Some(k),
-            (Some("same"), Some(k)) => {
+        let (Some(word), Some(k)) = (word, number) else { continue };
+        match word {
+            "start" => {
+                running = Some(k);
+                continue;
+            }
+            "same" => {
                 let mut numbers = rest.split(' ').map(|n| n.parse().unwrap_or(0));
                 let (values, skipped) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
                 list[k] = Ok(Compared { values, skipped });
-                running = None;
             }
-            (Some("other"), Some(k)) => {
-                list[k] = Err(rest.replace("\\n", "\n"));
-                running = None;
-            }
-            _ => {}
+            "other" => list[k] = Err(rest.replace("\\n", "\n")),
+            _ => continue,
         }
+        running = None;
+        each(k, &list[k]);
     }
+    let status = child.wait().map_err(problem)?;
     if let Some(k) = running {
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        let last: Vec<&str> = stderr.lines().rev().take(3).collect();
-        list[k] = Err(format!("the program ended with {}: {last:?}", output.status));
+        list[k] = Err(format!("the program ended with {status}"));
+        each(k, &list[k]);
     }
     Ok(running)
 }

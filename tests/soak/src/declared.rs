@@ -49,7 +49,11 @@ fn networks_of(declaration: &Declaration) -> Vec<Network> {
                 let excite = programs.excite.map(|module| {
                     (format!("{name}, gradient of probe {handle}"), format!("{plan}.1.expect(\"a gradient\")"), module)
                 });
-                list.extend([activations].into_iter().chain(excite).map(|(name, plan, module)| Network { name, plan, module }));
+                list.extend([activations].into_iter().chain(excite).map(|(name, plan, module)| Network {
+                    name,
+                    plan,
+                    module,
+                }));
             }
             list.push(Network { plan: format!("<{name} as kiln::Network>::plan()"), name, module: module.clone() });
         }

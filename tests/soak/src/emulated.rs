@@ -3,7 +3,7 @@
 use crate::declared;
 use crate::dice::Dice;
 use crate::harness::Compiled;
-use crate::reference::{Compared, Noise, looks};
+use crate::reference::{Compared, LOOKS, Noise, looks};
 use kiln_codegen::declaration::{Fusion, Precision};
 use kiln_codegen::interpret::Env;
 use kiln_codegen::schedule::ProgramKind;
@@ -43,7 +43,7 @@ pub fn check(text: &str, dice: &mut Dice) -> Result<Compared, String> {
                 network.name,
                 kind.name()
             );
-            let known = looks(&program, &leaves, &env, noise, dice).map_err(|why| format!("{at}: {why}"))?;
+            let known = looks(&program, &leaves, &env, noise, LOOKS, dice).map_err(|why| format!("{at}: {why}"))?;
             let cuda = Compiled::new(module, &program, fusion, precision);
             emulator.set_schedule(schedule);
             emulator.set_blocks(blocks);

@@ -39,8 +39,8 @@ impl Noise {
     }
 }
 
-/// How many noisy evaluations an element's tolerance is made of.
-const LOOKS: usize = 3;
+/// How many noisy evaluations an element's tolerance is made of, where the least tolerance is exceeded.
+pub const LOOKS: usize = 4;
 
 /// Distance of the noisy evaluations that is still an error, not a tolerance.
 const APART: f64 = 12.0;
@@ -154,13 +154,15 @@ pub struct Trained {
     pub states: Vec<Known>,
 }
 
-/// Everything about a network at the leaves' batch size.
+/// Everything about a network at the leaves' batch size, from so many noisy evaluations.
+#[allow(clippy::too_many_arguments)]
 pub fn reference(
     module: &Module,
     leaves: &Leaves,
     batch: usize,
     rule: &Rule,
     noise: Noise,
+    many: usize,
     dice: &mut Dice,
 ) -> Result<Reference, String> {
     let env = |step: u64| Env { seed: SEED, step, ..Env::batch(batch) };
@@ -168,7 +170,7 @@ pub fn reference(
     let infer = program(module, ProgramKind::Infer).expect("every network infers");
     let program_of = evaluate.as_ref().unwrap_or(&infer);
     let roots = &program_of.roots;
-    let all = looks(program_of, leaves, &env(0), noise, dice)?;
+    let all = looks(program_of, leaves, &env(0), noise, many, dice)?;
     let mut all = all.into_iter();
     let outputs = name(all.by_ref().take(roots.outputs.len()), |i| format!("output {i}"));
     let loss = name(all.by_ref().take(roots.loss.iter().count()), |_| "loss in evaluation".to_owned()).pop();
@@ -177,7 +179,7 @@ pub fn reference(
     let correct = correct.filter(|c| c.apart[0] == 0.0).map(|c| c.values[0]);
     let trained = match program(module, ProgramKind::Step) {
         None => None,
-        Some(step) => Some(trained(module, &step, leaves, &env, rule, noise, dice)?),
+        Some(step) => Some(trained(module, &step, leaves, &env, rule, noise, many, dice)?),
     };
     Ok(Reference { outputs, evaluated: loss.map(|loss| (loss, correct)), trained })
 }
@@ -187,11 +189,18 @@ fn name(list: impl Iterator<Item = Known>, name: impl Fn(usize) -> String) -> Ve
 }
 
 /// The roots of a program with their tolerances.
-pub fn looks(program: &Program, leaves: &Leaves, env: &Env, noise: Noise, dice: &mut Dice) -> Result<Vec<Known>, String> {
+pub fn looks(
+    program: &Program,
+    leaves: &Leaves,
+    env: &Env,
+    noise: Noise,
+    many: usize,
+    dice: &mut Dice,
+) -> Result<Vec<Known>, String> {
     let roots = program.roots.all();
     let exact = run(&program.graph, leaves, &roots, env)?;
     let mut known: Vec<Known> = exact.into_iter().map(|t| Known::new(String::new(), t.data)).collect();
-    for _ in 0..LOOKS {
+    for _ in 0..many {
         let noisy = noisy(&program.graph, leaves, &roots, env, noise, dice)?;
         for (known, noisy) in known.iter_mut().zip(&noisy) {
             known.look(&noisy.data);
@@ -201,6 +210,7 @@ pub fn looks(program: &Program, leaves: &Leaves, env: &Env, noise: Noise, dice: 
 }
 
 /// Two steps of training, exactly and with noise.
+#[allow(clippy::too_many_arguments)]
 fn trained(
     module: &Module,
     step: &Program,
@@ -208,12 +218,13 @@ fn trained(
     env: &dyn Fn(u64) -> Env,
     rule: &Rule,
     noise: Noise,
+    many: usize,
     dice: &mut Dice,
 ) -> Result<Trained, String> {
     let walk = |dice: Option<&mut Dice>| two_steps(module, step, leaves, env, rule, noise, dice);
     let exact = walk(None)?;
     let mut known: Vec<Known> = exact.into_iter().map(|(name, values)| Known::new(name, values)).collect();
-    for _ in 0..LOOKS {
+    for _ in 0..many {
         for (known, (_, noisy)) in known.iter_mut().zip(walk(Some(dice))?) {
             known.look(&noisy);
         }
@@ -268,7 +279,9 @@ fn two_steps(
         }
         memory.step();
         for (assign, value) in step.roots.assigns.iter().zip(values) {
-            let Op::Assign { state } = step.graph.node(*assign).op else { return Err("a root that assigns nothing".into()) };
+            let Op::Assign { state } = step.graph.node(*assign).op else {
+                return Err("a root that assigns nothing".into());
+            };
             leaves.get_mut(&Leaf::State(state)).ok_or("a state without a value")?.data = value.data;
         }
     }

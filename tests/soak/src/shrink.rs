@@ -22,7 +22,10 @@ pub fn candidates(case: &Case) -> Vec<Case> {
         list.push(Case { batches, ..case.clone() });
     }
     for text in texts {
-        if weight(&text) < weight(&case.text) && list.iter().all(|c| c.text != text) && declared::networks(&text).is_ok() {
+        if weight(&text) < weight(&case.text)
+            && list.iter().all(|c| c.text != text)
+            && declared::networks(&text).is_ok()
+        {
             list.push(Case { text, ..case.clone() });
         }
     }
@@ -185,9 +188,10 @@ fn terms(text: &str, texts: &mut Vec<String>) {
                 losses.extend(one.split_once("* ").map(|(_, rest)| rest.to_owned()));
             }
             for loss in losses.into_iter().filter(|loss| !loss.is_empty()) {
-                let changed = text.lines().enumerate().map(|(k, line)| {
-                    if k == i { format!("{head}loss: {loss};\n") } else { format!("{line}\n") }
-                });
+                let changed = text
+                    .lines()
+                    .enumerate()
+                    .map(|(k, line)| if k == i { format!("{head}loss: {loss};\n") } else { format!("{line}\n") });
                 texts.push(changed.collect());
             }
         }

@@ -35,8 +35,5 @@ pub const BLOCKS: [(&str, &str); 2] = [
         "block Wide<C> { Residual { conv1: Conv2d<C, 3, padding = 1, bias = false>; bn1: BatchNorm; Relu; conv2: Conv2d<C, 3, padding = 1>; } shortcut down if reshaped { Conv2d<C, 1>; } Relu; }",
         "Wide",
     ),
-    (
-        "block Two<C>(a, b) { Add(a, b); conv: Conv2d<C, 1>; Tanh; }",
-        "Two",
-    ),
+    ("block Two<C>(a, b) { Add(a, b); conv: Conv2d<C, 1>; Tanh; }", "Two"),
 ];

@@ -1,6 +1,6 @@
 //! What stands around a convolution, over a grid of extents: every combination once in a round.
 
-use super::draft::CHANNELS;
+use super::draft::{Budget, CHANNELS};
 use crate::dice::Dice;
 
 const KINDS: [&str; 2] = ["Conv2d", "Conv1d"];
@@ -34,8 +34,9 @@ pub const SIZE: u64 = (KINDS.len()
     * ACTIVATIONS.len()) as u64
     * ORDERS;
 
-/// The network at a place of the grid; `None` where the kernel or the pool does not fit, and where the order does not matter.
-pub fn network(mut place: u64, dice: &mut Dice) -> Option<String> {
+/// The network at a place of the grid; `None` where the kernel or the pool does not fit, where the order does not matter, and
+/// where it is too large.
+pub fn network(mut place: u64, dice: &mut Dice, most: Budget) -> Option<String> {
     let mut take = |n: usize| {
         let digit = place % n as u64;
         place /= n as u64;
@@ -58,6 +59,11 @@ pub fn network(mut place: u64, dice: &mut Dice) -> Option<String> {
     let extents = if sequence { vec![image[0] + image[1]] } else { image.to_vec() };
     let least = extents.iter().map(|e| (e + 2 * padding + 1).saturating_sub(kernel)).min()?;
     if least == 0 || pool.contains("<2") && least < 2 || pool.contains("<3") && least < 3 {
+        return None;
+    }
+    let pixels: usize = extents.iter().map(|e| e + 2 * padding + 1 - kernel).product();
+    let taps = if sequence { kernel } else { kernel * kernel };
+    if inputs * outputs * taps * pixels > 2 * most.products {
         return None;
     }
     let shape = [&[inputs], &extents[..]].concat();

@@ -83,8 +83,20 @@ pub fn kind(name: &str) -> Kind {
 pub fn any(d: &mut Draft) -> bool {
     // Convolutions, pools, norms, activations and what joins values are half of all lines.
     const OFTEN: [&str; 14] = [
-        "Conv2d", "Conv2d", "Conv2d", "Conv1d", "Linear", "MaxPool2d", "MaxPool2d", "AvgPool2d", "BatchNorm", "Relu",
-        "Relu", "param", "skip", "Residual",
+        "Conv2d",
+        "Conv2d",
+        "Conv2d",
+        "Conv1d",
+        "Linear",
+        "MaxPool2d",
+        "MaxPool2d",
+        "AvgPool2d",
+        "BatchNorm",
+        "Relu",
+        "Relu",
+        "param",
+        "skip",
+        "Residual",
     ];
     for _ in 0..30 {
         let kind = if d.dice.chance(50) { kind(d.dice.pick(&OFTEN)) } else { KINDS[d.dice.below(KINDS.len())].1 };
@@ -381,7 +393,15 @@ fn keeping_line(d: &mut Draft) {
 
 pub fn activation(d: &mut Draft) -> bool {
     let line = d.dice.pick(&[
-        "Relu;", "Relu;", "Tanh;", "Sigmoid;", "LeakyRelu<0.2>;", "Elu<0.6>;", "Gelu;", "Silu;", "Softplus;",
+        "Relu;",
+        "Relu;",
+        "Tanh;",
+        "Sigmoid;",
+        "LeakyRelu<0.2>;",
+        "Elu<0.6>;",
+        "Gelu;",
+        "Silu;",
+        "Softplus;",
     ]);
     d.same(line)
 }
@@ -436,7 +456,11 @@ fn branches(d: &mut Draft) -> bool {
             let text = match from[..] {
                 _ if channels > 0 && d.dice.chance(25) => format!("{branch}: Relu;"),
                 [c, h, w] if c * h * w * width * 9 <= d.budget.products => {
-                    let line = d.dice.pick(&["Conv2d<W, 1>; Relu;", "Conv2d<W, 3, padding = 1>;", "MaxPool2d<3, stride = 1, padding = 1>; Conv2d<W, 1>;"]);
+                    let line = d.dice.pick(&[
+                        "Conv2d<W, 1>; Relu;",
+                        "Conv2d<W, 3, padding = 1>;",
+                        "MaxPool2d<3, stride = 1, padding = 1>; Conv2d<W, 1>;",
+                    ]);
                     trains = true;
                     d.shape[0] = width;
                     format!("{branch}: {{ {} }}", line.replace('W', &width.to_string()))

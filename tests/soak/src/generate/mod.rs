@@ -45,7 +45,7 @@ pub fn case(seed: u64, index: u64, most: Budget) -> Case {
     }
     let turn = index / 4;
     let written = match index % 4 {
-        0 => grid::network(shuffled(turn, grid::SIZE, seed), &mut dice),
+        0 => grid::network(shuffled(turn, grid::SIZE, seed), &mut dice, most),
         1 => chain::<2>(turn, seed, &mut dice, most),
         2 => chain::<3>(turn, seed, &mut dice, most),
         _ => None,

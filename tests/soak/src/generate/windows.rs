@@ -183,7 +183,8 @@ fn pool(d: &mut Draft, name: &str) -> bool {
         // The default of a pool's stride is its kernel; what is written is always right.
         let usual = spans.iter().all(|s| s.stride == s.kernel);
         let mut text = format!("{name}<{}", pair(&spans, |s| s.kernel));
-        let as_usual: Vec<Span> = spans.iter().map(|s| Span { stride: if usual { 1 } else { s.stride }, ..*s }).collect();
+        let as_usual: Vec<Span> =
+            spans.iter().map(|s| Span { stride: if usual { 1 } else { s.stride }, ..*s }).collect();
         text += &arguments(&as_usual, if usual { 1 } else { 0 });
         if ceil {
             text += ", ceil_mode = true";
