@@ -14,7 +14,7 @@ use kiln_codegen::graph::op::{Leaf, MoveOp, Op};
 use kiln_codegen::interpret::{Env, Tensor, evaluate};
 use kiln_codegen::memory::{Planned, Tenant};
 use kiln_codegen::schedule::layout::Axis;
-use kiln_codegen::schedule::{Kernel, Layout, ParamPlan, Schedule, Storage};
+use kiln_codegen::schedule::{Kernel, Layout, ParamPlan, ProgramKind, Schedule, Storage};
 use std::collections::HashMap;
 
 /// Memory of one run.
@@ -24,6 +24,8 @@ struct Arenas<'p> {
     batch: usize,
     spaces: HashMap<&'static str, Vec<f64>>,
     ports: Vec<Vec<f64>>,
+    /// Gradients that their kernels hand to the optimizer, which stores none.
+    handed_over: Vec<Value>,
 }
 
 /// Where an element lies. What has no affine map, such as a flipped weight, has a size only: as it is written, so it is read.
@@ -71,7 +73,7 @@ impl<'p> Arenas<'p> {
             ("grads", nan(params.trainable_floats)),
             ("states", zeros(params.state_floats)),
         ]);
-        let mut arenas = Arenas { planned, params, batch, spaces, ports: Vec::new() };
+        let mut arenas = Arenas { planned, params, batch, spaces, ports: Vec::new(), handed_over: Vec::new() };
         for (leaf, tensor) in leaves {
             let (space, offset, layout) = match *leaf {
                 Leaf::Param(p) => ("params", params.params[p].offset, &params.params[p].layout),
@@ -188,6 +190,9 @@ impl<'p> Arenas<'p> {
     fn run_kernel(&mut self, kernel: &Kernel, env: &Env) -> Result<(), String> {
         let s = self.schedule();
         let graph = s.graph();
+        if let Some(value) = kernel.reads.iter().find(|v| self.handed_over.contains(v)) {
+            return Err(format!("it reads {value}, which its kernel hands to the optimizer instead of storing it"));
+        }
         let mut known: Vec<Option<Tensor>> = vec![None; graph.nodes.len()];
         for value in graph.values() {
             if self.lies_there(value, &kernel.reads) && !kernel.nodes.contains(&value) {
@@ -205,10 +210,12 @@ impl<'p> Arenas<'p> {
             let tensor = known[store.index()].take().ok_or_else(|| format!("{store} was not computed"))?;
             self.store(*store, &tensor)?;
         }
-        for store in &kernel.stores {
+        // Only steps have an optimizer under way.
+        for store in kernel.stores.iter().filter(|_| self.planned.kind == ProgramKind::Step) {
             if let Some(Storage::Grad(param)) = s.storage(*store)
                 && self.planned.launches.updated.contains(&param)
             {
+                self.handed_over.push(*store);
                 let slot = &self.params.params[param];
                 self.spaces.get_mut("params").expect("parameters")[slot.offset..slot.offset + slot.layout.size]
                     .fill(f64::NAN);

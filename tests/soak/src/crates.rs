@@ -224,7 +224,7 @@ pub type Entry = (usize, &'static str, compiled::Plans, &'static [usize]);
 pub fn main(list: &[Entry]) {
     let chosen: Vec<usize> = std::env::args().skip(1).filter_map(|n| n.parse().ok()).collect();
     // A panic's message is in its network's line.
-    std::panic::set_hook(Box::new(|_| ()));
+    crate::quiet_panics();
     for (number, text, plans, batches) in list.iter().filter(|entry| chosen.contains(&entry.0)) {
         say(&format!("start {number}"));
         match crate::caught(|| compiled::check(text, *plans, batches)) {

@@ -10,7 +10,8 @@ use kiln_codegen::interpret::{Env, Tensor, run};
 use kiln_codegen::memory::Planned;
 use kiln_codegen::schedule::program::program;
 use kiln_codegen::schedule::{ProgramKind, Target};
-use kiln_codegen::{Plans, plan};
+use kiln_codegen::{Plans, compile, plan};
+use proc_macro2::TokenStream;
 use std::collections::BTreeMap;
 
 /// What was compared.
@@ -23,9 +24,14 @@ pub struct Count {
     pub skipped: usize,
 }
 
-/// Compares all networks of a declaration; the first difference is the error.
+/// Compares all networks of a declaration; the first difference is the error. So is what the compiler cannot print.
 pub fn check(text: &str, dice: &mut Dice) -> Result<Count, String> {
     let mut count = Count::default();
+    let tokens: TokenStream = text.parse().map_err(|why| format!("no tokens: {why}"))?;
+    let errors = compile(tokens).into_iter().filter(|tree| tree.to_string() == "compile_error").count();
+    if errors > 0 {
+        return Err(format!("{errors} errors from a declaration that the front end takes"));
+    }
     for network in declared::networks(text)? {
         count.networks += 1;
         let module = &network.module;

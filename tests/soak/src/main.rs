@@ -6,7 +6,7 @@ use kiln_soak::declared::module;
 use kiln_soak::dice::Dice;
 use kiln_soak::generate::{BATCHES, Budget, Case, case};
 use kiln_soak::reference::Compared;
-use kiln_soak::{caught, emulated, interpreter, shrink};
+use kiln_soak::{caught, emulated, interpreter, quiet_panics, shrink};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
@@ -104,7 +104,7 @@ fn main() -> ExitCode {
     let soak = Soak { options, seed, given, end, tallies: Mutex::default(), kinds: Mutex::default() };
     println!("seed {seed}");
     // A panic is a difference, and printed as one.
-    std::panic::set_hook(Box::new(|_| ()));
+    quiet_panics();
     soak.run();
     let different = soak.report();
     if different == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }

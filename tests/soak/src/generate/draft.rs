@@ -22,7 +22,7 @@ impl Budget {
     /// For the interpreter, at a few samples.
     pub const INTERPRETED: Budget = Budget { elements: 700, products: 30_000 };
     /// For compiled networks.
-    pub const COMPILED: Budget = Budget { elements: 2_500, products: 120_000 };
+    pub const COMPILED: Budget = Budget { elements: 1_500, products: 50_000 };
 }
 
 /// A declaration under way.

@@ -63,7 +63,7 @@ pub fn network(mut place: u64, dice: &mut Dice, most: Budget) -> Option<String> 
     }
     let pixels: usize = extents.iter().map(|e| e + 2 * padding + 1 - kernel).product();
     let taps = if sequence { kernel } else { kernel * kernel };
-    if inputs * outputs * taps * pixels > 2 * most.products {
+    if inputs * outputs * taps * pixels > 3 * most.products {
         return None;
     }
     let shape = [&[inputs], &extents[..]].concat();

@@ -40,7 +40,7 @@ pub struct Case {
 pub fn case(seed: u64, index: u64, most: Budget) -> Case {
     let mut dice = Dice::new(seed, index);
     let mut batches = vec![dice.pick(&[1, 2, 15]), dice.pick(&[16, 17])];
-    if dice.chance(50) {
+    if dice.chance(25) {
         batches.push(dice.pick(&[31, 33, 64]));
     }
     let turn = index / 4;
