@@ -43,13 +43,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 thread_local! {
     /// Where this thread panicked last.
-    static PLACE: Cell<Option<(&'static str, u32)>> = const { Cell::new(None) };
+    static PLACE: Cell<Option<String>> = const { Cell::new(None) };
 }
 
 /// From now on panics print nothing: [`caught`] tells what they said, and where.
 pub fn quiet_panics() {
     std::panic::set_hook(Box::new(|info| {
-        PLACE.set(info.location().map(|place| (place.file(), place.line())));
+        PLACE.set(info.location().map(|place| format!(" at {}:{}", place.file(), place.line())));
     }));
 }
 
@@ -58,7 +58,7 @@ pub fn caught<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> 
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|s| (*s).to_owned()));
-        let place = PLACE.take().map_or(String::new(), |(file, line)| format!(" at {file}:{line}"));
+        let place = PLACE.take().unwrap_or_default();
         Err(format!("panicked{place}: {}", text.unwrap_or_default()))
     })
 }
