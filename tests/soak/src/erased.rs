@@ -5,7 +5,7 @@
 //! that [`with_plan`] holds.
 
 use kiln::__private::plan::Plan;
-use kiln::__private::{Feed, Receive};
+use kiln::__private::{Feed, PortValues, Receive};
 use kiln::{Error, Network};
 use std::cell::Cell;
 
@@ -30,7 +30,8 @@ pub fn with_plan<T>(plan: &'static Plan, work: impl FnOnce() -> T) -> T {
 #[derive(Clone, Copy, Debug)]
 pub struct Erased;
 
-impl Network for Erased {
+// SAFETY: a model is made and used within `with_plan`, of the one plan that `network!` made for it.
+unsafe impl Network for Erased {
     type Inputs = Ports;
     type Targets = Ports;
     type Outputs = Outputs;
@@ -72,11 +73,11 @@ impl Feed for Ports {
         out.list = self.list.iter().map(|port| port.gathered(rows)).collect();
     }
 
-    fn each_port(&self, f: &mut dyn FnMut(*const u8)) {
+    fn each_port<'a>(&'a self, f: &mut dyn FnMut(PortValues<'a>)) {
         for port in &self.list {
             match port {
-                Port::Floats(values, _) => f(values.as_ptr().cast()),
-                Port::Numbers(values, _) => f(values.as_ptr().cast()),
+                Port::Floats(values, _) => f(PortValues::Floats(values)),
+                Port::Numbers(values, _) => f(PortValues::Integers(values)),
             }
         }
     }
