@@ -20,3 +20,19 @@ fn activations_between_batch_norms() {
          Linear<3>; loss: CrossEntropy(_, y); }",
     );
 }
+
+#[test]
+fn a_joined_value_that_random_numbers_multiply() {
+    compiles(
+        "pub Net { input x: [1, 1, 1]; Concat { b: { Conv2d<2, 1>; Relu; } c: { Conv2d<1, 1>; Relu; } } Dropout2d;
+         loss: Mean(_); }",
+    );
+}
+
+#[test]
+fn an_initialiser_in_a_group_that_is_applied_again() {
+    compiles(
+        "pub Net { input x: [3, 5]; target t: [3, 5]; g: { #[init(weight = Normal<0, 0.2>)] Conv1d<3, 3, padding = 1>; } g(_);
+         loss: Mse(_, t); }",
+    );
+}

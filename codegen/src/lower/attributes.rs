@@ -388,8 +388,10 @@ impl Lowering<'_> {
         if !self.training {
             return;
         }
-        for (id, asked) in self.asked.iter().enumerate() {
-            if self.used_wishes.contains(&id) {
+        // A line that is applied again asks again, and finds its parameters there.
+        let used: Vec<Source> = self.used_wishes.iter().map(|id| self.asked[*id].source).collect();
+        for asked in &self.asked {
+            if used.contains(&asked.source) {
                 continue;
             }
             let message = format!("nothing here has a parameter `{}`", asked.parameter);

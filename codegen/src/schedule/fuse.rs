@@ -90,7 +90,8 @@ impl Fuser<'_> {
                 Op::Map(_) => node.inputs.iter().all(|i| self.inline[self.s.base(*i).index()]),
                 _ => false,
             };
-            self.inline[value.index()] = free && !self.is_root(value) && self.vector_map(value).is_some();
+            let read = self.users[value.index()].iter().all(|user| self.recomputes(*user));
+            self.inline[value.index()] = free && read && !self.is_root(value) && self.vector_map(value).is_some();
         }
         let values: Vec<Value> = self.graph().values().collect();
         for value in values.into_iter().rev() {
@@ -103,6 +104,17 @@ impl Fuser<'_> {
                 && self.vector_map(value).is_some();
             self.inline[value.index()] |= lazy;
         }
+    }
+
+    /// Whether this node computes its operands element by element where it is computed itself. All else reads memory, where what
+    /// is recomputed does not lie; on CUDA a loop over elements can stand for everything.
+    fn recomputes(&self, user: Value) -> bool {
+        self.target.gathers
+            || match self.graph().node(user).op {
+                Op::Map(_) => self.vector_map(user).is_some(),
+                Op::Reduce { .. } => form::reduction(self.s.order, self.graph(), user).is_some(),
+                _ => false,
+            }
     }
 
     fn reads_lazily(&self, user: Value, value: Value) -> bool {

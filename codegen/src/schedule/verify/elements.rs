@@ -132,8 +132,13 @@ pub fn verify(s: &Schedule, kernel: &Kernel) -> Result<(), String> {
         }
         Form::Winograd { .. } => winograd(s, kernel),
         Form::Lanes(chain) => super::lanes::verify(s, chain),
-        // Each reads the elements of one node by its own layouts, one by one or in rows that `rows` found in them.
-        Form::ConvFlipped { .. } | Form::WinogradWeights { .. } | Form::Rows(_) | Form::Scalar => Ok(()),
+        // Each reads the operands of its one node by their own layouts, one by one or in rows that `rows` found in them.
+        Form::ConvFlipped { .. } | Form::WinogradWeights { .. } | Form::Rows(_) | Form::Scalar => {
+            match kernel.nodes[..] {
+                [_] => Ok(()),
+                _ => Err("computes one node, whose operands lie in memory".into()),
+            }
+        }
         Form::Block(_) => Ok(()),
     }
 }
