@@ -8,12 +8,12 @@ impl Dice {
     pub fn new(seed: u64, index: u64) -> Dice {
         let mut dice = Dice(seed);
         // Neighbouring indices must not give shifted copies of one sequence.
-        dice.0 = dice.next() ^ index.wrapping_mul(0xD6E8_FEB8_6659_FD93);
-        dice.next();
+        dice.0 = dice.word() ^ index.wrapping_mul(0xD6E8_FEB8_6659_FD93);
+        dice.word();
         dice
     }
 
-    pub fn next(&mut self) -> u64 {
+    pub fn word(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -23,7 +23,7 @@ impl Dice {
 
     /// A number in 0..n.
     pub fn below(&mut self, n: usize) -> usize {
-        (self.next() % n as u64) as usize
+        (self.word() % n as u64) as usize
     }
 
     /// A number in low..=high.
@@ -41,6 +41,6 @@ impl Dice {
 
     /// A number in [-1, 1).
     pub fn signed(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1u64 << 52) as f64 - 1.0
+        (self.word() >> 11) as f64 / (1u64 << 52) as f64 - 1.0
     }
 }

@@ -448,7 +448,7 @@ fn branches(d: &mut Draft) -> bool {
     let from = d.shape.clone();
     let mut channels = 0;
     let name = d.name("c");
-    let done = d.braces(&format!("{name}: Concat"), |d| {
+    d.braces(&format!("{name}: Concat"), |d| {
         let mut trains = false;
         for branch in ["a", "b", "c"].iter().take(d.dice.between(2, 3)) {
             d.shape.clone_from(&from);
@@ -483,8 +483,7 @@ fn branches(d: &mut Draft) -> bool {
         d.trains |= trains;
         d.shape = [&[channels], &from[1..]].concat();
         d.elements() <= d.budget.elements
-    });
-    done
+    })
 }
 
 fn repeat(d: &mut Draft) -> bool {

@@ -58,7 +58,7 @@ pub fn case(seed: u64, index: u64, most: Budget) -> Case {
 fn shuffled(turn: u64, size: u64, seed: u64) -> u64 {
     // A prime that divides no size here.
     const STRIDE: u64 = 1_000_003;
-    let start = Dice::new(seed, size).next() % size;
+    let start = Dice::new(seed, size).word() % size;
     ((turn % size) * (STRIDE % size) + start) % size
 }
 
@@ -81,7 +81,7 @@ pub fn kinds_at<const N: usize>(turn: u64, seed: u64) -> [usize; N] {
 fn chain<const N: usize>(turn: u64, seed: u64, dice: &mut Dice, most: Budget) -> Option<String> {
     let kinds = kinds_at::<N>(turn, seed);
     for _ in 0..40 {
-        let mut d = Draft::new(Dice::new(dice.next(), turn), most);
+        let mut d = Draft::new(Dice::new(dice.word(), turn), most);
         start(&mut d);
         if kinds.iter().all(|kind| KINDS[*kind].1(&mut d)) {
             return Some(finish(d));
@@ -91,7 +91,7 @@ fn chain<const N: usize>(turn: u64, seed: u64, dice: &mut Dice, most: Budget) ->
 }
 
 fn free(dice: &mut Dice, most: Budget) -> String {
-    let mut d = Draft::new(Dice::new(dice.next(), 0), most);
+    let mut d = Draft::new(Dice::new(dice.word(), 0), most);
     start(&mut d);
     for _ in 0..d.dice.between(1, 6) {
         lines::any(&mut d);
