@@ -301,11 +301,11 @@ impl Soak {
                 Ok(small) => {
                     let _ = write!(text, "   smallest, batches {:?}:\n{}", small.batches, small.text);
                     match self.write(stage, &small, why) {
-                        Ok(path) => drop(write!(text, "   written: {}\n", path.display())),
-                        Err(problem) => drop(write!(text, "   not written: {problem}\n")),
+                        Ok(path) => drop(writeln!(text, "   written: {}", path.display())),
+                        Err(problem) => drop(writeln!(text, "   not written: {problem}")),
                     }
                 }
-                Err(problem) => drop(write!(text, "   not made smaller: {problem}\n")),
+                Err(problem) => drop(writeln!(text, "   not made smaller: {problem}")),
             }
         }
         println!("{text}");
