@@ -96,13 +96,6 @@ pub enum Error {
     )]
     SingleValue { network: &'static str, layer: &'static str },
 
-    /// Training cannot start from these weights.
-    #[error(
-        "`{name}` of {network} is not finite before training starts (it holds {value}); help: begin with a new model, or \
-         load weights of before they diverged"
-    )]
-    WeightsNotFinite { network: &'static str, name: &'static str, value: f32 },
-
     /// The mean that a loss with class weights is has nothing to divide by.
     #[error("no label that {network} has seen since the last `apply` has a weight in its loss, so the gradient is 0/0")]
     NoWeight { network: &'static str },

@@ -361,19 +361,6 @@ impl Engine {
         }
     }
 
-    /// The first tensor that holds NaN or infinity, and that number.
-    pub fn not_finite(&self) -> Result<Option<(&'static str, f32)>> {
-        let weights = self.weights();
-        for (tensors, state) in [(weights.params, false), (weights.states, true)] {
-            for tensor in tensors {
-                if let Some(value) = self.read(tensor, state)?.into_iter().find(|value| !value.is_finite()) {
-                    return Ok(Some((tensor.name, value)));
-                }
-            }
-        }
-        Ok(None)
-    }
-
     /// A layer because of which the program takes no batch of one sample.
     pub fn single(&self, role: Role) -> Option<&'static str> {
         let program = match role {

@@ -339,9 +339,6 @@ impl<'m, N: Network, O: Optimizer> Trainer<'m, N, O> {
                 report.stopped_early = within.batches == 0 && self.is_over(report.epochs.len(), best);
             }
         }
-        if let Some((name, value)) = self.model.engine.not_finite()? {
-            return Err(Error::WeightsNotFinite { network: N::NAME, name, value });
-        }
         // Of an earlier training that ended between the batches of a step.
         self.model.engine.forget_gathered();
         let first = report.epochs.len() + 1;
