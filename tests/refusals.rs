@@ -139,10 +139,7 @@ fn weights_that_are_not_finite_are_named_before_training() {
         model.set_parameter(name, broken.view()).unwrap();
         assert_eq!(
             start(&mut model),
-            format!(
-                "`{name}` of Vectors is not finite before training starts (it holds NaN); help: begin with a new model, or \
-                 load weights of before they diverged"
-            )
+            format!("`{name}` of Vectors is NaN at [2] before the first step; help: `load` or a new model")
         );
         model.set_parameter(name, whole.view()).unwrap();
     }

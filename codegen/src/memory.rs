@@ -6,6 +6,7 @@
 
 use crate::graph::Value;
 use crate::schedule::form::Form;
+use crate::schedule::lanes::lowest_gap;
 use crate::schedule::launches::phases;
 use crate::schedule::{Kernel, Launches, Order, ProgramKind, Schedule, Storage};
 use crate::schedule::{lanes, moments};
@@ -71,19 +72,6 @@ pub fn plan(schedule: &Schedule, launches: &Launches, chunks: usize) -> Memory {
     }
     memory.places.sort_by_key(|p| (class(p.storage), p.alive, p.tenant));
     memory
-}
-
-/// The lowest offset at which so many floats lie between these ranges, which may overlap each other.
-pub fn lowest_gap(mut taken: Vec<(usize, usize)>, floats: usize) -> usize {
-    taken.sort_unstable();
-    let mut offset = 0;
-    for (start, end) in taken {
-        if offset + floats <= start {
-            break;
-        }
-        offset = offset.max(end);
-    }
-    offset
 }
 
 fn tenants(s: &Schedule, launches: &Launches, chunks: usize) -> Vec<Place> {

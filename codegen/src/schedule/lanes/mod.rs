@@ -19,6 +19,7 @@ use super::{Kernel, Schedule, Target};
 use crate::graph::expr::{Expr, Scalar};
 use crate::graph::op::{ConvGeometry, ConvRole, Leaf, Op, ReduceOp, WindowAxis, WindowOp};
 use crate::graph::{DType, Value};
+pub use scratch::lowest_gap;
 
 /// The largest batch that runs without chains: a group that is mostly empty costs as much as a full one.
 pub const SMALL_BATCH: usize = 15;

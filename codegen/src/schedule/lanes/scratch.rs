@@ -6,7 +6,6 @@
 
 use super::{Chain, Slot};
 use crate::graph::Value;
-use crate::memory::lowest_gap;
 use crate::schedule::Schedule;
 use crate::schedule::layout::LANES;
 
@@ -48,4 +47,17 @@ pub fn alive(s: &Schedule, chain: &Chain, value: Value) -> (usize, usize) {
     let first = (0..end).find(touches).unwrap_or(0);
     let last = if chain.exports.contains(&value) { end } else { (0..end).rev().find(touches).unwrap_or(end) };
     (first, last)
+}
+
+/// The lowest offset at which so many floats lie between these ranges, which may overlap each other.
+pub fn lowest_gap(mut taken: Vec<(usize, usize)>, floats: usize) -> usize {
+    taken.sort_unstable();
+    let mut offset = 0;
+    for (start, end) in taken {
+        if offset + floats <= start {
+            break;
+        }
+        offset = offset.max(end);
+    }
+    offset
 }
