@@ -36,3 +36,11 @@ fn an_initialiser_in_a_group_that_is_applied_again() {
          loss: Mse(_, t); }",
     );
 }
+
+#[test]
+fn windows_of_one_pixel_behind_a_normalisation() {
+    compiles(
+        "pub Net { input x: [32, 8, 1]; target t: [32, 8, 1]; BatchNorm<track_running_stats = false>; LeakyRelu<0.2>;
+         MaxPool2d<1>; loss: Mse(_, t); }",
+    );
+}
