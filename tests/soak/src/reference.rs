@@ -172,9 +172,12 @@ pub fn reference(
     let roots = &program_of.roots;
     let all = looks(program_of, leaves, &env(0), noise, many, dice)?;
     let mut all = all.into_iter();
-    let outputs = name(all.by_ref().take(roots.outputs.len()), |i| format!("output {i}"));
+    // Scores that the loss reads and that are no output stand behind the outputs.
+    let mut outputs = name(all.by_ref().take(roots.outputs.len()), |i| format!("output {i}"));
+    outputs.truncate(module.outputs.len());
     let loss = name(all.by_ref().take(roots.loss.iter().count()), |_| "loss in evaluation".to_owned()).pop();
-    let correct = all.next().filter(|_| roots.correct.is_some());
+    let means = roots.means.iter().flat_map(|mean| mean.values()).count();
+    let correct = all.nth(means).filter(|_| roots.correct.is_some());
     // A number of samples is right, or decided by rounding.
     let correct = correct.filter(|c| c.apart[0] == 0.0).map(|c| c.values[0]);
     let trained = match program(module, ProgramKind::Step) {
@@ -258,9 +261,8 @@ fn two_steps(
         };
         let mut values = values.into_iter();
         let loss = values.next().ok_or("a step without a loss")?.data;
-        if step.roots.correct.is_some() {
-            values.next();
-        }
+        let means = step.roots.means.iter().flat_map(|mean| mean.values()).count();
+        values.by_ref().take(means + usize::from(step.roots.correct.is_some())).for_each(drop);
         let gradients: Vec<Vec<f64>> = values.by_ref().take(step.roots.gradients.len()).map(|t| t.data).collect();
         if number == 0 {
             list.push(("loss".to_owned(), loss.clone()));
