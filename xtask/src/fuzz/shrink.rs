@@ -100,6 +100,8 @@ mod tests {
         };
         let text = "pub N { input x: [1, 7, 3]; Relu; g: { Residual { bad; Tanh; } } loss: Mse(_, y); }";
         assert_eq!(shrink(text, "a fault", &judge), Ok("7 bad".into()));
-        assert_eq!(shrink(text, "another", &judge), Ok(text.parse::<TokenStream>().unwrap().to_string()));
+        // As it stands, or as tokens print, which is up to `proc-macro2`.
+        let kept = shrink(text, "another", &judge).unwrap();
+        assert_eq!(kept.replace(' ', ""), text.replace(' ', ""));
     }
 }
