@@ -95,14 +95,15 @@ fn term(d: &mut Draft, value: &str) -> String {
         return format!("Mean({value})");
     }
     d.header += &format!("        target {target}: {shape:?};\n");
-    match d.dice.below(9) {
+    match d.dice.below(10) {
         0 => format!("L1({value}, {target})"),
         1 => format!("Huber<delta = 0.7>({value}, {target})"),
         2 => format!("HalfSquare({value}, {target})"),
         3 => format!("Perceptron({value}, {target})"),
         4 => format!("BceWithLogits({value}, {target})"),
         5 => format!("BceWithLogits<pos_weight = 2>({value}, {target})"),
-        6 => {
+        6 => format!("SmoothL1<beta = 0.7>({value}, {target})"),
+        7 => {
             let name = d.name("v");
             d.same(&format!("Sigmoid as {name};"));
             format!("Bce({name}, {target})")

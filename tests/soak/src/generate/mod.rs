@@ -170,3 +170,48 @@ fn finish(mut d: Draft) -> String {
     let constants = d.family.map_or(String::new(), |(name, [a, b])| format!("<{name} in [{a}, {b}]>"));
     text + &format!("    pub Net{constants} {{\n{}{}    }}\n", d.header, d.body)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::declared::networks;
+    use kiln_codegen::layers::{ALL, LOSSES};
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn equal_seeds_and_indices_give_equal_networks_and_others_do_not() {
+        let text = |seed, index| case(seed, index, Budget::INTERPRETED).text;
+        let all: BTreeSet<String> = (0..40).flat_map(|index| [text(1, index), text(2, index)]).collect();
+        assert!((0..40).all(|index| all.contains(&text(1, index))));
+        assert!(all.len() > 70, "{} of 80 differ", all.len());
+    }
+
+    #[test]
+    fn what_is_generated_is_valid() {
+        for budget in [Budget::INTERPRETED, Budget::COMPILED] {
+            for index in 0..300 {
+                let case = case(5, index, budget);
+                networks(&case.text).unwrap_or_else(|why| panic!("index {index}: {why}\n{}", case.text));
+            }
+        }
+    }
+
+    #[test]
+    fn every_layer_and_loss_is_drawn() {
+        let drawn: String = (0..3000).map(|index| case(6, index, Budget::INTERPRETED).text).collect();
+        let words: BTreeSet<&str> = drawn.split(|c: char| !c.is_alphanumeric()).collect();
+        let names = ALL.iter().map(|l| l.name).chain(LOSSES.iter().map(|l| l.name));
+        let missing: Vec<&str> = names.filter(|name| !words.contains(name)).collect();
+        assert!(missing.is_empty(), "never drawn: {missing:?}");
+    }
+
+    #[test]
+    fn a_round_has_every_pair_and_every_place_of_the_grid_once() {
+        let pairs: BTreeSet<[usize; 2]> = (0..round(2)).map(|turn| kinds_at(turn, 9)).collect();
+        assert_eq!(pairs.len() as u64, round(2));
+        let triples: BTreeSet<[usize; 3]> = (0..round(3)).map(|turn| kinds_at(turn, 9)).collect();
+        assert_eq!(triples.len() as u64, round(3));
+        let places: BTreeSet<u64> = (0..grid::SIZE).map(|turn| shuffled(turn, grid::SIZE, 9)).collect();
+        assert_eq!(places.len() as u64, grid::SIZE);
+    }
+}
