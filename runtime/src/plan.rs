@@ -149,13 +149,16 @@ pub struct Kept {
     pub stored: Stored,
     /// Floats before it in each sample of `stored`.
     pub at: usize,
+    /// Groups of 16 samples lie together, one number of each beside the other, and the numbers of a sample in the order
+    /// of `dims`, whatever the layout; a group starts where its first sample would. CPU only.
+    pub lanes: bool,
 }
 
 impl Kept {
     /// The rows of a variant, by launches. They are read from their text when they are first asked for, and stay.
     ///
     /// A row is a line, its fields apart by tabs: launch, value, layer, op, dims, `batch` or `fixed`, `float` or `integer`, space,
-    /// offset, at, sample, size, axes. Text that is not in this form gives no rows.
+    /// offset, at, sample, `lanes` or `samples`, size, axes. Text that is not in this form gives no rows.
     pub fn rows(text: &'static str) -> &'static [Kept] {
         static KNOWN: Mutex<BTreeMap<(usize, usize), &'static [Kept]>> = Mutex::new(BTreeMap::new());
         if text.is_empty() {
@@ -170,7 +173,7 @@ impl Kept {
 
     fn read(line: &'static str) -> Option<Kept> {
         let fields: Vec<&'static str> = line.split('\t').collect();
-        let [launch, value, layer, op, dims, batch, number, space, offset, at, sample, size, axes] = fields[..] else {
+        let [launch, value, layer, op, dims, batch, number, space, offset, at, sample, order, size, axes] = fields[..] else {
             return None;
         };
         let axis = |text: &str| {
@@ -197,6 +200,7 @@ impl Kept {
             integer: number == "integer",
             stored: Stored { space, offset: offset.parse().ok()?, layout, sample: sample.parse().ok()? },
             at: at.parse().ok()?,
+            lanes: order == "lanes",
         })
     }
 }

@@ -151,16 +151,22 @@ pub fn kept_rows(p: &Planned, params: &ParamPlan, rows: &[Kept]) -> TokenStream 
         let number = if ty.dtype == DType::F32 { "float" } else { "integer" };
         let (space, offset) = place(s, &p.memory, params, value);
         let (at, sample, layout) = (s.whole(value).at, s.sample_stride(value), s.layout(value));
+        let order = if is_shared_by_chains(s, value) { "lanes" } else { "samples" };
         let axes: Vec<String> =
             layout.axes.iter().map(|a| listed(&[a.extent, a.block, a.outer, a.inner], ":")).collect();
         let (axes, size, value) = (axes.join(","), layout.size, value.0);
         writeln!(
             text,
-            "{launch}\t{value}\t{layer}\t{op}\t{dims}\t{batch}\t{number}\t{space:?}\t{offset}\t{at}\t{sample}\t{size}\t{axes}"
+            "{launch}\t{value}\t{layer}\t{op}\t{dims}\t{batch}\t{number}\t{space:?}\t{offset}\t{at}\t{sample}\t{order}\t{size}\t{axes}"
         )
         .expect("writing to a string");
     }
     quote!(kept: #text,)
+}
+
+/// Whether chains leave the value to each other as they work on it, the samples of a group in lanes.
+fn is_shared_by_chains(s: &Schedule, value: Value) -> bool {
+    s.kernels.iter().any(|kernel| matches!(&kernel.form, Form::Lanes(chain) if chain.shared.contains(&value)))
 }
 
 fn listed(numbers: &[usize], between: &str) -> String {

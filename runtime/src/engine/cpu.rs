@@ -350,12 +350,9 @@ impl Cpu {
                     unsafe { *first.add(watch::place(row, element, batch)) = value };
                 }
                 values.clear();
-                for sample in 0..watch::samples(row, batch) {
-                    // SAFETY: samples of the batch lie within the arena, and no kernel runs now.
-                    unsafe {
-                        params::unpack_raw(&row.stored.layout, first.add(sample * row.stored.sample), &mut values)
-                    };
-                }
+                let elements = watch::samples(row, batch) * params::numel(&row.stored.layout);
+                // SAFETY: samples of the batch lie within the arena, and no kernel runs now.
+                values.extend((0..elements).map(|i| unsafe { *first.add(watch::place(row, i, batch)) }));
                 let Launch { name, layers, ops, .. } = variant.launches[number];
                 if !each(&watch::Seen { row, kernel: name, layers, ops, values: &values }) {
                     return false;

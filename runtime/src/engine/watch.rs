@@ -4,6 +4,7 @@
 
 use super::{Backend, Engine, Feeding, Role, Scores};
 use crate::data::PortValues;
+use crate::device::cpu::BLOCK;
 use crate::error::Result;
 use crate::optim::Rows;
 use crate::params;
@@ -51,6 +52,10 @@ pub(super) fn samples(row: &Kept, batch: usize) -> usize {
 pub(super) fn place(row: &Kept, element: usize, batch: usize) -> usize {
     let numel = params::numel(&row.stored.layout);
     let (sample, element) = (element / numel % samples(row, batch), element % numel);
+    if row.lanes {
+        let lane = sample % BLOCK;
+        return (sample - lane) * row.stored.sample + element * BLOCK + lane;
+    }
     sample * row.stored.sample + params::place(&row.stored.layout, element)
 }
 
