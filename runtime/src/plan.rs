@@ -173,7 +173,8 @@ impl Kept {
 
     fn read(line: &'static str) -> Option<Kept> {
         let fields: Vec<&'static str> = line.split('\t').collect();
-        let [launch, value, layer, op, dims, batch, number, space, offset, at, sample, order, size, axes] = fields[..] else {
+        let [launch, value, layer, op, dims, batch, number, space, offset, at, sample, order, size, axes] = fields[..]
+        else {
             return None;
         };
         let axis = |text: &str| {
