@@ -403,12 +403,11 @@ pub fn spatial(axes: &[WindowAxis]) -> Option<[WindowAxis; 2]> {
     }
 }
 
-/// Whether the windows lie in the image, side by side: every element belongs to one of them, or to none behind the last. Windows
-/// of one pixel do not count: what is made of them walks the image itself.
+/// Whether the windows lie in the image, side by side: every element belongs to one of them, or to none behind the last.
 pub fn tile(axes: &[WindowAxis; 2]) -> bool {
     let side_by_side =
         |a: &WindowAxis| a.padding == 0 && a.dilation == 1 && a.stride == a.kernel && a.output * a.kernel <= a.input;
-    axes.iter().all(side_by_side) && axes.iter().any(|a| a.kernel > 1)
+    axes.iter().all(side_by_side)
 }
 
 /// The window template's view of the axes, if it has one: channel blocks with at most two spatial axes.

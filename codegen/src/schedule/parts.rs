@@ -156,7 +156,7 @@ fn writes_parts(form: &Form) -> bool {
 }
 
 /// The values that kernels store where this one lies.
-fn sources(s: &Schedule, value: Value) -> Vec<Value> {
+pub(super) fn sources(s: &Schedule, value: Value) -> Vec<Value> {
     if is_whole(s, value) {
         let operands = s.within.iter().filter(|(part, place)| {
             place.whole == value && !matches!(s.graph().node(**part).op, Op::Move(MoveOp::Slice { .. }))

@@ -112,11 +112,10 @@ fn computes(s: &Schedule, reader: &Kernel, kernel: &Kernel, iter: Iter) -> bool 
         reader.nodes.iter().map(read).all(|(reads, op)| !reads || matches!(op, Op::Map(_)) || allowed(op))
     };
     let route = has_route(s, kernel) || has_route(s, reader);
+    let walks = || same_windows(s, &[kernel, reader]) && !routes(s, reader, kernel);
     match &reader.form {
-        Form::Map(own) => *own == iter && same_windows(s, &[kernel, reader]),
-        Form::Column { iter: own, reduced } => {
-            *own == iter && sums_pixels(*reduced, route) && same_windows(s, &[kernel, reader])
-        }
+        Form::Map(own) => *own == iter && walks(),
+        Form::Column { iter: own, reduced } => *own == iter && sums_pixels(*reduced, route) && walks(),
         Form::Dense(_) | Form::Conv { .. } => !route && !iter.flat && anchored(|_| false),
         Form::Winograd { .. } | Form::ConvWeight { .. } => {
             !route && !iter.flat && (anchored(|_| false) || as_an_operand(s, reader, kernel))
@@ -154,6 +153,16 @@ fn read_beside(s: &Schedule, reader: &Kernel, value: Value) -> bool {
     let windows = |v: &&Value| matches!(s.graph().node(**v).op, Op::Window { .. });
     let operand = |v: &Value| s.graph().node(*v).inputs.iter().any(|i| s.base(*i) == value);
     reader.nodes.iter().filter(windows).any(operand) && reader.nodes.iter().filter(|v| !windows(v)).any(operand)
+}
+
+/// Whether `reader` routes what `kernel` makes. It then loads it for each window from memory, where it must stay; windows of one
+/// pixel have the image's own extents, which do not tell the two apart.
+fn routes(s: &Schedule, reader: &Kernel, kernel: &Kernel) -> bool {
+    reader.nodes.iter().any(|v| {
+        let node = s.graph().node(*v);
+        let routes = matches!(node.op, Op::Window { op: WindowOp::Route, .. });
+        routes && node.inputs.iter().any(|i| kernel.stores.contains(&s.base(*i)))
+    })
 }
 
 /// Loops over windows go over all pixels of a block.
@@ -260,6 +269,7 @@ fn sum_to_join(s: &Schedule, k: usize) -> Option<usize> {
             && waits_for_no_sum(s, kernel, sum, iter)
             && !sum.reads.iter().filter(other).any(made)
             && same_windows(s, &[kernel, sum])
+            && !routes(s, sum, kernel)
     };
     (k + 1..s.kernels.len()).find(|other| fits(&s.kernels[*other]))
 }

@@ -20,6 +20,7 @@ use crate::emit::tables::{self, Kept};
 use crate::graph::{Module, Value};
 use crate::memory::{Planned, partials};
 use crate::schedule::lanes::SMALL_BATCH;
+use crate::schedule::verify::demand_pointer;
 use crate::schedule::{self, Cost, Form, Kernel, ParamPlan, ProgramKind, Schedule, Storage, Target};
 use body::{Arg, Args};
 use proc_macro2::{Literal, TokenStream};
@@ -259,6 +260,11 @@ fn write(p: &Planned, params: &ParamPlan, target: &Target, kernels: &mut Kernels
         let ops = ops.join(", ");
         let costs = costs(s, kernel, target.chunks, own.len());
         for (launch, cost) in own.into_iter().zip(costs) {
+            for arg in &launch.args {
+                if let Arg::Value(value) = arg {
+                    demand_pointer(p.kind, s, &[kernel], *value, false);
+                }
+            }
             let chosen = kernels.choose(&launch, &format!(" {layers}: {ops}"));
             list.push(Written { launch, kernel: index, chosen, cost, layers: layers.clone(), ops: ops.clone() });
         }

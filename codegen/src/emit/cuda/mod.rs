@@ -19,6 +19,7 @@ use super::tables::{self, Kept, Space};
 use crate::declaration::Precision;
 use crate::graph::Module;
 use crate::memory::{Planned, partials};
+use crate::schedule::verify::demand_pointer;
 use crate::schedule::{Form, Launch, ParamPlan, ProgramKind, Rows, Target};
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
@@ -211,6 +212,12 @@ fn launch_entry(p: &Planned, launch: &Launch, params: &ParamPlan, target: &Targe
     let ops: Vec<&str> = nodes.iter().map(|v| s.graph().node(*v).op.name()).collect();
     let (layers, ops) = (s.layers(&nodes), ops.join(", "));
     let list = args.into_inner().list;
+    let parts: Vec<_> = launch.parts.iter().map(|part| &s.kernels[part.kernel]).collect();
+    for (arg, access) in &list {
+        if let Arg::Value(value) = arg {
+            demand_pointer(p.kind, s, &parts, *value, *access != Access::Read);
+        }
+    }
     let kernel = kernels.add(&names, &phases, list.len(), updates, format!("{layers}: {ops}"));
     let regions = list.iter().map(|(arg, access)| region(p, params, target, *arg, *access)).collect();
     let work = phases.into_iter().map(|phase| phase.work).collect();

@@ -7,7 +7,7 @@ mod lanes;
 mod operands;
 
 use super::layout::Order;
-use super::{ProgramKind, Schedule, Storage};
+use super::{Kernel, ProgramKind, Schedule, Storage, parts};
 use crate::graph::Value;
 use crate::graph::op::{Leaf, Op};
 
@@ -57,6 +57,17 @@ pub fn verify(s: &Schedule) -> Result<(), String> {
         }
     }
     check_roots(s, &stored)?;
+    for (k, kernel) in s.kernels.iter().enumerate() {
+        for &value in &kernel.nodes {
+            for operand in s.graph().node(value).inputs.iter().map(|v| s.base(*v)) {
+                if !kernel.nodes.contains(&operand) && !reads(s, kernel, operand) {
+                    return Err(format!(
+                        "kernel {k} computes {value} of {operand}, which it neither reads nor computes"
+                    ));
+                }
+            }
+        }
+    }
     // CUDA's loops take every element's index apart, whatever shares a kernel.
     if s.order == Order::Blocked {
         for (k, kernel) in s.kernels.iter().enumerate() {
@@ -65,6 +76,21 @@ pub fn verify(s: &Schedule) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Whether a kernel waits for all that lies where this value does.
+fn reads(s: &Schedule, kernel: &Kernel, value: Value) -> bool {
+    parts::sources(s, s.base(value)).iter().all(|source| kernel.reads.contains(source))
+}
+
+/// Refuses a printed launch that points to something else than what the plan says that its kernels read and store: nobody would
+/// have kept that for it. `writes` says that it is not only read.
+pub fn demand_pointer(program: ProgramKind, s: &Schedule, kernels: &[&Kernel], value: Value, writes: bool) {
+    let stores = |kernel: &&Kernel| kernel.stores.contains(&s.base(value));
+    let is_their_own = kernels.iter().any(|kernel| stores(&kernel) || !writes && reads(s, kernel, value));
+    let names: Vec<&str> = kernels.iter().map(|kernel| kernel.form.name()).collect();
+    let found = if is_their_own { Ok(()) } else { Err(format!("{} points to {value}", names.join(", "))) };
+    demand(program, found);
 }
 
 fn check_read(

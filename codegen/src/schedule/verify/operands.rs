@@ -3,7 +3,7 @@
 
 use super::elements::ends;
 use crate::graph::Value;
-use crate::graph::op::{ConvRole, Op};
+use crate::graph::op::{ConvRole, Op, WindowOp};
 use crate::schedule::dense::{product, weight_operands};
 use crate::schedule::form::{Dense, Form, dense, weight_layout};
 use crate::schedule::layout::{LANES, blocks, is_blocked};
@@ -39,15 +39,28 @@ pub fn verify(s: &Schedule, kernel: &Kernel) -> Result<(), String> {
             let inputs = &s.graph().node(kernel.anchor(s)).inputs;
             inputs.iter().try_for_each(|v| image(s, kernel, *v, false))
         }
-        Form::Map(_)
-        | Form::Row { .. }
-        | Form::Column { .. }
-        | Form::Rows(_)
-        | Form::Scalar
-        | Form::Moments { .. }
-        | Form::Block(_)
-        | Form::Lanes(_) => Ok(()),
+        Form::Map(_) | Form::Column { .. } => routed(s, kernel),
+        Form::Row { .. } | Form::Rows(_) | Form::Scalar | Form::Moments { .. } | Form::Block(_) | Form::Lanes(_) => {
+            Ok(())
+        }
     }
+}
+
+/// What a loop over windows sends to their elements it loads from memory, and so it comes from another kernel.
+fn routed(s: &Schedule, kernel: &Kernel) -> Result<(), String> {
+    for route in &kernel.nodes {
+        let node = s.graph().node(*route);
+        if !matches!(node.op, Op::Window { op: WindowOp::Route, .. }) {
+            continue;
+        }
+        for value in node.inputs.iter().map(|v| s.base(*v)) {
+            if kernel.nodes.contains(&value) {
+                return Err(format!("{route} loads {value}, which this kernel computes"));
+            }
+            image(s, kernel, value, false)?;
+        }
+    }
+    Ok(())
 }
 
 /// An operand that is read as channels and pixels: in blocks of channels, or row-major (`planar`). Whole vectors of blocks are

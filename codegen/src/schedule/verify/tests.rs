@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::declaration::Fusion;
+use crate::graph::op::WindowOp;
 use crate::memory::{self, Tenant};
 use crate::schedule::form::{Iter, Reduced};
 use crate::schedule::lanes::Chain;
@@ -84,6 +85,10 @@ fn planted_violations_are_refused() {
         let (param, gradient) = s.program.roots.gradients[0];
         let base = s.base(gradient);
         s.storage[base.index()] = Some(Storage::Param(param));
+    });
+    refused("an operand from nowhere", "which it neither reads nor computes", |s| {
+        let reader = s.kernels.iter_mut().find(|k| !k.reads.is_empty()).unwrap();
+        reader.reads.clear();
     });
     refused("a value without a place", "has no place", |s| {
         let stored = s.kernels[0].stores[0];
@@ -230,4 +235,23 @@ fn memory_that_somebody_else_writes_too_early_is_refused() {
         refused(&|memory| memory.places[other].offset = memory.places[long].offset, "overlap");
         assert!(matches!(memory.places[long].tenant, Tenant::Value(_)));
     }
+}
+
+#[test]
+fn what_a_window_of_one_pixel_sends_is_not_computed_where_it_is_routed() {
+    let text = "pub Net { input x: [32, 8, 1]; target t: [32, 8, 1]; BatchNorm; LeakyRelu<0.2>; MaxPool2d<1>; loss: Mse(_, t); }";
+    let mut s = planned(text, ProgramKind::Step, &Target::cpu(Fusion::On));
+    assert_eq!(verify(&s), Ok(()));
+    let is_route = |s: &Schedule, v: Value| matches!(s.graph().node(v).op, Op::Window { op: WindowOp::Route, .. });
+    let router = s.kernels.iter().position(|k| k.nodes.iter().any(|v| is_route(&s, *v))).unwrap();
+    let route = s.kernels[router].nodes.iter().copied().find(|v| is_route(&s, *v)).unwrap();
+    let sent = s.base(s.graph().node(route).inputs[0]);
+    let maker = s.kernels.iter().position(|k| k.stores.contains(&sent)).unwrap();
+    assert_ne!(maker, router, "{route} loads {sent}");
+    // As long as equal extents were enough for a map to be computed in its reader.
+    let maker = s.kernels[maker].clone();
+    let kernel = &mut s.kernels[router];
+    kernel.nodes.splice(0..0, maker.nodes);
+    kernel.reads.extend(maker.reads);
+    expect_error(&s, "which this kernel computes");
 }
