@@ -3,16 +3,18 @@
 
 use crate::declared::{self, Leaves};
 use crate::erased::{Erased, Outputs, Port, Ports, with_plan};
-use crate::optimizer::Rule;
+use crate::optimizer::{Clip, Rule, Training};
 use crate::reference::{Compared, LOOKS, Noise, Reference, SEED, reference};
+use kiln::__private::Feed;
 use kiln::__private::plan::Plan;
 use kiln::data::Dataset;
 use kiln::optim::Optimizer;
 use kiln::{Device, Level, Model};
-use kiln_codegen::graph::op::Leaf;
+use kiln_codegen::graph::op::{Leaf, Op};
 use kiln_codegen::graph::{Module, PortKind};
 use kiln_codegen::schedule::ProgramKind;
 use kiln_codegen::schedule::program::single;
+use std::ops::Range;
 
 /// Threads that must not change a bit.
 const THREADS: [usize; 2] = [1, 3];
@@ -50,10 +52,10 @@ struct Found {
 
 fn check_network(module: &Module, plan: &'static Plan, batch: usize, text: &str) -> Result<Compared, String> {
     let mut dice = declared::dice_of(text);
-    let rule = Rule::any(&mut dice);
+    let training = Training::any(&mut dice);
     let leaves = declared::leaves(module, batch, 1);
     let mut known = |many: usize| {
-        let known = reference(module, &leaves, batch, &rule, Noise::SINGLE, many, &mut dice)?;
+        let known = reference(module, &leaves, batch, &training, Noise::SINGLE, many, &mut dice)?;
         let trained = if is_refused(module, batch) { None } else { known.trained };
         Ok::<_, String>(Reference { trained, ..known })
     };
@@ -64,9 +66,9 @@ fn check_network(module: &Module, plan: &'static Plan, batch: usize, text: &str)
     for level in levels() {
         let mut first: Option<Found> = None;
         for threads in THREADS {
-            let at = format!("{level:?} on {threads} threads, {rule:?}");
+            let at = format!("{level:?} on {threads} threads, {training:?}");
             let device = Device::cpu().threads(threads).simd(level);
-            let found = with_plan(plan, || run(module, &leaves, batch, &rule, &device, threads == 1));
+            let found = with_plan(plan, || run(module, &leaves, batch, &training, &device, threads == 1));
             let found = found.map_err(|why| format!("{at}: {why}"))?;
             match &first {
                 Some(first) => same_bits(first, &found).map_err(|why| format!("{at}, not as on 1: {why}"))?,
@@ -118,7 +120,7 @@ fn run(
     module: &Module,
     leaves: &Leaves,
     batch: usize,
-    rule: &Rule,
+    training: &Training,
     device: &Device,
     alone: bool,
 ) -> kiln::Result<Found> {
@@ -163,13 +165,15 @@ fn run(
         let own = if param.frozen { Vec::new() } else { gradients.get(&param.name)?.iter().copied().collect() };
         found.gradients.push(own);
     }
-    match rule.clone() {
-        Rule::Sgd(o) => steps(&mut model, o, &data, &mut found)?,
-        Rule::Adagrad(o) => steps(&mut model, o, &data, &mut found)?,
-        Rule::RmsProp(o) => steps(&mut model, o, &data, &mut found)?,
-        Rule::Adam(o) => steps(&mut model, o, &data, &mut found)?,
-        Rule::AdamW(o) => steps(&mut model, o, &data, &mut found)?,
-        Rule::NAdam(o) => steps(&mut model, o, &data, &mut found)?,
+    let parts = parts(module, training, batch);
+    let gathers = training.gathers.then_some(&parts[..]);
+    match training.rule.clone() {
+        Rule::Sgd(o) => steps(&mut model, o, training.clip, &data, gathers, &mut found)?,
+        Rule::Adagrad(o) => steps(&mut model, o, training.clip, &data, gathers, &mut found)?,
+        Rule::RmsProp(o) => steps(&mut model, o, training.clip, &data, gathers, &mut found)?,
+        Rule::Adam(o) => steps(&mut model, o, training.clip, &data, gathers, &mut found)?,
+        Rule::AdamW(o) => steps(&mut model, o, training.clip, &data, gathers, &mut found)?,
+        Rule::NAdam(o) => steps(&mut model, o, training.clip, &data, gathers, &mut found)?,
     }
     let read = |name: &str| model.parameter(name).map(|values| values.iter().copied().collect());
     found.params = module.params.iter().map(|p| read(&p.name)).collect::<kiln::Result<_>>()?;
@@ -187,15 +191,50 @@ fn set(model: &mut Model<Erased>, name: &str, dims: &[usize], values: &[f32]) ->
     model.set_parameter(name, array)
 }
 
+/// Parts of the batch whose gathered gradients are those of the whole: all of it where samples see each other, or where what is
+/// random depends on their places.
+fn parts(module: &Module, training: &Training, batch: usize) -> Vec<Range<usize>> {
+    let random = module.training.graph.nodes.iter().any(|node| matches!(node.op, Op::Random { .. }));
+    if !training.gathers || batch < 3 || random || !module.training.single.is_empty() {
+        return vec![0..batch; 1];
+    }
+    vec![0..batch / 3, batch / 3..batch]
+}
+
 fn steps<O: Optimizer>(
     model: &mut Model<Erased>,
     optimizer: O,
+    clip: Clip,
     data: &Dataset<Ports, Ports>,
+    gathers: Option<&[Range<usize>]>,
     found: &mut Found,
 ) -> kiln::Result<()> {
-    let mut optimizer = optimizer.bind(model)?;
+    let optimizer = optimizer.bind(model)?;
+    let mut optimizer = match clip {
+        Clip::None => optimizer,
+        Clip::Value(limit) => optimizer.clip_value(limit)?,
+        Clip::Norm(most) => optimizer.clip_norm(most)?,
+    };
     for _ in 0..2 {
-        found.losses.push(model.train_step(data, &mut optimizer)?.loss);
+        let Some(parts) = gathers else {
+            found.losses.push(model.train_step(data, &mut optimizer)?.loss);
+            continue;
+        };
+        let mut losses = Vec::new();
+        for part in parts {
+            let rows: Vec<usize> = part.clone().collect();
+            let of = |ports: &Ports| {
+                let mut own = Ports::default();
+                ports.gather_into(&rows, &mut own);
+                own
+            };
+            losses.push(model.accumulate(&Dataset::new(of(data.inputs()), of(data.targets()))?)?.loss);
+        }
+        model.apply(&mut optimizer)?;
+        // A part's loss is its own.
+        if let [loss] = losses[..] {
+            found.losses.push(loss);
+        }
     }
     Ok(())
 }

@@ -19,6 +19,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 /// How many declarations a shrinking tries in one crate.
 const AT_ONCE: usize = 24;
 
+/// How many networks a thread takes at once, of a stage that takes them by thousands.
+const MANY: u64 = 500;
+
 /// A network that takes longer than this to plan and to interpret is a finding.
 const SLOW: Duration = Duration::from_secs(4);
 
@@ -165,7 +168,7 @@ impl Soak {
                     while busy {
                         busy = false;
                         if self.wants("interpreter") {
-                            busy |= self.some("interpreter", &next[0], 500, |case| self.interpret(case));
+                            busy |= self.some("interpreter", &next[0], MANY, |case| self.interpret(case));
                         }
                         // The emulator is one device.
                         if cuda && slot == 0 {
@@ -205,7 +208,12 @@ impl Soak {
                 break;
             }
         }
-        self.tally(stage, |tally| tally.seconds += clock.elapsed().as_secs_f64());
+        self.tally(stage, |tally| {
+            tally.seconds += clock.elapsed().as_secs_f64();
+            if count == MANY && (start / MANY).is_multiple_of(20) {
+                println!("{stage}: {} networks, {} different", tally.networks, tally.different.len());
+            }
+        });
         true
     }
 

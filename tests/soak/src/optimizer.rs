@@ -4,6 +4,23 @@ use crate::dice::Dice;
 use kiln::optim::{Adagrad, Adam, AdamW, NAdam, RmsProp, Sgd};
 use kiln_codegen::graph::Module;
 
+/// How a network is trained.
+#[derive(Clone, Debug)]
+pub struct Training {
+    pub rule: Rule,
+    pub clip: Clip,
+    /// Steps are taken with what `accumulate` has gathered, of parts of the batch where samples do not see each other.
+    pub gathers: bool,
+}
+
+/// What becomes of gradients before the optimizer sees them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Clip {
+    None,
+    Value(f64),
+    Norm(f64),
+}
+
 /// An optimizer with its options.
 #[derive(Clone, Debug)]
 pub enum Rule {
@@ -13,6 +30,34 @@ pub enum Rule {
     Adam(Adam),
     AdamW(AdamW),
     NAdam(NAdam),
+}
+
+impl Training {
+    pub fn any(dice: &mut Dice) -> Training {
+        let rule = Rule::any(dice);
+        let clip = match dice.below(5) {
+            0 => Clip::Value(dice.pick(&[0.01, 0.2])),
+            1 => Clip::Norm(dice.pick(&[0.05, 0.5])),
+            _ => Clip::None,
+        };
+        Training { rule, clip, gathers: dice.chance(25) }
+    }
+}
+
+impl Clip {
+    /// As `torch.nn.utils` has it, over the gradients of all parameters together.
+    pub fn clip(self, gradients: &mut [Vec<f64>]) {
+        let all = gradients.iter_mut().flatten();
+        match self {
+            Clip::None => {}
+            Clip::Value(limit) => all.for_each(|g| *g = g.clamp(-limit, limit)),
+            Clip::Norm(most) => {
+                let norm = all.map(|g| *g * *g).sum::<f64>().sqrt();
+                let scale = (most / (norm + 1e-6)).min(1.0);
+                gradients.iter_mut().flatten().for_each(|g| *g *= scale);
+            }
+        }
+    }
 }
 
 impl Rule {

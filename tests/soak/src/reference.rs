@@ -8,7 +8,7 @@
 
 use crate::declared::Leaves;
 use crate::dice::Dice;
-use crate::optimizer::{Memory, Rule};
+use crate::optimizer::{Memory, Training};
 use kiln_codegen::graph::op::{Leaf, Op, ReduceOp, WindowOp};
 use kiln_codegen::graph::{DType, Graph, Module, Value};
 use kiln_codegen::interpret::{Env, Tensor, primitive, run};
@@ -160,7 +160,7 @@ pub fn reference(
     module: &Module,
     leaves: &Leaves,
     batch: usize,
-    rule: &Rule,
+    training: &Training,
     noise: Noise,
     many: usize,
     dice: &mut Dice,
@@ -182,7 +182,7 @@ pub fn reference(
     let correct = correct.filter(|c| c.apart[0] == 0.0).map(|c| c.values[0]);
     let trained = match program(module, ProgramKind::Step) {
         None => None,
-        Some(step) => Some(trained(module, &step, leaves, &env, rule, noise, many, dice)?),
+        Some(step) => Some(trained(module, &step, leaves, &env, training, noise, many, dice)?),
     };
     Ok(Reference { outputs, evaluated: loss.map(|loss| (loss, correct)), trained })
 }
@@ -219,12 +219,12 @@ fn trained(
     step: &Program,
     leaves: &Leaves,
     env: &dyn Fn(u64) -> Env,
-    rule: &Rule,
+    training: &Training,
     noise: Noise,
     many: usize,
     dice: &mut Dice,
 ) -> Result<Trained, String> {
-    let walk = |dice: Option<&mut Dice>| two_steps(module, step, leaves, env, rule, noise, dice);
+    let walk = |dice: Option<&mut Dice>| two_steps(module, step, leaves, env, training, noise, dice);
     let exact = walk(None)?;
     let mut known: Vec<Known> = exact.into_iter().map(|(name, values)| Known::new(name, values)).collect();
     for _ in 0..many {
@@ -246,13 +246,13 @@ fn two_steps(
     step: &Program,
     leaves: &Leaves,
     env: &dyn Fn(u64) -> Env,
-    rule: &Rule,
+    training: &Training,
     noise: Noise,
     mut dice: Option<&mut Dice>,
 ) -> Result<Vec<(String, Vec<f64>)>, String> {
     let mut leaves = leaves.clone();
     let roots = step.roots.all();
-    let mut memory = Memory::new(rule, module);
+    let mut memory = Memory::new(&training.rule, module);
     let (mut list, mut losses) = (Vec::new(), Vec::new());
     for number in 0..2 {
         let values = match &mut dice {
@@ -271,6 +271,8 @@ fn two_steps(
             }
         }
         losses.push((format!("loss of step {}", number + 1), loss));
+        let mut gradients = gradients;
+        training.clip.clip(&mut gradients);
         // Every trainable parameter takes part; without a gradient its own is zero.
         for (index, param) in module.params.iter().enumerate().filter(|(_, p)| !p.frozen) {
             let found = step.roots.gradients.iter().position(|(p, _)| *p == index);

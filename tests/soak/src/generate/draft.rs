@@ -112,11 +112,15 @@ impl Draft {
         } else if self.dice.chance(5) {
             text += self.dice.pick(&["#[no_decay] ", "#[init(weight = Normal<0, 0.2>)] "]);
         }
+        let renamed = label && self.depth == 0 && self.dice.chance(8);
         if label {
             let name = self.name("l");
             if self.probes == 0 && self.depth == 0 && self.dice.chance(15) {
                 self.probes += 1;
                 text = format!("#[probe] {text}");
+            }
+            if renamed {
+                text = format!("#[name = \"parts.{name}\"] {text}");
             }
             text += &format!("{name}: ");
             if !frozen {

@@ -29,11 +29,18 @@ pub const TWO: [(&str, &str); 5] = [
     ("fn apart(a, b) { (a - b) * (a - b) }", "apart"),
 ];
 
-/// Blocks of one value that keep its extents, for images.
-pub const BLOCKS: [(&str, &str); 2] = [
+/// Constants choose what stands in it.
+const CHOICE: &str = "block Choice<C, N = 1, BN = true> { conv: Conv2d<C, 3, padding = 1>; if BN { norm: BatchNorm; } else { Tanh; } repeat N { if N > 1 { Silu; } else { Relu; } } }";
+
+/// Blocks that keep the extents of an image: text, name, and what stands behind the number of channels.
+pub const BLOCKS: [(&str, &str, &str); 5] = [
     (
         "block Wide<C> { Residual { conv1: Conv2d<C, 3, padding = 1, bias = false>; bn1: BatchNorm; Relu; conv2: Conv2d<C, 3, padding = 1>; } shortcut down if reshaped { Conv2d<C, 1>; } Relu; }",
         "Wide",
+        "",
     ),
-    ("block Two<C>(a, b) { Add(a, b); conv: Conv2d<C, 1>; Tanh; }", "Two"),
+    ("block Two<C>(a, b) { Add(a, b); conv: Conv2d<C, 1>; Tanh; }", "Two", ""),
+    (CHOICE, "Choice", ""),
+    (CHOICE, "Choice", ", BN = false"),
+    (CHOICE, "Choice", ", N = 2"),
 ];

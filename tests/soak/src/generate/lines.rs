@@ -511,7 +511,18 @@ fn repeat(d: &mut Draft) -> bool {
 fn group(d: &mut Draft) -> bool {
     let name = d.name("g");
     let from = d.shape.clone();
-    let done = d.depth < 2 && d.braces(&format!("{name}:"), keeping);
+    let attribute = match d.dice.below(12) {
+        0 => "#[frozen] ".to_owned(),
+        1 => "#[no_decay] ".to_owned(),
+        2 => "#[init(bias = Constant<0.1>)] ".to_owned(),
+        3 => format!("#[name = \"parts.{name}\"] "),
+        _ => String::new(),
+    };
+    let trains = d.trains;
+    let done = d.depth < 2 && d.braces(&format!("{attribute}{name}:"), keeping);
+    if attribute.starts_with("#[frozen]") {
+        d.trains = trains;
+    }
     if done {
         d.remember(name, from);
     }
@@ -532,12 +543,12 @@ fn block(d: &mut Draft) -> bool {
     if c.max(outputs) * h * w * outputs * 9 > d.budget.products {
         return false;
     }
-    let (text, call) = d.dice.pick(&functions::BLOCKS);
+    let (text, call, more) = d.dice.pick(&functions::BLOCKS);
     d.items.insert(text);
     let name = d.name("b");
     let operands = if call == "Two" { format!("(_, {})", d.named()) } else { String::new() };
     d.trains = true;
-    d.line(&format!("{name}: {call}<{outputs}>{operands};"), vec![outputs, h, w])
+    d.line(&format!("{name}: {call}<{outputs}{more}>{operands};"), vec![outputs, h, w])
 }
 
 /// The same value read twice.
