@@ -511,17 +511,22 @@ fn repeat(d: &mut Draft) -> bool {
 fn group(d: &mut Draft) -> bool {
     let name = d.name("g");
     let from = d.shape.clone();
-    let attribute = match d.dice.below(12) {
-        0 => "#[frozen] ".to_owned(),
-        1 => "#[no_decay] ".to_owned(),
-        2 => "#[init(bias = Constant<0.1>)] ".to_owned(),
-        3 => format!("#[name = \"parts.{name}\"] "),
-        _ => String::new(),
-    };
-    let trains = d.trains;
-    let done = d.depth < 2 && d.braces(&format!("{attribute}{name}:"), keeping);
-    if attribute.starts_with("#[frozen]") {
-        d.trains = trains;
+    let (trains, start) = (d.trains, d.body.len());
+    let done = d.depth < 2 && d.braces(&format!("{name}:"), keeping);
+    // Attributes ask for parameters.
+    if done && ["Conv1d<", "Conv2d<", "Linear<"].iter().any(|layer| d.body[start..].contains(layer)) {
+        let attribute = match d.dice.below(10) {
+            0 => "#[frozen] ".to_owned(),
+            1 => "#[no_decay] ".to_owned(),
+            2 => "#[init(weight = Normal<0, 0.1>)] ".to_owned(),
+            3 => format!("#[name = \"parts.{name}\"] "),
+            _ => String::new(),
+        };
+        let own = d.body.split_off(start);
+        d.body += &own.replacen(&format!("{name}:"), &format!("{attribute}{name}:"), 1);
+        if attribute.starts_with("#[frozen]") {
+            d.trains = trains;
+        }
     }
     if done {
         d.remember(name, from);
