@@ -150,3 +150,37 @@ parity! {
         loss: Mse(_, t);
     }
 }
+
+// A value for each channel, made by a map, was computed in the convolution that multiplies by it, where its operand was read as
+// if it were as large as the image.
+parity! {
+    a_gate_that_a_map_makes_behind_a_convolution Gated GatedUnfused {
+        input x: [8, 6, 6];
+        target t: [8, 6, 6];
+        Average<axis = [1, 2], keepdim = true>; Sigmoid as gate;
+        Conv2d<8, 3, padding = 1>(x); Mul(_, gate);
+        loss: Mse(_, t);
+    }
+}
+
+parity! {
+    a_gate_for_positions_that_two_convolutions_read GatedTwice GatedTwiceUnfused with {
+        fn half(x) { 0.5 * x + 1 }
+    } {
+        input x: [16, 7, 5];
+        target class: class<4>;
+        Average<axis = 0, keepdim = true> as mean; half(mean) as gate;
+        Conv2d<16, 3, padding = 1>(x); Mul(_, gate); Relu; Conv2d<20, 1>; Add(_, gate); MaxPool2d<2>; Flatten; Linear<4>;
+        loss: CrossEntropy(_, class);
+    }
+}
+
+// What a pool of one pixel sends back was computed in the pass that routes it, and loads it from memory.
+parity! {
+    windows_of_one_pixel OnePixel OnePixelUnfused {
+        input x: [32, 8, 1];
+        target t: [32, 8, 1];
+        BatchNorm; LeakyRelu<0.2>; MaxPool2d<1>;
+        loss: Mse(_, t);
+    }
+}

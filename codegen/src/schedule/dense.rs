@@ -67,7 +67,9 @@ pub fn product(s: &Schedule, kernel: &Kernel, role: ConvRole) -> Option<Value> {
     kernel.nodes.iter().find(is).copied().filter(|_| own)
 }
 
-/// The kernel that sums what kernel `k`, of a dense weight's gradient, multiplies, and nothing else.
+/// The kernel that sums what kernel `k`, of a dense weight's gradient, multiplies, and nothing else. It suffices that the sum is over the
+/// whole batch of the very value that the product reads (`dy`), one number an output, and the kernel's only node: both then wait for
+/// the same value, and who reads the bias's gradient is the optimizer alone.
 fn bias_of(s: &Schedule, k: usize) -> Option<usize> {
     let kernel = &s.kernels[k];
     let gradient = product(s, kernel, ConvRole::Weight).filter(|_| kernel.nodes.len() == 1)?;
@@ -89,7 +91,9 @@ fn bias_of(s: &Schedule, k: usize) -> Option<usize> {
     s.kernels.iter().position(sums)
 }
 
-/// The kernel of the input gradient that can also make the weight's, which kernel `k` makes.
+/// The kernel of the input gradient that can also make the weight's, which kernel `k` makes. It suffices that both are of the same
+/// parameter and the same `dy`, and that all that the weight's gradient is made of is there when the input gradient's kernel runs.
+/// Each piece of the weight is turned before its update: `launches` sees to it that nobody else reads the old weight later.
 fn input_of(s: &Schedule, k: usize, target: &Target) -> Option<(usize, Dense)> {
     let kernel = &s.kernels[k];
     let gradient = product(s, kernel, ConvRole::Weight).filter(|_| matches!(kernel.form, Form::Dense(_)))?;

@@ -42,7 +42,9 @@ pub fn keep(s: &mut Schedule, target: &Target) {
     }
 }
 
-/// Whether the kernel computes the same as long as parameters and states are the same.
+/// Whether the kernel computes the same as long as parameters and states are the same. It suffices that all it reads is one of those or
+/// was derived from them, that nothing in it is random or asks for the batch or the step, and that its results are nobody's but
+/// later kernels': these find them where they were left, until the engine says that a parameter or state has changed.
 fn is_constant(s: &Schedule, kernel: &Kernel) -> bool {
     let graph = s.graph();
     let kept = |v: &Value| matches!(s.storage(*v), Some(Storage::Param(_) | Storage::State(_) | Storage::Derived));

@@ -117,6 +117,9 @@ impl Fuser<'_> {
             }
     }
 
+    /// Whether this user of a map computes it while it walks its elements, each of them once: a reduction that has a loop, or a
+    /// map that is itself computed by such a reduction. It suffices that both walk the same extents: then the loop stands, at
+    /// each of its steps, at the map's own element.
     fn reads_lazily(&self, user: Value, value: Value) -> bool {
         let same = self.walk(user) == self.walk(value);
         match self.graph().node(user).op {
@@ -138,7 +141,8 @@ impl Fuser<'_> {
         }
     }
 
-    /// The latest kernel that this node must come after.
+    /// The latest kernel that this node must come after. A node that joins this one or a later kernel finds all that it reads:
+    /// kernels run in order, and within one nodes are computed in order.
     fn latest(&self, value: Value) -> Option<usize> {
         let mut reads = Vec::new();
         self.reads(value, &mut reads);
@@ -319,6 +323,10 @@ impl Fuser<'_> {
             })
     }
 
+    /// The kernel that computes this node beside its own. None is earlier than what the node reads (`latest`), so that order
+    /// holds; that both see the same elements is the condition of each arm. Rows and columns join only where forms, which name
+    /// extents and reduced axes, are equal: the loops are then the same loop. A column's results are whole when its pass is over, so
+    /// what reads one begins behind it (`k + 1`); a row's are whole at the end of each row, within the same kernel.
     fn kernel_to_join(&self, value: Value, form: &Form) -> Option<usize> {
         let latest = self.latest(value);
         match form {
@@ -344,7 +352,8 @@ impl Fuser<'_> {
         !matches!(self.graph().node(value).op, Op::Map(_) | Op::Random { .. } | Op::Assign { .. })
     }
 
-    /// Whether a contraction's tile holds whole rows of what this form reduces.
+    /// Whether a contraction's tile holds whole rows of what this form reduces: all outputs of a sample, of one pixel. A row that is
+    /// in registers as a whole needs no other task's part.
     fn takes_rows(&self, kernel: usize, form: &Form) -> bool {
         match (&self.kernels[kernel].form, form) {
             (Form::Dense(d), Form::Row { iter, per_pixel: false }) => {
@@ -357,10 +366,11 @@ impl Fuser<'_> {
         }
     }
 
-    /// Maximum and argmax of the same windows are one pass.
+    /// Maximum and argmax of the same windows are one pass. It suffices that both read nothing but the same image, by the same
+    /// windows: the pair may run wherever the first of them does.
     fn window_pair(&self, value: Value) -> Option<usize> {
         let node = self.graph().node(value);
-        let Op::Window { axes, .. } = &node.op else { return None };
+        let Op::Window { op: WindowOp::Max | WindowOp::ArgMax, axes } = &node.op else { return None };
         (0..self.kernels.len()).find(|k| {
             let other = self.graph().node(self.kernels[*k].nodes[0]);
             matches!(&other.op, Op::Window { op: WindowOp::Max | WindowOp::ArgMax, axes: a } if a == axes)
@@ -369,6 +379,9 @@ impl Fuser<'_> {
         })
     }
 
+    /// Whether an element of this map can be computed where the kernel has an element. It suffices that the map walks what the kernel
+    /// walks there: the loop itself, the result of a row or of a column, or a contraction's or window's results in blocks of
+    /// channels (its epilogue). What the map reads besides lies in memory, or is a node of this kernel at the same place.
     fn takes_map(&self, kernel: usize, value: Value) -> bool {
         let draft = &self.kernels[kernel];
         let shape = self.graph().shape(value);

@@ -46,7 +46,9 @@ pub fn served(s: &Schedule, kernel: &Kernel) -> Option<(usize, Value)> {
     })
 }
 
-/// The values, if `b` sums squared distances from the mean that `a` computes of them.
+/// The values, if `b` sums squared distances from the mean that `a` computes of them. It suffices that both sum the same values over
+/// the same axes, all of a channel (`whole`), and that the map between is exactly the square of the distance from sum ÷ count:
+/// merged partial moments are sum and squared distances of that and nothing else.
 fn found(s: &Schedule, a: &Kernel, b: &Kernel) -> Option<Value> {
     let (Form::Column { iter, reduced }, true) = (&a.form, a.form == b.form) else { return None };
     let whole = reduced.batch && !reduced.channels && (reduced.pixels || iter.pixels == 1) && iter.batch;
@@ -74,7 +76,7 @@ fn found(s: &Schedule, a: &Kernel, b: &Kernel) -> Option<Value> {
     (whole && s.base(*value) == x && *expr == squared && is_mean && a.nodes.contains(&mean)).then_some(x)
 }
 
-/// Whether `second` can run where `first` does: it needs nothing that is made in between.
+/// Whether `second` can run where `first` does: it needs nothing that is made in between. Who reads its results comes behind both.
 fn can_move(s: &Schedule, first: usize, second: usize) -> bool {
     s.kernels[second].reads.iter().all(|read| {
         let made = s.kernels.iter().position(|k| k.stores.contains(read));
@@ -100,7 +102,8 @@ fn join(s: &mut Schedule, first: usize, second: usize, x: Value, target: &Target
     s.kernels[first].stores = stores.into_iter().filter(|v| s.is_needed_outside(*v, &[first])).collect();
 }
 
-/// Whether this kernel hands the values over tile by tile: many pixels, all of whose channels it has.
+/// Whether this kernel hands the values over tile by tile: many pixels, all of whose channels it has. It suffices that exactly one
+/// value with a batch leaves its tiles, the one that the moments are of: what is merged is then what is stored.
 fn gives_tiles(s: &Schedule, kernel: &Kernel, x: Value, target: &Target) -> bool {
     let forward = match kernel.form {
         Form::Conv { role, .. } => target.gathers && role == ConvRole::Forward,

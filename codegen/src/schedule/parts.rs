@@ -97,6 +97,11 @@ fn is_in_blocks(s: &Schedule, value: Value) -> bool {
 }
 
 /// The parts that kernel `k`, of a concatenation or slice, makes needless to copy.
+///
+/// A slice needs no copy where what it is of lies in the batch arena for as long as the slice is read: `memory` keeps the whole
+/// until the last reader of any part. A concatenation needs none where each operand is written once, by a kernel that stores samples
+/// at any distance (`writes_parts`), into a place that nobody else has (`is_free`, `once`), and fills its blocks to the last float
+/// (`runs`, equal sizes), so that no padding of one part reaches into the next.
 fn parts_of(s: &Schedule, k: usize) -> Option<Vec<(Value, Within)>> {
     let kernel = &s.kernels[k];
     let [value] = kernel.nodes[..] else { return None };

@@ -49,7 +49,8 @@ pub fn readers(s: &mut Schedule, target: &Target) {
     }
 }
 
-/// The elements that a kernel makes one by one, if it makes nothing else.
+/// The elements that a kernel makes one by one, if it makes nothing else: each stored value has the extents of the walk, and each
+/// node needs its operands at its own place only (a route: its own window's). So any loop over the same extents can make them.
 fn elements(s: &Schedule, kernel: &Kernel) -> Option<Iter> {
     let iter = match &kernel.form {
         Form::Map(iter) => *iter,
@@ -69,6 +70,10 @@ fn has_route(s: &Schedule, kernel: &Kernel) -> bool {
     kernel.nodes.iter().any(|v| matches!(s.graph().node(*v).op, Op::Window { op: WindowOp::Route, .. }))
 }
 
+/// Takes kernel `k` apart where all of its readers compute its elements themselves. It suffices that nobody else needs them in memory
+/// (`free`: no place of their own, no result of the program; every reader `computes` them), that what they are made of is the
+/// same when the reader runs (each value is stored once, but for states, which are assigned under way: those are excluded), and
+/// that readers come later, which is so as they read what this kernel stores.
 fn moved_into_readers(s: &mut Schedule, k: usize) -> bool {
     let kernel = &s.kernels[k];
     let Some(iter) = elements(s, kernel) else { return false };
@@ -78,7 +83,9 @@ fn moved_into_readers(s: &mut Schedule, k: usize) -> bool {
         (k + 1..s.kernels.len()).filter(|r| s.kernels[*r].reads.iter().any(|v| kernel.stores.contains(v))).collect();
     let can = kernel.stores.iter().all(free)
         && !kernel.reads.iter().any(state)
-        && readers.iter().all(|r| computes(s, &s.kernels[*r], kernel, iter))
+        && readers
+            .iter()
+            .all(|r| at_its_place(s, &s.kernels[*r], kernel, iter) && computes(s, &s.kernels[*r], kernel, iter))
         && (readers.len() == 1 || kernel.nodes.iter().all(|v| is_light(s, *v)));
     if !can || readers.is_empty() || !pays(s, kernel, &readers) {
         return false;
@@ -101,7 +108,20 @@ fn prepend(kernel: &mut Kernel, first: &Kernel) {
     kernel.reads.dedup();
 }
 
-/// Whether `reader` sees these elements one by one, and can compute them there.
+/// Whether the reader's maps want of `kernel` the element at which they are themselves. A value per channel that is broadcast over
+/// an image has other elements than the map that reads it, and what it is made of lies elsewhere than where that map looks.
+fn at_its_place(s: &Schedule, reader: &Kernel, kernel: &Kernel, iter: Iter) -> bool {
+    reader.nodes.iter().all(|v| {
+        let node = s.graph().node(*v);
+        let reads = node.inputs.iter().any(|i| kernel.stores.contains(&s.base(*i)));
+        !reads || !matches!(node.op, Op::Map(_)) || Iter::of(s.order, &node.ty.shape) == iter
+    })
+}
+
+/// Whether `reader` sees these elements one by one, and can compute them there. Loops over the same extents stand at the element
+/// that they read; a template computes what it loads, at the place that it loads, where its anchor (a product, a window) does not
+/// read the element itself but only maps in its epilogue do, or where its loads are a place for maps (Winograd's transforms, the
+/// windows of a pool).
 fn computes(s: &Schedule, reader: &Kernel, kernel: &Kernel, iter: Iter) -> bool {
     let read = |v: &Value| {
         let node = s.graph().node(*v);
@@ -216,7 +236,8 @@ fn pays(s: &Schedule, kernel: &Kernel, readers: &[usize]) -> bool {
 }
 
 /// A max-pool of nothing but what kernel `k` makes by Winograd's algorithm, which no one else needs: its windows lie in the
-/// tiles.
+/// tiles. It suffices that windows of 2×2, side by side, begin at even places, as the tiles of 4×4 results do, so that none lies in
+/// two tiles; that the image is read by this pool alone; and that what the pool's epilogue reads besides is made before kernel `k`.
 fn pool_to_join(s: &Schedule, k: usize) -> Option<usize> {
     let kernel = &s.kernels[k];
     let (Form::Winograd { role: ConvRole::Forward, .. }, [image]) = (&kernel.form, &kernel.stores[..]) else {
@@ -248,7 +269,10 @@ fn join_pool(s: &mut Schedule, k: usize, pool: usize) {
     kernel.stores = pool.stores;
 }
 
-/// A kernel of sums over the batch that can be taken while kernel `k` makes their operand.
+/// A kernel of sums over the batch that can be taken while kernel `k` makes their operand. It suffices that both walk the same
+/// elements, that all elements of a channel are summed (`whole`), so that each task adds up what it makes, that nothing which the
+/// sum reads besides is made by kernel `k` or later, or is itself a sum that ends with the pass (`waits_for_no_sum`), and that
+/// loops over windows are over the same ones and route nothing that the pass makes.
 fn sum_to_join(s: &Schedule, k: usize) -> Option<usize> {
     let kernel = &s.kernels[k];
     let iter = elements(s, kernel).or(match kernel.form {

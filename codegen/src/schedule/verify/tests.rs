@@ -255,3 +255,20 @@ fn what_a_window_of_one_pixel_sends_is_not_computed_where_it_is_routed() {
     kernel.reads.extend(maker.reads);
     expect_error(&s, "which this kernel computes");
 }
+
+#[test]
+fn a_value_per_channel_is_not_computed_where_it_is_broadcast() {
+    let text = "pub Net { input x: [8, 6, 6]; input z: [8, 1, 1]; Sigmoid(z) as gate; Conv2d<8, 3, padding = 1>(x); Mul(_, gate); }";
+    let mut s = planned(text, ProgramKind::Infer, &Target::cpu(Fusion::On));
+    assert_eq!(verify(&s), Ok(()));
+    let conv = s.kernels.iter().position(|k| matches!(k.form, Form::Conv { .. })).unwrap();
+    let is_gate = |k: &Kernel| k.nodes.iter().any(|v| matches!(s.graph().node(*v).op, Op::Map(_)));
+    let gate = s.kernels[..conv].iter().position(is_gate).unwrap();
+    // As long as it was enough that the convolution's results are elements of some map.
+    let gate = s.kernels.remove(gate);
+    let kernel = &mut s.kernels[conv - 1];
+    kernel.nodes.splice(0..0, gate.nodes);
+    kernel.reads.retain(|v| !gate.stores.contains(v));
+    kernel.reads.extend(gate.reads);
+    expect_error(&s, "lane 0 loads");
+}

@@ -147,7 +147,16 @@ impl Draft {
 
     /// An earlier value of these extents.
     pub fn earlier(&mut self, shape: &[usize]) -> Option<String> {
-        let fitting: Vec<usize> = (0..self.values.len()).filter(|i| self.values[*i].1 == shape).collect();
+        self.earlier_that(|own| own == shape)
+    }
+
+    /// An earlier value that broadcasts to these extents.
+    pub fn earlier_to_broadcast(&mut self, shape: &[usize]) -> Option<String> {
+        self.earlier_that(|own| own.len() == shape.len() && own.iter().zip(shape).all(|(a, b)| a == b || *a == 1))
+    }
+
+    fn earlier_that(&mut self, fits: impl Fn(&[usize]) -> bool) -> Option<String> {
+        let fitting: Vec<usize> = (0..self.values.len()).filter(|i| fits(&self.values[*i].1)).collect();
         if fitting.is_empty() {
             return None;
         }

@@ -51,25 +51,35 @@ pub fn network(mut place: u64, dice: &mut Dice, most: Budget) -> Option<String> 
     if !before && (pool.is_empty() || activation.is_empty()) {
         return None;
     }
-    let padding = part * (kernel - 1) / 2;
-    if part > 0 && padding == 0 {
+    let border = part * (kernel - 1) / 2;
+    if part > 0 && border == 0 {
         return None;
     }
     let sequence = kind == "Conv1d";
     let extents = if sequence { vec![image[0] + image[1]] } else { image.to_vec() };
-    let least = extents.iter().map(|e| (e + 2 * padding + 1).saturating_sub(kernel)).min()?;
+    let least = extents.iter().map(|e| (e + 2 * border + 1).saturating_sub(kernel)).min()?;
     if least == 0 || pool.contains("<2") && least < 2 || pool.contains("<3") && least < 3 {
         return None;
     }
-    let pixels: usize = extents.iter().map(|e| e + 2 * padding + 1 - kernel).product();
+    let pixels: usize = extents.iter().map(|e| e + 2 * border + 1 - kernel).product();
     let taps = if sequence { kernel } else { kernel * kernel };
     if inputs * outputs * taps * pixels > 3 * most.products {
         return None;
     }
     let shape = [&[inputs], &extents[..]].concat();
-    let padding = if padding > 0 { format!(", padding = {padding}") } else { String::new() };
+    let padding = if border > 0 { format!(", padding = {border}") } else { String::new() };
     let pool = pool.replace('D', if sequence { "1d" } else { "2d" });
     let mut body = format!("        {kind}<{outputs}, {kernel}{padding}>;\n");
+    let mut inputs = format!("        input x: {shape:?};\n");
+    if dice.chance(25) {
+        // A value that a map of its own makes, broadcast over the convolution's results.
+        let (channel, position) = (dice.chance(60), dice.chance(30));
+        let mut dims = vec![if channel { outputs } else { 1 }];
+        dims.extend(extents.iter().map(|e| if position { e + 2 * border + 1 - kernel } else { 1 }));
+        let (map, join) = (dice.pick(&["Sigmoid", "Tanh", "Relu"]), dice.pick(&["Mul", "Add"]));
+        inputs += &format!("        input z: {dims:?};\n");
+        body = format!("        from z;\n        {map} as gate;\n        from x;\n{body}        {join}(_, gate);\n");
+    }
     for line in if before { [activation, &pool] } else { [&pool, activation] } {
         if !line.is_empty() {
             body += &format!("        {line}\n");
@@ -92,5 +102,5 @@ pub fn network(mut place: u64, dice: &mut Dice, most: Budget) -> Option<String> 
             )
         }
     };
-    Some(format!("{twin}    pub Net {{\n        input x: {shape:?};\n{target}{body}{end}    }}\n"))
+    Some(format!("{twin}    pub Net {{\n{inputs}{target}{body}{end}    }}\n"))
 }

@@ -64,6 +64,7 @@ pub const KINDS: &[(&str, Kind)] = &[
     ("fn of two", function_of_two),
     ("param", param),
     ("statistic", statistic),
+    ("gate", gate),
     ("Residual", residual),
     ("shortcut", shortcut),
     ("branches", branches),
@@ -82,7 +83,7 @@ pub fn kind(name: &str) -> Kind {
 /// Any line that fits.
 pub fn any(d: &mut Draft) -> bool {
     // Convolutions, pools, norms, activations and what joins values are half of all lines.
-    const OFTEN: [&str; 14] = [
+    const OFTEN: [&str; 15] = [
         "Conv2d",
         "Conv2d",
         "Conv2d",
@@ -96,6 +97,7 @@ pub fn any(d: &mut Draft) -> bool {
         "Relu",
         "param",
         "skip",
+        "gate",
         "Residual",
     ];
     for _ in 0..30 {
@@ -237,7 +239,7 @@ fn step(d: &mut Draft) -> bool {
 fn other(d: &mut Draft) -> String {
     let shape = d.shape.clone();
     match d.dice.below(4) {
-        0 | 1 => match d.earlier(&shape) {
+        0 | 1 => match d.earlier_to_broadcast(&shape) {
             Some(name) => name,
             None => {
                 let dims = d.broadcastable();
@@ -356,6 +358,43 @@ fn statistic(d: &mut Draft) -> bool {
     }
     d.line(&format!("over({x}, {deviation}) as n{deviation};"), shape.clone());
     d.line(&format!("square(n{deviation}, {mean});"), shape)
+}
+
+/// A value for each channel, position or sample that lines of its own have made, joined to values that came another way: what
+/// squeezes and excites.
+fn gate(d: &mut Draft) -> bool {
+    let shape = d.shape.clone();
+    let before = d.named();
+    if d.dice.chance(30) {
+        let dims = d.broadcastable();
+        let name = d.input(&dims);
+        d.line(&format!("from {name};"), dims);
+    } else {
+        let axes = axes(d);
+        let what = d.dice.pick(&["Average", "Average", "Max", "Sum"]);
+        let dims = without(&shape, &axes, true);
+        d.line(&format!("{what}<axis = {}, keepdim = true>;", axes_text(&axes)), dims);
+    }
+    for _ in 0..d.dice.between(0, 3) {
+        let done = match d.dice.below(3) {
+            0 => function(d),
+            1 => activation(d),
+            _ => {
+                keeping_line(d);
+                true
+            }
+        };
+        if !done {
+            return false;
+        }
+    }
+    let gate = d.named();
+    d.line(&format!("from {before};"), shape.clone());
+    for _ in 0..d.dice.between(0, 2) {
+        keeping_line(d);
+    }
+    let join = d.dice.pick(&["Mul", "Mul", "Add"]);
+    d.line(&format!("{join}(_, {gate});"), shape)
 }
 
 /// A few lines whose result has the extents that it began with.
