@@ -87,7 +87,7 @@ fn reads(s: &Schedule, kernel: &Kernel, value: Value) -> bool {
 /// have kept that for it. `writes` says that it is not only read.
 pub fn demand_pointer(program: ProgramKind, s: &Schedule, kernels: &[&Kernel], value: Value, writes: bool) {
     let stores = |kernel: &&Kernel| kernel.stores.contains(&s.base(value));
-    let is_their_own = kernels.iter().any(|kernel| stores(&kernel) || !writes && reads(s, kernel, value));
+    let is_their_own = kernels.iter().any(|kernel| stores(kernel) || !writes && reads(s, kernel, value));
     let names: Vec<&str> = kernels.iter().map(|kernel| kernel.form.name()).collect();
     let found = if is_their_own { Ok(()) } else { Err(format!("{} points to {value}", names.join(", "))) };
     demand(program, found);

@@ -15,6 +15,7 @@ mod functions;
 mod grid;
 pub mod lines;
 mod losses;
+mod structure;
 mod windows;
 
 use crate::dice::Dice;
