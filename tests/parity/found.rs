@@ -184,3 +184,14 @@ parity! {
         loss: Mse(_, t);
     }
 }
+
+// A chain left one number a sample behind, and wrote a whole vector of them for each.
+parity! {
+    a_gate_of_one_number_that_a_chain_makes GateOfOne GateOfOneUnfused {
+        input x: [3, 12, 12];
+        target class: class<3>;
+        Slice<axis = 0, start = 1, end = 2>; GlobalAvgPool; Reshape<[1, 1, 1]>; Tanh as gate;
+        Conv2d<8, 1>(x); Mul(_, gate); Tanh; MaxPool2d<2>; Flatten; Linear<3>;
+        loss: CrossEntropy(_, class);
+    }
+}

@@ -8,7 +8,7 @@ use crate::graph::{Shape, Value};
 use crate::schedule::blocks::Stage;
 use crate::schedule::form::{Access, Form, access, weight_layout};
 use crate::schedule::lanes::{Chain, Slot, Step, anchor, is_sum_of_each_channel};
-use crate::schedule::layout::LANES;
+use crate::schedule::layout::{LANES, blocks, is_blocked};
 use crate::schedule::{Order, Schedule};
 use std::collections::HashMap;
 
@@ -77,6 +77,17 @@ fn scratch(s: &Schedule, chain: &Chain) -> Result<(), String> {
     for value in &chain.exports {
         if !held.contains(&slot(*value)?) {
             return Err(format!("{value} is exported, but no longer in its place"));
+        }
+        // Whole vectors, but for samples of one number.
+        let [channels, pixels] = extents(s.graph().shape(*value));
+        let vectors = if is_blocked(&s.graph().shape(*value).dims) {
+            blocks(channels) * pixels
+        } else {
+            blocks(channels * pixels)
+        };
+        let (written, memory) = (vectors * LANES, s.layout(*value).size);
+        if written > memory && channels * pixels > 1 {
+            return Err(format!("{value} is exported to {written}, and a sample ends at {memory}"));
         }
     }
     Ok(())

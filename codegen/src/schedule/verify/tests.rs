@@ -272,3 +272,12 @@ fn a_value_per_channel_is_not_computed_where_it_is_broadcast() {
     kernel.reads.extend(gate.reads);
     expect_error(&s, "lane 0 loads");
 }
+
+#[test]
+fn an_export_of_whole_vectors_needs_samples_of_whole_vectors() {
+    let text = "pub Net { input x: [1, 12, 12]; Conv2d<6, 5>; MaxPool2d<2>; }";
+    let mut s = planned(text, ProgramKind::Infer, &Target::cpu(Fusion::On));
+    let pooled = chain(&mut s).exports[0];
+    s.layouts[pooled.index()].size = s.graph().shape(pooled).numel();
+    expect_error(&s, "is exported to");
+}

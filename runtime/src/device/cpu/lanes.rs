@@ -581,7 +581,7 @@ unsafe fn import<S: Simd>(s: S, d: &LaneValue, src: *const f32, sample: usize, l
 }
 
 compiled_here! {
-    /// `[C][pixels][16]` to `live` samples at a distance of `sample` floats; 0 in their padding.
+    /// `[C][pixels][16]` to `live` samples at a distance of `sample` floats; 0 in their padding, which single numbers have not.
     ///
     /// # Safety
     /// The samples are writable in the layout of `d`, and `src` is readable.
@@ -613,7 +613,12 @@ unsafe fn export<S: Simd>(s: S, d: &LaneValue, src: *const f32, dst: *mut f32, s
             transpose(from, used, BLOCK, turned, BLOCK);
             for n in 0..live {
                 let to = dst.add(n * sample + vector * BLOCK);
-                s.store(to, s.load(turned.add(n * BLOCK)));
+                // Samples of one number each are not padded: behind it lies the next one, which may be another task's.
+                if elements == 1 && !d.blocked {
+                    *to = *turned.add(n * BLOCK);
+                } else {
+                    s.store(to, s.load(turned.add(n * BLOCK)));
+                }
             }
         }
     }

@@ -285,8 +285,9 @@ fn edges_of_a_chain() {
             let canonical = numbers.vec(live * elements);
             let from = if blocked { packed(&canonical, live, channels, pixels) } else { canonical.clone() };
             let size = from.len() / live;
-            // Row-major samples need not follow each other closely, and are not written beyond whole vectors.
-            let sample = if blocked { size } else { size.div_ceil(BLOCK) * BLOCK };
+            // Row-major samples need not follow each other closely, and are not written beyond whole vectors; single numbers do,
+            // and are written alone.
+            let sample = if blocked || elements == 1 { size } else { size.div_ceil(BLOCK) * BLOCK };
             let mut spread = vec![f32::NAN; live * sample];
             for n in 0..live {
                 spread[n * sample..n * sample + size].copy_from_slice(&from[n * size..(n + 1) * size]);
@@ -298,7 +299,7 @@ fn edges_of_a_chain() {
                     sample,
                     from: spread.clone(),
                     group: vec![f32::NAN; elements * BLOCK],
-                    to: vec![f32::NAN; live * sample],
+                    to: vec![f32::NAN; live * sample + BLOCK],
                     sums: vec![1.0; channels],
                     lost: vec![0.0; channels],
                 };
@@ -309,7 +310,9 @@ fn edges_of_a_chain() {
                     let want = if n < live { canonical[n * elements + i / BLOCK] } else { 0.0 };
                     assert_eq!(*got, want, "{what:?} {i}");
                 }
-                for (i, got) in run.to.iter().enumerate() {
+                let (samples, behind) = run.to.split_at(live * sample);
+                assert!(behind.iter().all(|x| x.is_nan()), "{what:?}: written behind the last sample");
+                for (i, got) in samples.iter().enumerate() {
                     let want = if spread[i].is_nan() { 0.0 } else { spread[i] };
                     assert_eq!(*got, want, "{what:?} {i}");
                 }
