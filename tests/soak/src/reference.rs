@@ -42,6 +42,9 @@ impl Noise {
 /// How many noisy evaluations an element's tolerance is made of, where the least tolerance is exceeded.
 pub const LOOKS: usize = 4;
 
+/// And how many where that is still exceeded: a rounding that saturates is seen by few.
+pub const MANY_LOOKS: usize = 40;
+
 /// Distance of the noisy evaluations that is still an error, not a tolerance.
 const APART: f64 = 12.0;
 
@@ -273,13 +276,10 @@ fn two_steps(
         losses.push((format!("loss of step {}", number + 1), loss));
         let mut gradients = gradients;
         training.clip.clip(&mut gradients);
-        // Every trainable parameter takes part; without a gradient its own is zero.
-        for (index, param) in module.params.iter().enumerate().filter(|(_, p)| !p.frozen) {
-            let found = step.roots.gradients.iter().position(|(p, _)| *p == index);
-            let zeros = vec![0.0; param.dims.iter().product()];
-            let gradient = found.map_or(&zeros, |i| &gradients[i]);
-            let tensor = leaves.get_mut(&Leaf::Param(index)).ok_or("a parameter without a value")?;
-            memory.update(index, number + 1, &mut tensor.data, gradient, !param.no_decay);
+        // What has no gradient is not moved, not even by weight decay.
+        for ((index, _), gradient) in step.roots.gradients.iter().zip(&gradients) {
+            let tensor = leaves.get_mut(&Leaf::Param(*index)).ok_or("a parameter without a value")?;
+            memory.update(*index, number + 1, &mut tensor.data, gradient, !module.params[*index].no_decay);
         }
         memory.step();
         for (assign, value) in step.roots.assigns.iter().zip(values) {
@@ -336,6 +336,8 @@ fn noisy(
                     }
                 }
             }
+            // Near 1 a probability is 1, and what is left of it nothing.
+            result.data.iter_mut().for_each(|x| *x = f64::from(*x as f32));
         }
         known[i] = Some(result);
     }
