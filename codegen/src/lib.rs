@@ -29,7 +29,8 @@ use graph::Module;
 use memory::Planned;
 use proc_macro2::{Ident, TokenStream};
 use quote::format_ident;
-use schedule::{Form, Order, ParamPlan, ProgramKind, Target};
+use schedule::{Form, Order, ParamPlan, ProgramKind, Programs, Target};
+use std::rc::Rc;
 
 pub use update::update;
 
@@ -58,6 +59,8 @@ fn expand(declaration: &Declaration) -> TokenStream {
         one => vec![(declaration.ident.clone(), one)],
     };
     let mut tokens = TokenStream::new();
+    let programs: Vec<Rc<Programs>> =
+        declaration.members.iter().map(|member| Rc::new(Programs::of(&member.module))).collect();
     for (ident, fusion) in versions {
         let mut version = declaration.clone();
         version.ident = ident;
@@ -67,14 +70,18 @@ fn expand(declaration: &Declaration) -> TokenStream {
         let unfused = version.ident != declaration.ident;
         for (index, member) in version.members.iter_mut().enumerate() {
             member.module.name = version.ident.to_string();
-            let planned = plan(&member.module, &target);
-            let on_cuda = plan(&member.module, &cuda);
+            let planned = plan_programs(&member.module, programs[index].clone(), &target);
+            let on_cuda = plan_programs(&member.module, programs[index].clone(), &cuda);
             if !declaration.dumps.is_empty() {
                 eprint!("{}", planned.dump(&member.module, &declaration.dumps));
                 eprint!("{}", on_cuda.dump(&member.module, &declaration.dumps));
             }
             let source = Source { text: declaration.text.clone(), member: index, unfused };
-            let both = |module: &Module| plan(module, &target).expand(module, &plan(module, &cuda), &Source::default());
+            let both = |module: &Module| {
+                let programs = Rc::new(Programs::of(module));
+                let on_cuda = plan_programs(module, programs.clone(), &cuda);
+                plan_programs(module, programs, &target).expand(module, &on_cuda, &Source::default())
+            };
             let probes = (0..member.module.probes.len()).map(|index| {
                 let programs = probe::programs(&member.module, index);
                 (both(&programs.activations), programs.excite.as_ref().map(both))
@@ -125,6 +132,8 @@ pub fn replan(source: &Source, cuda: bool) -> Result<(Module, Plans), String> {
 /// Everything decided about one network for one target.
 pub struct Plans {
     pub target: Target,
+    /// What was planned.
+    pub originals: Rc<Programs>,
     pub params: ParamPlan,
     pub programs: Vec<Planned>,
     /// Programs for batches up to [`schedule::lanes::SMALL_BATCH`], where they differ.
@@ -133,20 +142,38 @@ pub struct Plans {
 
 /// Schedule and place every program of a network.
 pub fn plan(module: &Module, target: &Target) -> Plans {
+    plan_programs(module, Rc::new(Programs::of(module)), target)
+}
+
+/// As [`plan`], for a network whose programs are there.
+pub fn plan_programs(module: &Module, originals: Rc<Programs>, target: &Target) -> Plans {
     let params = ParamPlan::new(module, target.order);
     let planned = |kind: ProgramKind, target: &Target| {
-        let program = schedule::program::program(module, kind)?;
-        let schedule = schedule::schedule(module, &params, &program, target);
+        let program = originals.get(kind)?;
+        let schedule = schedule::schedule(module, &params, program, target);
         let launches = schedule::launches::launches(&schedule, target);
         schedule::verify::demand(kind, launches.verify(&schedule));
         let memory = memory::plan(&schedule, &launches, target.chunks);
         schedule::verify::demand(kind, memory.verify(&schedule, &launches, target.chunks));
         Some(Planned { kind, schedule, launches, memory })
     };
-    let mut programs: Vec<Planned> = ProgramKind::ALL.into_iter().filter_map(|kind| planned(kind, target)).collect();
+    // A step that assigns no statistics is the gradients' program by another name.
+    let steps = originals.get(ProgramKind::Step).is_some_and(|step| step.roots.assigns.is_empty());
+    let planned = |kind: ProgramKind, others: &[Planned], target: &Target| {
+        let gradients = others.iter().find(|p| steps && kind == ProgramKind::Step && p.kind == ProgramKind::Gradients);
+        gradients.map(|same| same.named(kind)).or_else(|| planned(kind, target))
+    };
+    let mut programs: Vec<Planned> = Vec::new();
+    for kind in ProgramKind::ALL {
+        programs.extend(planned(kind, &programs, target));
+    }
     let blocks = Target { lanes: false, ..target.clone() };
-    let chained = programs.iter().filter(|p| p.schedule.kernels.iter().any(|k| matches!(k.form, Form::Lanes(_))));
-    let mut small: Vec<Planned> = chained.filter_map(|p| planned(p.kind, &blocks)).collect();
+    let mut small: Vec<Planned> = Vec::new();
+    for large in &programs {
+        if large.schedule.kernels.iter().any(|k| matches!(k.form, Form::Lanes(_))) {
+            small.extend(planned(large.kind, &small, &blocks));
+        }
+    }
     // What the optimizer's own pass is left with must not depend on the batch.
     for small in &mut small {
         let large = programs
@@ -156,7 +183,7 @@ pub fn plan(module: &Module, target: &Target) -> Plans {
         small.launches.updated.retain(|p| large.launches.updated.contains(p));
         large.launches.updated.retain(|p| small.launches.updated.contains(p));
     }
-    Plans { target: target.clone(), params, programs, small }
+    Plans { target: target.clone(), originals, params, programs, small }
 }
 
 impl Plans {
@@ -164,7 +191,15 @@ impl Plans {
     pub fn expand(&self, module: &Module, cuda: &Plans, source: &Source) -> TokenStream {
         emit::apart::apart(|| {
             let half = emit::cuda::expand(module, &cuda.params, &cuda.programs, &cuda.target);
-            emit::cpu::expand(module, &self.params, [&self.programs, &self.small], &self.target, &half, source)
+            emit::cpu::expand(
+                module,
+                &self.originals,
+                &self.params,
+                [&self.programs, &self.small],
+                &self.target,
+                &half,
+                source,
+            )
         })
     }
 

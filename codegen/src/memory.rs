@@ -8,9 +8,9 @@ use crate::graph::Value;
 use crate::schedule::form::Form;
 use crate::schedule::lanes::lowest_gap;
 use crate::schedule::launches::phases;
-use crate::schedule::{Kernel, Launches, Order, ProgramKind, Schedule, Storage};
+use crate::schedule::{Kernel, Launches, Order, ProgramKind, Schedule, Storage, Uses};
 use crate::schedule::{lanes, moments};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 
 /// What occupies an arena.
@@ -42,11 +42,22 @@ pub struct Memory {
 }
 
 /// A program with its launches and its memory planned.
+#[derive(Clone)]
 pub struct Planned {
     pub kind: ProgramKind,
     pub schedule: Schedule,
     pub launches: Launches,
     pub memory: Memory,
+}
+
+impl Planned {
+    /// The same under the name of another program.
+    pub fn named(&self, kind: ProgramKind) -> Planned {
+        let mut same = self.clone();
+        same.kind = kind;
+        same.schedule.program.kind = kind;
+        same
+    }
 }
 
 /// Kernels of one level run at the same time.
@@ -77,26 +88,28 @@ pub fn plan(schedule: &Schedule, launches: &Launches, chunks: usize) -> Memory {
 fn tenants(s: &Schedule, launches: &Launches, chunks: usize) -> Vec<Place> {
     let mut out = Vec::new();
     let end = launches.levels.iter().map(|l| l.1 + 1).max().unwrap_or(0);
-    let roots = s.program.roots.all();
+    let uses = Uses::of(s);
+    // Of values that others lie within: their place in the list.
+    let mut wholes: HashMap<Value, usize> = HashMap::new();
     for (k, kernel) in s.kernels.iter().enumerate() {
         for &value in &kernel.stores {
             let storage = s.storage(value).expect("stored values have a class");
             if !matches!(storage, Storage::Batch | Storage::Fixed | Storage::Derived) {
                 continue;
             }
-            let root = roots.iter().any(|r| s.base(*r) == value);
             let (first, done) = launches.levels[k];
-            let readers = s.kernels.iter().zip(&launches.levels).filter(|(other, _)| other.reads.contains(&value));
-            let last = readers.map(|(_, level)| level.1).fold(done, usize::max);
+            let last = uses.readers(value).map(|k| launches.levels[k].1).fold(done, usize::max);
             let kept = storage == Storage::Derived;
-            let alive = (if kept { 0 } else { first }, if root || kept { end } else { last });
+            let alive = (if kept { 0 } else { first }, if uses.is_root(value) || kept { end } else { last });
             // Parts live as long as the whole.
             let whole = s.whole(value).whole;
             let tenant = Tenant::Value(whole);
-            if let Some(place) = out.iter_mut().find(|p: &&mut Place| whole != value && p.tenant == tenant) {
+            if let Some(at) = wholes.get(&whole).filter(|_| whole != value) {
+                let place: &mut Place = &mut out[*at];
                 place.alive = (place.alive.0.min(alive.0), place.alive.1.max(alive.1));
                 continue;
             }
+            wholes.entry(whole).or_insert(out.len());
             // Whole cache lines, whatever batch an offset is multiplied by. CUDA's padded batches of at least 16 align it
             // already.
             let size = s.layout(whole).size;
@@ -104,9 +117,9 @@ fn tenants(s: &Schedule, launches: &Launches, chunks: usize) -> Vec<Place> {
             let size = if aligned { size } else { size.div_ceil(16) * 16 };
             out.push(Place { tenant, storage, offset: 0, size, alive });
         }
-        if let Some((storage, size)) = partials(s, kernel, chunks) {
+        if let Some((storage, size)) = partials(s, &uses, kernel, chunks) {
             // Tiles leave theirs when the values are made.
-            let first = moments::producer(s, kernel).map_or(launches.levels[k].0, |p| launches.levels[p].0);
+            let first = moments::producer(&uses, kernel).map_or(launches.levels[k].0, |p| launches.levels[p].0);
             let alive = (first, launches.levels[k].1);
             out.push(Place { tenant: Tenant::Partials(k), storage, offset: 0, size, alive });
         }
@@ -124,9 +137,9 @@ fn class(storage: Storage) -> &'static str {
 }
 
 /// Arena and floats of partial results that a kernel leaves for its second launch, or finds where values were made.
-pub fn partials(s: &Schedule, kernel: &Kernel, chunks: usize) -> Option<(Storage, usize)> {
+pub fn partials(s: &Schedule, uses: &Uses, kernel: &Kernel, chunks: usize) -> Option<(Storage, usize)> {
     if let Form::Moments { iter, tiled: true, .. } = &kernel.form {
-        return Some((Storage::Batch, moments::tile_partials(s, kernel, iter)));
+        return Some((Storage::Batch, moments::tile_partials(s, uses, kernel, iter)));
     }
     if s.order == Order::ChannelsLast && phases(kernel) == 1 {
         return None;
@@ -227,6 +240,7 @@ struct Need {
 
 fn needs(s: &Schedule, launches: &Launches, chunks: usize) -> BTreeMap<Tenant, Need> {
     let end = launches.levels.iter().map(|l| l.1 + 1).max().unwrap_or(0);
+    let uses = Uses::of(s);
     let mut needs: BTreeMap<Tenant, Need> = BTreeMap::new();
     let mut touch = |tenant: Tenant, storage: Storage, size: usize, (first, last): (usize, usize)| {
         let need = needs.entry(tenant).or_insert(Need { storage, size, alive: (first, last) });
@@ -248,9 +262,9 @@ fn needs(s: &Schedule, launches: &Launches, chunks: usize) -> BTreeMap<Tenant, N
                 touch(Tenant::Value(whole), storage, 0, (0, end));
             }
         }
-        if let Some((storage, size)) = partials(s, kernel, chunks) {
+        if let Some((storage, size)) = partials(s, &uses, kernel, chunks) {
             touch(Tenant::Partials(k), storage, size, launches.levels[k]);
-            if let Some(producer) = moments::producer(s, kernel) {
+            if let Some(producer) = moments::producer(&uses, kernel) {
                 touch(Tenant::Partials(k), storage, size, launches.levels[producer]);
             }
         }

@@ -107,7 +107,7 @@ impl Graph {
         &self.nodes[value.index()].ty.shape
     }
 
-    pub fn values(&self) -> impl Iterator<Item = Value> + use<> {
+    pub fn values(&self) -> impl DoubleEndedIterator<Item = Value> + use<> {
         (0..self.nodes.len() as u32).map(Value)
     }
 

@@ -2,9 +2,9 @@
 
 use crate::declaration::Precision;
 use crate::graph::Value;
-use crate::schedule::{Kernel, Schedule, Storage};
+use crate::schedule::{Kernel, Schedule, Storage, Uses};
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// What a pointer of a launch stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -51,13 +51,14 @@ impl Args {
 /// One phase of a kernel while it is written.
 pub struct Writer<'a> {
     pub s: &'a Schedule,
+    pub uses: &'a Uses,
     pub kernel: &'a Kernel,
     /// Its number in the schedule.
     pub number: usize,
     pub chunks: usize,
     pub precision: Precision,
     /// Parameters that are updated by the kernels of their gradients.
-    pub updated: &'a [usize],
+    pub updated: &'a BTreeSet<usize>,
     /// Whether this kernel updates parameters.
     pub updates: bool,
     /// Values that lie in shared memory, and the names of their arrays.
@@ -105,18 +106,18 @@ pub struct Phase {
 
 impl<'a> Writer<'a> {
     pub fn new(
-        s: &'a Schedule,
+        (s, uses): (&'a Schedule, &'a Uses),
         number: usize,
         chunks: usize,
         precision: Precision,
-        updated: &'a [usize],
+        updated: &'a BTreeSet<usize>,
         args: &'a RefCell<Args>,
     ) -> Self {
         let kernel = &s.kernels[number];
         let updates =
             kernel.stores.iter().any(|v| matches!(s.storage(*v), Some(Storage::Grad(p)) if updated.contains(&p)));
         let (resident, kept, count) = (HashMap::new(), None, Cell::new(0));
-        Writer { s, kernel, number, chunks, precision, updated, updates, resident, kept, args, count }
+        Writer { s, uses, kernel, number, chunks, precision, updated, updates, resident, kept, args, count }
     }
 
     /// The writer of a stage of this block.
