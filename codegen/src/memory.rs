@@ -6,15 +6,15 @@
 
 use crate::graph::Value;
 use crate::schedule::form::Form;
-use crate::schedule::lanes::lowest_gap;
+use crate::schedule::gaps::Gaps;
 use crate::schedule::launches::phases;
 use crate::schedule::{Kernel, Launches, Order, ProgramKind, Schedule, Storage, Uses};
 use crate::schedule::{lanes, moments};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write;
 
 /// What occupies an arena.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Tenant {
     Value(Value),
     /// Partial results of a kernel.
@@ -39,6 +39,8 @@ pub struct Memory {
     pub fixed_floats: usize,
     /// Kept from run to run: nothing shares its place.
     pub derived_floats: usize,
+    /// Where in `places` a tenant is.
+    numbers: HashMap<Tenant, usize>,
 }
 
 /// A program with its launches and its memory planned.
@@ -65,14 +67,12 @@ pub fn plan(schedule: &Schedule, launches: &Launches, chunks: usize) -> Memory {
     let mut wanted = tenants(schedule, launches, chunks);
     wanted.sort_by_key(|p| (std::cmp::Reverse(p.size), p.alive, p.tenant));
     let mut memory = Memory::default();
+    let moments = wanted.iter().map(|p| p.alive.1 + 1).max().unwrap_or(0);
+    let mut arenas: HashMap<Storage, Gaps> = HashMap::new();
     for mut place in wanted {
-        let taken = memory
-            .places
-            .iter()
-            .filter(|p| p.storage == place.storage && p.alive.0 <= place.alive.1 && place.alive.0 <= p.alive.1)
-            .map(|p| (p.offset, p.offset + p.size))
-            .collect();
-        place.offset = lowest_gap(taken, place.size);
+        let arena = arenas.entry(place.storage).or_insert_with(|| Gaps::new(moments));
+        place.offset = arena.lowest(place.alive, place.size);
+        arena.take(place.alive, place.offset, place.size);
         let total = match place.storage {
             Storage::Batch => &mut memory.batch_floats,
             Storage::Derived => &mut memory.derived_floats,
@@ -82,6 +82,7 @@ pub fn plan(schedule: &Schedule, launches: &Launches, chunks: usize) -> Memory {
         memory.places.push(place);
     }
     memory.places.sort_by_key(|p| (class(p.storage), p.alive, p.tenant));
+    memory.numbers = memory.places.iter().enumerate().map(|(i, p)| (p.tenant, i)).collect();
     memory
 }
 
@@ -167,7 +168,7 @@ fn partial_floats(s: &Schedule, kernel: &Kernel, chunks: usize) -> Option<usize>
 
 impl Memory {
     pub fn place(&self, tenant: Tenant) -> &Place {
-        self.places.iter().find(|p| p.tenant == tenant).expect("a planned tenant")
+        &self.places[*self.numbers.get(&tenant).expect("a planned tenant")]
     }
 
     pub fn offset(&self, tenant: Tenant) -> usize {
@@ -219,13 +220,28 @@ impl Memory {
                 return Err(format!("{tenant:?} ends behind its arena"));
             }
         }
-        for (i, a) in self.places.iter().enumerate() {
-            for b in &self.places[..i] {
-                let together = a.storage == b.storage && a.alive.0 <= b.alive.1 && b.alive.0 <= a.alive.1;
-                if together && a.offset < b.offset + b.size && b.offset < a.offset + a.size {
-                    return Err(format!("{:?} and {:?} overlap", a.tenant, b.tenant));
-                }
+        self.verify_apart()
+    }
+
+    /// Whether no two tenants of an arena are in the same place at the same time: in order of time, none moves in where
+    /// another one still is.
+    fn verify_apart(&self) -> Result<(), String> {
+        let mut arrivals: Vec<&Place> = self.places.iter().collect();
+        arrivals.sort_by_key(|p| p.alive.0);
+        // Of each arena: who is there, by offset, and by the end of their lives.
+        let mut present: HashMap<Storage, (BTreeMap<usize, &Place>, BTreeSet<(usize, usize)>)> = HashMap::new();
+        for new in arrivals {
+            let (by_offset, by_end) = present.entry(new.storage).or_default();
+            while let Some((_, offset)) = by_end.first().copied().filter(|(end, _)| *end < new.alive.0) {
+                by_end.pop_first();
+                by_offset.remove(&offset);
             }
+            let below = by_offset.range(..new.offset + new.size).next_back().map(|(_, other)| *other);
+            if let Some(other) = below.filter(|other| other.offset + other.size > new.offset) {
+                return Err(format!("{:?} and {:?} overlap", new.tenant, other.tenant));
+            }
+            by_offset.insert(new.offset, new);
+            by_end.insert((new.alive.1, new.offset));
         }
         Ok(())
     }

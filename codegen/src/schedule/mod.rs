@@ -10,6 +10,7 @@ pub mod derived;
 pub mod display;
 pub mod form;
 pub mod fuse;
+pub mod gaps;
 pub mod hoist;
 pub mod lanes;
 pub mod launches;

@@ -19,7 +19,6 @@ use super::{Kernel, Schedule, Target, Uses};
 use crate::graph::expr::{Expr, Scalar};
 use crate::graph::op::{ConvGeometry, ConvRole, Leaf, Op, ReduceOp, WindowAxis, WindowOp};
 use crate::graph::{DType, Value};
-pub use scratch::lowest_gap;
 use std::collections::BTreeSet;
 
 /// The largest batch that runs without chains: a group that is mostly empty costs as much as a full one.

@@ -2,6 +2,7 @@
 //! only, so whoever reads comes after whoever stores, and each place is written once; and within a kernel everybody computes
 //! with the elements that they ask for. Memory is verified by `memory`, which knows offsets.
 
+mod alike;
 pub mod elements;
 mod lanes;
 mod operands;
@@ -10,7 +11,7 @@ use super::layout::Order;
 use super::{Kernel, ProgramKind, Schedule, Storage, Uses, parts};
 use crate::graph::Value;
 use crate::graph::op::{Leaf, Op};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Refuses a plan that a verifier has found wrong: no program is better than one that computes something else. Every plan is
 /// verified, not only those of debug builds.
@@ -72,7 +73,11 @@ pub fn verify(s: &Schedule) -> Result<(), String> {
     // CUDA's loops take every element's index apart, whatever shares a kernel.
     if s.order == Order::Blocked {
         let turned = operands::turned(s);
+        let mut known: HashSet<alike::Key> = HashSet::new();
         for (k, kernel) in s.kernels.iter().enumerate() {
+            if alike::key(s, kernel).is_some_and(|key| !known.insert(key)) {
+                continue;
+            }
             let found = elements::verify(s, kernel).and_then(|()| operands::verify(s, kernel, &turned));
             found.map_err(|why| format!("kernel {k} ({}): {why}", kernel.form.name()))?;
         }
