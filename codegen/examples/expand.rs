@@ -37,7 +37,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let on_cuda = kiln_codegen::plan_programs(&member.module, programs, &cuda);
             cuda_s += seconds(begin) - start;
             let start = seconds(begin);
-            let tokens = on_cpu.expand(&member.module, &on_cuda, &Source::default());
+            let tokens = on_cpu.expand(&member.module, Some(&on_cuda), &Source::default());
             emit_s += seconds(begin) - start;
             if shown {
                 println!("{tokens}");
