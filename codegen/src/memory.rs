@@ -10,7 +10,7 @@ use crate::schedule::gaps::Gaps;
 use crate::schedule::launches::phases;
 use crate::schedule::{Kernel, Launches, Order, ProgramKind, Schedule, Storage, Uses};
 use crate::schedule::{lanes, moments};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt::Write;
 
 /// What occupies an arena.
@@ -268,8 +268,9 @@ fn needs(s: &Schedule, launches: &Launches, chunks: usize) -> BTreeMap<Tenant, N
     };
     for (k, kernel) in s.kernels.iter().enumerate() {
         // Who computes with a value that it does not make reads it, whatever `reads` says.
+        let own: HashSet<Value> = kernel.nodes.iter().copied().collect();
         let operands = kernel.nodes.iter().flat_map(|v| &s.graph().node(*v).inputs).map(|v| s.base(*v));
-        let operands = operands.filter(|v| !kernel.nodes.contains(v));
+        let operands = operands.filter(|v| !own.contains(v));
         for value in operands.chain(kernel.reads.iter().copied()).chain(kernel.stores.iter().copied()) {
             let Some(storage) = arena(value) else { continue };
             let whole = s.whole(value).whole;

@@ -9,7 +9,7 @@ use super::launches::work;
 use super::{Kernel, Schedule, Target, Uses};
 use crate::graph::Value;
 use crate::graph::op::ConvRole;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 /// Kernels that one block of threads runs one after the other.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -93,15 +93,12 @@ fn join(s: &mut Schedule, uses: &mut Uses, chain: &[usize]) {
         .collect();
     let all: Vec<Value> = stages.iter().flat_map(|stage| stage.stores.iter().copied()).collect();
     let mut reads: Vec<Value> = chain.iter().flat_map(|k| s.kernels[*k].reads.iter().copied()).collect();
-    reads.retain(|v| !all.contains(v));
+    let own: HashSet<Value> = all.iter().copied().collect();
+    reads.retain(|v| !own.contains(v));
     reads.sort_unstable();
     reads.dedup();
-    let mut nodes: Vec<Value> = Vec::new();
-    for value in stages.iter().flat_map(|stage| &stage.nodes) {
-        if !nodes.contains(value) {
-            nodes.push(*value);
-        }
-    }
+    let mut seen = HashSet::new();
+    let nodes = stages.iter().flat_map(|stage| stage.nodes.iter().copied()).filter(|v| seen.insert(*v)).collect();
     let stores = all.iter().copied().filter(|v| uses.is_needed_outside(*v, chain)).collect();
     for k in &chain[1..] {
         uses.remove(s, *k);

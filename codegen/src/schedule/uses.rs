@@ -93,9 +93,9 @@ impl Uses {
         self.moments[value.index()]
     }
 
-    /// Whether a stored value is read by a kernel other than these, or by the world.
+    /// Whether a stored value is read by a kernel other than these, which are in order, or by the world.
     pub fn is_needed_outside(&self, value: Value, kernels: &[usize]) -> bool {
-        self.is_root(value) || self.readers(value).any(|k| !kernels.contains(&k))
+        self.is_root(value) || self.readers(value).any(|k| kernels.binary_search(&k).is_err())
     }
 
     /// Kernel `k` becomes another; what it was.

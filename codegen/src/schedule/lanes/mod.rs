@@ -19,7 +19,7 @@ use super::{Kernel, Schedule, Target, Uses};
 use crate::graph::expr::{Expr, Scalar};
 use crate::graph::op::{ConvGeometry, ConvRole, Leaf, Op, ReduceOp, WindowAxis, WindowOp};
 use crate::graph::{DType, Value};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 /// The largest batch that runs without chains: a group that is mostly empty costs as much as a full one.
 pub const SMALL_BATCH: usize = 15;
@@ -328,17 +328,14 @@ fn chain(s: &Schedule, uses: &Uses, region: &[usize], all_shared: &BTreeSet<Valu
         })
         .collect();
     let own: Vec<Value> = stages.iter().flat_map(|stage| stage.stores.iter().copied()).collect();
-    let mut all_reads: Vec<Value> = kernels.flat_map(|kernel| reads(s, kernel)).filter(|v| !own.contains(v)).collect();
+    let inside: HashSet<Value> = own.iter().copied().collect();
+    let mut all_reads: Vec<Value> =
+        kernels.flat_map(|kernel| reads(s, kernel)).filter(|v| !inside.contains(v)).collect();
     all_reads.sort_unstable();
     all_reads.dedup();
-    let mut nodes: Vec<Value> = Vec::new();
-    for stage in &stages {
-        for value in copy(s, &stage.form, &stage.nodes).into_iter().chain(stage.nodes.iter().copied()) {
-            if !nodes.contains(&value) {
-                nodes.push(value);
-            }
-        }
-    }
+    let mut seen = HashSet::new();
+    let all = |stage: &Stage| copy(s, &stage.form, &stage.nodes).into_iter().chain(stage.nodes.clone());
+    let nodes = stages.iter().flat_map(all).filter(|v| seen.insert(*v)).collect();
     let stores: Vec<Value> = own.iter().copied().filter(|v| uses.is_needed_outside(*v, region)).collect();
     let batch = |v: &Value| s.graph().shape(*v).batch;
     let is_shared = |v: &Value| all_shared.contains(v);
