@@ -110,15 +110,13 @@ fn join(s: &mut Schedule, uses: &mut Uses, chain: &[usize]) {
 pub fn resident(s: &Schedule, kernel: &Kernel) -> Vec<(Value, usize)> {
     let Form::Block(stages) = &kernel.form else { return Vec::new() };
     let mut list = Vec::new();
-    for (i, stage) in stages.iter().enumerate() {
-        for value in &stage.stores {
-            let read = stages[i + 1..].iter().any(|later| {
-                later.nodes.iter().any(|n| s.graph().node(*n).inputs.iter().any(|input| s.base(*input) == *value))
-            });
-            if read {
-                list.push((*value, s.layout(*value).size));
-            }
-        }
+    // What the stages behind read.
+    let mut read: HashSet<Value> = HashSet::new();
+    for stage in stages.iter().rev() {
+        let resident = stage.stores.iter().rev().filter(|v| read.contains(v));
+        list.extend(resident.map(|v| (*v, s.layout(*v).size)));
+        read.extend(stage.nodes.iter().flat_map(|n| &s.graph().node(*n).inputs).map(|input| s.base(*input)));
     }
+    list.reverse();
     list
 }

@@ -66,6 +66,8 @@ fn roots(s: &Schedule) -> Vec<bool> {
 struct Draft {
     form: Form,
     nodes: Vec<Value>,
+    /// Whether one of the nodes is a reduction.
+    reduces: bool,
 }
 
 struct Fuser<'a> {
@@ -170,6 +172,7 @@ impl Fuser<'_> {
         let form = self.form(value);
         let joined = if self.target.fusion { self.kernel_to_join(value, &form) } else { None };
         let home = joined.unwrap_or_else(|| self.begin(form, value));
+        self.kernels[home].reduces |= matches!(self.graph().node(value).op, Op::Reduce { .. });
         self.kernels[home].nodes.push(value);
         self.home[value.index()] = Some(home);
     }
@@ -183,7 +186,7 @@ impl Fuser<'_> {
             self.pools.entry(of).or_default().push(number);
         }
         self.latest_of_form.insert(form.clone(), number);
-        self.kernels.push(Draft { form, nodes: Vec::new() });
+        self.kernels.push(Draft { form, nodes: Vec::new(), reduces: false });
         number
     }
 
@@ -422,7 +425,7 @@ impl Fuser<'_> {
                 let result = self.walk(value) == column_result(*iter, *reduced);
                 result && shape.batch == first.batch
             }
-            Form::Dense(_) if self.has_rows(draft) && shape.batch && shape.numel() == 1 => true,
+            Form::Dense(_) if draft.reduces && shape.batch && shape.numel() == 1 => true,
             form @ (Form::Dense(_) | Form::Conv { .. } | Form::Winograd { .. } | Form::Window { .. }) => {
                 form.epilogue(first) == Some(Iter::channelwise(shape))
                     && self.graph().shape(value).batch == first.batch
@@ -438,10 +441,6 @@ impl Fuser<'_> {
             | Form::Block(_)
             | Form::Lanes(_) => false,
         }
-    }
-
-    fn has_rows(&self, draft: &Draft) -> bool {
-        draft.nodes.iter().any(|v| matches!(self.graph().node(*v).op, Op::Reduce { .. }))
     }
 
     fn finish(self) -> Vec<Kernel> {

@@ -29,6 +29,7 @@ pub struct Place {
 struct Inside<'a> {
     kernel: &'a Kernel,
     own: HashSet<Value>,
+    read: HashSet<Value>,
 }
 
 impl Inside<'_> {
@@ -142,7 +143,8 @@ pub fn reduced_to(element: usize, operand: &[usize], axes: &[usize]) -> usize {
 }
 
 pub fn verify(s: &Schedule, kernel: &Kernel) -> Result<(), String> {
-    let kernel = &Inside { kernel, own: kernel.nodes.iter().copied().collect() };
+    let set = |values: &[Value]| values.iter().copied().collect::<HashSet<Value>>();
+    let kernel = &Inside { kernel, own: set(&kernel.nodes), read: set(&kernel.reads) };
     match &kernel.form {
         Form::Map(iter) => walk(s, kernel, *iter, &[]).stores(&kernel.stores),
         Form::Row { iter, per_pixel } => row(s, kernel, *iter, *per_pixel),
@@ -175,25 +177,30 @@ impl Walk<'_> {
 
     /// Whether each of these values is stored where its layout has the element that was computed.
     fn stores(&self, stores: &[Value]) -> Result<(), String> {
+        let mut writes = Vec::new();
         for &value in stores {
             let dims = &self.graph().shape(value).dims;
             let Some(write) = read(dims, dims, self.iter) else {
                 return Err(format!("{value} is no value of this walk"));
             };
-            for place in places(self.iter) {
-                let Some(mut element) = element(self.iter, place) else { continue };
-                if self.graph().shape(value).numel() == 1 {
-                    element = 0;
-                }
-                if element >= self.graph().shape(value).numel() {
+            writes.push((value, dims, write));
+        }
+        for place in places(self.iter) {
+            let Some(own) = element(self.iter, place) else { continue };
+            // One register a value, whoever reads it.
+            let mut seen = HashMap::new();
+            for (value, dims, write) in &writes {
+                let count = self.graph().shape(*value).numel();
+                let element = if count == 1 { 0 } else { own };
+                if element >= count {
                     return Err(format!("{value} has no element {element} to store"));
                 }
-                self.computes(value, element, place)?;
+                self.follow(*value, element, dims, place, &mut seen)?;
                 let at = match write {
                     Read::Number { .. } if place.lane > 0 => continue,
                     write => write.offset(self.iter, place.block, place.pixel, place.lane),
                 };
-                if at != Some(self.s.layout(value).offset(element)) {
+                if at != Some(self.s.layout(*value).offset(element)) {
                     return Err(format!("element {element} of {value} is stored at {at:?}"));
                 }
             }
@@ -267,7 +274,7 @@ impl Walk<'_> {
     fn loads(&self, value: Value, wanted: usize, under: &[usize], place: Place) -> Result<(), String> {
         let base = self.s.base(value);
         let dims = &self.graph().shape(value).dims;
-        if !self.kernel.reads.contains(&base) && !self.is_part_of_a_read(base) {
+        if !self.kernel.read.contains(&base) && !self.is_part_of_a_read(base) {
             return Err(format!("{base} is read, but not among the kernel's reads"));
         }
         let Some(read) = read(dims, under, self.iter) else {

@@ -93,7 +93,9 @@ impl Held {
     /// Whatever lay there is gone.
     fn put(&mut self, slot: Slot) {
         let gone: Vec<usize> = self.under(&slot).map(|old| old.offset).collect();
-        gone.iter().for_each(|offset| drop(self.0.remove(offset)));
+        for offset in gone {
+            self.0.remove(&offset);
+        }
         self.0.insert(slot.offset, slot);
     }
 

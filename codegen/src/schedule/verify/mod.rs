@@ -34,8 +34,9 @@ pub fn verify(s: &Schedule) -> Result<(), String> {
         for &read in &kernel.reads {
             check_read(s, k, read, &stored, &written)?;
         }
+        let own: HashSet<Value> = kernel.nodes.iter().copied().collect();
         for &value in &kernel.stores {
-            if !kernel.nodes.contains(&value) {
+            if !own.contains(&value) {
                 return Err(format!("kernel {k} stores {value}, which it does not compute"));
             }
             if let Some(before) = stored[value.index()].replace(k) {
@@ -61,9 +62,11 @@ pub fn verify(s: &Schedule) -> Result<(), String> {
     let uses = Uses::of(s);
     for (k, kernel) in s.kernels.iter().enumerate() {
         let own: HashSet<Value> = kernel.nodes.iter().copied().collect();
+        let read: HashSet<Value> = kernel.reads.iter().copied().collect();
+        let reads = |value: Value| parts::sources(s, &uses, s.base(value)).iter().all(|source| read.contains(source));
         for &value in &kernel.nodes {
             for operand in s.graph().node(value).inputs.iter().map(|v| s.base(*v)) {
-                if !own.contains(&operand) && !reads(s, &uses, kernel, operand) {
+                if !own.contains(&operand) && !reads(operand) {
                     return Err(format!(
                         "kernel {k} computes {value} of {operand}, which it neither reads nor computes"
                     ));
