@@ -13,6 +13,7 @@ use crate::graph::expr::{Binary, Expr, Id, Pool};
 use crate::graph::op::{AxisName, ConvRole, MoveOp, Op, ReduceOp, TableRow, WindowOp};
 use crate::graph::{Graph, Shape, Value};
 use lazy::{Lazy, Tape, operand};
+use std::collections::HashMap;
 
 /// More operands than this are not read by one expression.
 const MAX_OPERANDS: usize = 12;
@@ -20,7 +21,11 @@ const MAX_OPERANDS: usize = 12;
 /// Append the gradient of `loss`, a single number, with respect to each of `wrt`. `None` where it is zero.
 pub fn gradients(graph: &mut Graph, loss: Value, wrt: &[Value]) -> Vec<Option<Value>> {
     let count = loss.index() + 1;
-    let needs = leads_to(graph, count, wrt);
+    let mut wanted: HashMap<Value, Vec<usize>> = HashMap::new();
+    for (i, value) in wrt.iter().enumerate() {
+        wanted.entry(*value).or_default().push(i);
+    }
+    let needs = leads_to(graph, count, |value| wanted.contains_key(&value));
     let rank = graph.shape(loss).rank();
     let mut backward =
         Backward { tape: Tape::new(graph, loss), needs, parts: vec![Vec::new(); count], reader: vec![loss; count] };
@@ -37,13 +42,11 @@ pub fn gradients(graph: &mut Graph, loss: Value, wrt: &[Value]) -> Vec<Option<Va
         if total.is_zero() {
             continue;
         }
-        if wrt.contains(&value) {
+        if let Some(places) = wanted.get(&value) {
             let shape = backward.tape.shape(value);
             let full = backward.tape.full(&total, &shape);
             total = Lazy::value(backward.tape.graph, full);
-            for (result, _) in results.iter_mut().zip(wrt).filter(|(_, w)| **w == value) {
-                *result = Some(full);
-            }
+            places.iter().for_each(|i| results[*i] = Some(full));
         }
         if !backward.tape.graph.node(value).detached {
             backward.pass_on(value, total);
@@ -52,13 +55,13 @@ pub fn gradients(graph: &mut Graph, loss: Value, wrt: &[Value]) -> Vec<Option<Va
     results
 }
 
-/// Which nodes a gradient with respect to `wrt` passes through.
-fn leads_to(graph: &Graph, count: usize, wrt: &[Value]) -> Vec<bool> {
+/// Which nodes a gradient with respect to what is wanted passes through.
+fn leads_to(graph: &Graph, count: usize, is_wanted: impl Fn(Value) -> bool) -> Vec<bool> {
     let mut needs = vec![false; count];
     for i in 0..count {
         let node = &graph.nodes[i];
         let inputs = node.inputs.iter().enumerate();
-        needs[i] = wrt.contains(&Value(i as u32))
+        needs[i] = is_wanted(Value(i as u32))
             || (!node.detached && inputs.into_iter().any(|(k, v)| is_smooth(&node.op, k) && needs[v.index()]));
     }
     needs

@@ -6,15 +6,15 @@
 
 use crate::graph::Value;
 use crate::schedule::form::Form;
-use crate::schedule::lanes::lowest_gap;
+use crate::schedule::gaps::Gaps;
 use crate::schedule::launches::phases;
-use crate::schedule::{Kernel, Launches, Order, ProgramKind, Schedule, Storage};
+use crate::schedule::{Kernel, Launches, Order, ProgramKind, Schedule, Storage, Uses};
 use crate::schedule::{lanes, moments};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt::Write;
 
 /// What occupies an arena.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Tenant {
     Value(Value),
     /// Partial results of a kernel.
@@ -39,9 +39,12 @@ pub struct Memory {
     pub fixed_floats: usize,
     /// Kept from run to run: nothing shares its place.
     pub derived_floats: usize,
+    /// Where in `places` a tenant is.
+    numbers: HashMap<Tenant, usize>,
 }
 
 /// A program with its launches and its memory planned.
+#[derive(Clone)]
 pub struct Planned {
     pub kind: ProgramKind,
     pub schedule: Schedule,
@@ -49,19 +52,27 @@ pub struct Planned {
     pub memory: Memory,
 }
 
+impl Planned {
+    /// The same under the name of another program.
+    pub fn named(&self, kind: ProgramKind) -> Planned {
+        let mut same = self.clone();
+        same.kind = kind;
+        same.schedule.program.kind = kind;
+        same
+    }
+}
+
 /// Kernels of one level run at the same time.
 pub fn plan(schedule: &Schedule, launches: &Launches, chunks: usize) -> Memory {
     let mut wanted = tenants(schedule, launches, chunks);
     wanted.sort_by_key(|p| (std::cmp::Reverse(p.size), p.alive, p.tenant));
     let mut memory = Memory::default();
+    let moments = wanted.iter().map(|p| p.alive.1 + 1).max().unwrap_or(0);
+    let mut arenas: HashMap<Storage, Gaps> = HashMap::new();
     for mut place in wanted {
-        let taken = memory
-            .places
-            .iter()
-            .filter(|p| p.storage == place.storage && p.alive.0 <= place.alive.1 && place.alive.0 <= p.alive.1)
-            .map(|p| (p.offset, p.offset + p.size))
-            .collect();
-        place.offset = lowest_gap(taken, place.size);
+        let arena = arenas.entry(place.storage).or_insert_with(|| Gaps::new(moments));
+        place.offset = arena.lowest(place.alive, place.size);
+        arena.take(place.alive, place.offset, place.size);
         let total = match place.storage {
             Storage::Batch => &mut memory.batch_floats,
             Storage::Derived => &mut memory.derived_floats,
@@ -71,32 +82,35 @@ pub fn plan(schedule: &Schedule, launches: &Launches, chunks: usize) -> Memory {
         memory.places.push(place);
     }
     memory.places.sort_by_key(|p| (class(p.storage), p.alive, p.tenant));
+    memory.numbers = memory.places.iter().enumerate().map(|(i, p)| (p.tenant, i)).collect();
     memory
 }
 
 fn tenants(s: &Schedule, launches: &Launches, chunks: usize) -> Vec<Place> {
     let mut out = Vec::new();
     let end = launches.levels.iter().map(|l| l.1 + 1).max().unwrap_or(0);
-    let roots = s.program.roots.all();
+    let uses = Uses::of(s);
+    // Of values that others lie within: their place in the list.
+    let mut wholes: HashMap<Value, usize> = HashMap::new();
     for (k, kernel) in s.kernels.iter().enumerate() {
         for &value in &kernel.stores {
             let storage = s.storage(value).expect("stored values have a class");
             if !matches!(storage, Storage::Batch | Storage::Fixed | Storage::Derived) {
                 continue;
             }
-            let root = roots.iter().any(|r| s.base(*r) == value);
             let (first, done) = launches.levels[k];
-            let readers = s.kernels.iter().zip(&launches.levels).filter(|(other, _)| other.reads.contains(&value));
-            let last = readers.map(|(_, level)| level.1).fold(done, usize::max);
+            let last = uses.readers(value).map(|k| launches.levels[k].1).fold(done, usize::max);
             let kept = storage == Storage::Derived;
-            let alive = (if kept { 0 } else { first }, if root || kept { end } else { last });
+            let alive = (if kept { 0 } else { first }, if uses.is_root(value) || kept { end } else { last });
             // Parts live as long as the whole.
             let whole = s.whole(value).whole;
             let tenant = Tenant::Value(whole);
-            if let Some(place) = out.iter_mut().find(|p: &&mut Place| whole != value && p.tenant == tenant) {
+            if let Some(at) = wholes.get(&whole).filter(|_| whole != value) {
+                let place: &mut Place = &mut out[*at];
                 place.alive = (place.alive.0.min(alive.0), place.alive.1.max(alive.1));
                 continue;
             }
+            wholes.entry(whole).or_insert(out.len());
             // Whole cache lines, whatever batch an offset is multiplied by. CUDA's padded batches of at least 16 align it
             // already.
             let size = s.layout(whole).size;
@@ -104,9 +118,9 @@ fn tenants(s: &Schedule, launches: &Launches, chunks: usize) -> Vec<Place> {
             let size = if aligned { size } else { size.div_ceil(16) * 16 };
             out.push(Place { tenant, storage, offset: 0, size, alive });
         }
-        if let Some((storage, size)) = partials(s, kernel, chunks) {
+        if let Some((storage, size)) = partials(s, &uses, kernel, chunks) {
             // Tiles leave theirs when the values are made.
-            let first = moments::producer(s, kernel).map_or(launches.levels[k].0, |p| launches.levels[p].0);
+            let first = moments::producer(&uses, kernel).map_or(launches.levels[k].0, |p| launches.levels[p].0);
             let alive = (first, launches.levels[k].1);
             out.push(Place { tenant: Tenant::Partials(k), storage, offset: 0, size, alive });
         }
@@ -124,9 +138,9 @@ fn class(storage: Storage) -> &'static str {
 }
 
 /// Arena and floats of partial results that a kernel leaves for its second launch, or finds where values were made.
-pub fn partials(s: &Schedule, kernel: &Kernel, chunks: usize) -> Option<(Storage, usize)> {
+pub fn partials(s: &Schedule, uses: &Uses, kernel: &Kernel, chunks: usize) -> Option<(Storage, usize)> {
     if let Form::Moments { iter, tiled: true, .. } = &kernel.form {
-        return Some((Storage::Batch, moments::tile_partials(s, kernel, iter)));
+        return Some((Storage::Batch, moments::tile_partials(s, uses, kernel, iter)));
     }
     if s.order == Order::ChannelsLast && phases(kernel) == 1 {
         return None;
@@ -154,7 +168,7 @@ fn partial_floats(s: &Schedule, kernel: &Kernel, chunks: usize) -> Option<usize>
 
 impl Memory {
     pub fn place(&self, tenant: Tenant) -> &Place {
-        self.places.iter().find(|p| p.tenant == tenant).expect("a planned tenant")
+        &self.places[*self.numbers.get(&tenant).expect("a planned tenant")]
     }
 
     pub fn offset(&self, tenant: Tenant) -> usize {
@@ -206,13 +220,28 @@ impl Memory {
                 return Err(format!("{tenant:?} ends behind its arena"));
             }
         }
-        for (i, a) in self.places.iter().enumerate() {
-            for b in &self.places[..i] {
-                let together = a.storage == b.storage && a.alive.0 <= b.alive.1 && b.alive.0 <= a.alive.1;
-                if together && a.offset < b.offset + b.size && b.offset < a.offset + a.size {
-                    return Err(format!("{:?} and {:?} overlap", a.tenant, b.tenant));
-                }
+        self.verify_apart()
+    }
+
+    /// Whether no two tenants of an arena are in the same place at the same time: in order of time, none moves in where
+    /// another one still is.
+    fn verify_apart(&self) -> Result<(), String> {
+        let mut arrivals: Vec<&Place> = self.places.iter().collect();
+        arrivals.sort_by_key(|p| p.alive.0);
+        // Of each arena: who is there, by offset, and by the end of their lives.
+        let mut present: HashMap<Storage, (BTreeMap<usize, &Place>, BTreeSet<(usize, usize)>)> = HashMap::new();
+        for new in arrivals {
+            let (by_offset, by_end) = present.entry(new.storage).or_default();
+            while let Some((_, offset)) = by_end.first().copied().filter(|(end, _)| *end < new.alive.0) {
+                by_end.pop_first();
+                by_offset.remove(&offset);
             }
+            let below = by_offset.range(..new.offset + new.size).next_back().map(|(_, other)| *other);
+            if let Some(other) = below.filter(|other| other.offset + other.size > new.offset) {
+                return Err(format!("{:?} and {:?} overlap", new.tenant, other.tenant));
+            }
+            by_offset.insert(new.offset, new);
+            by_end.insert((new.alive.1, new.offset));
         }
         Ok(())
     }
@@ -227,6 +256,7 @@ struct Need {
 
 fn needs(s: &Schedule, launches: &Launches, chunks: usize) -> BTreeMap<Tenant, Need> {
     let end = launches.levels.iter().map(|l| l.1 + 1).max().unwrap_or(0);
+    let uses = Uses::of(s);
     let mut needs: BTreeMap<Tenant, Need> = BTreeMap::new();
     let mut touch = |tenant: Tenant, storage: Storage, size: usize, (first, last): (usize, usize)| {
         let need = needs.entry(tenant).or_insert(Need { storage, size, alive: (first, last) });
@@ -238,8 +268,9 @@ fn needs(s: &Schedule, launches: &Launches, chunks: usize) -> BTreeMap<Tenant, N
     };
     for (k, kernel) in s.kernels.iter().enumerate() {
         // Who computes with a value that it does not make reads it, whatever `reads` says.
+        let own: HashSet<Value> = kernel.nodes.iter().copied().collect();
         let operands = kernel.nodes.iter().flat_map(|v| &s.graph().node(*v).inputs).map(|v| s.base(*v));
-        let operands = operands.filter(|v| !kernel.nodes.contains(v));
+        let operands = operands.filter(|v| !own.contains(v));
         for value in operands.chain(kernel.reads.iter().copied()).chain(kernel.stores.iter().copied()) {
             let Some(storage) = arena(value) else { continue };
             let whole = s.whole(value).whole;
@@ -248,9 +279,9 @@ fn needs(s: &Schedule, launches: &Launches, chunks: usize) -> BTreeMap<Tenant, N
                 touch(Tenant::Value(whole), storage, 0, (0, end));
             }
         }
-        if let Some((storage, size)) = partials(s, kernel, chunks) {
+        if let Some((storage, size)) = partials(s, &uses, kernel, chunks) {
             touch(Tenant::Partials(k), storage, size, launches.levels[k]);
-            if let Some(producer) = moments::producer(s, kernel) {
+            if let Some(producer) = moments::producer(&uses, kernel) {
                 touch(Tenant::Partials(k), storage, size, launches.levels[producer]);
             }
         }

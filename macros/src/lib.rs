@@ -208,7 +208,54 @@ use proc_macro::TokenStream;
 /// functions `new`, `open`, `summary` and `diagram`, and an implementation of `kiln::Network`.
 #[proc_macro]
 pub fn network(input: TokenStream) -> TokenStream {
-    kiln_codegen::compile(input.into()).into()
+    let wanted = kiln_codegen::Wanted { code: makes_code(), cuda: cfg!(feature = "cuda") };
+    kiln_codegen::compile_for(input.into(), wanted).into()
+}
+
+/// Whether code will be made of what this process reads. `cargo check`, documentation and editors want types, numbers and mistakes
+/// only: rustc, in whose process a macro runs, is then told to emit nothing but metadata. Where that is not sure, code is made.
+fn makes_code() -> bool {
+    let arguments: Vec<String> = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();
+    // Miri reads metadata as if it were code.
+    let miri = std::env::vars_os().any(|(name, _)| name.to_string_lossy().starts_with("MIRI"));
+    miri || emits_code(&arguments)
+}
+
+/// Whether this command line of rustc, or of a program in its place, asks for more than metadata.
+fn emits_code(arguments: &[String]) -> bool {
+    let program = arguments.first().map(|path| path.rsplit(['/', '\\']).next().unwrap_or(path)).unwrap_or_default();
+    if program.starts_with("rustdoc") || program.starts_with("rust-analyzer") {
+        return false;
+    }
+    let mut kinds = arguments.iter().enumerate().flat_map(|(i, argument)| {
+        let list = match argument.strip_prefix("--emit") {
+            Some("") => arguments.get(i + 1).map_or("", String::as_str),
+            Some(list) => list.trim_start_matches('='),
+            None => "",
+        };
+        list.split(',').filter(|kind| !kind.is_empty()).map(|kind| kind.split('=').next().unwrap_or(kind))
+    });
+    let Some(first) = kinds.next() else { return true };
+    [first].into_iter().chain(kinds).any(|kind| !matches!(kind, "dep-info" | "metadata"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::emits_code;
+
+    #[test]
+    fn only_metadata_is_no_code() {
+        let code = |line: &str| emits_code(&line.split(' ').map(String::from).collect::<Vec<_>>());
+        assert!(!code("/usr/bin/rustc --crate-name a --emit=dep-info,metadata -C debuginfo=2"));
+        assert!(!code("rustc --emit dep-info,metadata=a.rmeta a.rs"));
+        assert!(!code("clippy-driver rustc --emit=dep-info,metadata"));
+        assert!(!code("C:\\rustdoc.exe --crate-name a"));
+        assert!(!code("/opt/rust-analyzer-proc-macro-srv"));
+        assert!(code("rustc --emit=dep-info,metadata,link"));
+        assert!(code("rustc --emit=metadata --emit=asm"));
+        assert!(code("rustc a.rs"));
+        assert!(code("rustc @arguments"));
+    }
 }
 
 /// An optimizer's arithmetic on one element, for `kiln` itself.

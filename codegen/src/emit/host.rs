@@ -25,8 +25,19 @@ use quote::{format_ident, quote, quote_spanned};
 /// `&'static Plan` expressions of one member.
 pub struct MemberPlans {
     pub network: TokenStream,
+    /// Where the plan does not tell.
+    pub training_bytes: Option<usize>,
     /// Of each probe: its value, and its gradient where an input has one.
     pub probes: Vec<(TokenStream, Option<TokenStream>)>,
+}
+
+impl MemberPlans {
+    /// Of a member that never runs, with so many probes.
+    pub fn none(training_bytes: usize, probes: usize) -> MemberPlans {
+        let none = quote!(&::kiln::__private::NO_PLAN);
+        let probes = vec![(none.clone(), Some(none.clone())); probes];
+        MemberPlans { network: none, training_bytes: Some(training_bytes), probes }
+    }
 }
 
 /// The types of a declaration. `plans` are those of each member.
@@ -137,6 +148,10 @@ impl<'a> Host<'a> {
             });
         let functions = functions();
         let plan = &plans.network;
+        let bytes = match plans.training_bytes {
+            Some(bytes) => quote!(#bytes),
+            None => quote!(::kiln::__private::training_bytes(#plan_const)),
+        };
         let probes = probes::handles(self, member, &plans.probes);
         let span = self.ident.span();
         // The word `unsafe` stands at the call site, not at the name: so the compiler knows that the macro wrote it, and
@@ -155,7 +170,7 @@ impl<'a> Host<'a> {
                 /// Floating-point operations of the forward pass of one sample; a multiply-add counts as two.
                 pub const FORWARD_FLOPS: u64 = #flops;
                 /// Memory that a training step needs for each sample of its batch, beside the sample itself.
-                pub const TRAINING_BYTES_PER_SAMPLE: usize = ::kiln::__private::training_bytes(#plan_const);
+                pub const TRAINING_BYTES_PER_SAMPLE: usize = #bytes;
                 #(#probes)*
                 #functions
             }

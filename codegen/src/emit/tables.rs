@@ -6,10 +6,11 @@ use crate::schedule::params::Slot;
 use crate::schedule::{Form, Layout, ParamPlan, ProgramKind, Schedule, Storage};
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
+use std::collections::HashSet;
 use std::fmt::Write;
 
 /// `kiln::plan::Space`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Space {
     Batch,
     Fixed,
@@ -49,8 +50,8 @@ fn with_gradient(programs: &[Planned]) -> Vec<usize> {
 /// Trainable ranges with a gradient that no kernel of the training step updates: the optimizer's own pass does.
 pub fn rest(module: &Module, params: &ParamPlan, programs: &[Planned]) -> Vec<TokenStream> {
     let step = programs.iter().find(|p| p.kind == ProgramKind::Step);
-    let updated = step.map_or(&[][..], |step| &step.launches.updated);
-    let left = with_gradient(programs).into_iter().filter(|p| !updated.contains(p));
+    let updated = |param: &usize| step.is_some_and(|step| step.launches.updated.contains(param));
+    let left = with_gradient(programs).into_iter().filter(|p| !updated(p));
     left.map(|p| {
         let (slot, decay) = (&params.params[p], !module.params[p].no_decay);
         let (offset, floats) = (slot.offset, slot.layout.size);
@@ -61,7 +62,7 @@ pub fn rest(module: &Module, params: &ParamPlan, programs: &[Planned]) -> Vec<To
 
 /// The fields that `Plan` and `Weights` have in common.
 pub fn weights(module: &Module, params: &ParamPlan, programs: &[Planned]) -> TokenStream {
-    let learning = with_gradient(programs);
+    let learning: HashSet<usize> = with_gradient(programs).into_iter().collect();
     let tensors = module.params.iter().zip(&params.params).enumerate().map(|(i, (p, slot))| {
         let fans = (p.fan_in, p.fan_out);
         tensor(&p.name, &p.dims, slot, p.init, fans, [!p.frozen, learning.contains(&i), !p.no_decay])
@@ -122,15 +123,20 @@ pub struct Kept {
     pub value: Value,
 }
 
-/// What the kernels of a program store, in the order of launches; `finishes` is the last launch of a kernel. Weights that a
-/// kernel has turned for another one lie in no layout, and are left out.
-pub fn kept(s: &Schedule, finishes: impl Fn(usize) -> usize) -> Vec<Kept> {
+/// What the kernels of a program store, in the order of the launches, of whose kernels here is the list; a kernel has stored with
+/// its last launch. Weights that a kernel has turned for another one lie in no layout, and are left out.
+pub fn kept<L: IntoIterator<Item = usize>>(s: &Schedule, launches: impl Iterator<Item = L>) -> Vec<Kept> {
+    let mut last: Vec<Option<usize>> = vec![None; s.kernels.len()];
+    for (launch, kernels) in launches.enumerate() {
+        kernels.into_iter().for_each(|kernel| last[kernel] = Some(launch));
+    }
     let mut rows = Vec::new();
     for (kernel, k) in s.kernels.iter().enumerate() {
         if matches!(k.form, Form::ConvFlipped { .. } | Form::WinogradWeights { .. }) {
             continue;
         }
-        rows.extend(k.stores.iter().map(|value| Kept { launch: finishes(kernel), kernel, value: *value }));
+        let launch = last[kernel].expect("every kernel is launched");
+        rows.extend(k.stores.iter().map(|value| Kept { launch, kernel, value: *value }));
     }
     rows.sort_by_key(|row| row.launch);
     rows
@@ -141,6 +147,7 @@ pub fn kept(s: &Schedule, finishes: impl Fn(usize) -> usize) -> Vec<Kept> {
 /// numbers somebody may want to follow have rows: those with a loss that run while a network is trained.
 pub fn kept_rows(p: &Planned, params: &ParamPlan, rows: &[Kept]) -> TokenStream {
     let s = &p.schedule;
+    let shared = shared_by_chains(s);
     let mut text = String::new();
     for row in rows.iter().filter(|_| matches!(p.kind, ProgramKind::Evaluate | ProgramKind::Step)) {
         let Kept { launch, value, .. } = *row;
@@ -151,7 +158,7 @@ pub fn kept_rows(p: &Planned, params: &ParamPlan, rows: &[Kept]) -> TokenStream 
         let number = if ty.dtype == DType::F32 { "float" } else { "integer" };
         let (space, offset) = place(s, &p.memory, params, value);
         let (at, sample, layout) = (s.whole(value).at, s.sample_stride(value), s.layout(value));
-        let order = if is_shared_by_chains(s, value) { "lanes" } else { "samples" };
+        let order = if shared.contains(&value) { "lanes" } else { "samples" };
         let axes: Vec<String> =
             layout.axes.iter().map(|a| listed(&[a.extent, a.block, a.outer, a.inner], ":")).collect();
         let (axes, size, value) = (axes.join(","), layout.size, value.0);
@@ -164,9 +171,13 @@ pub fn kept_rows(p: &Planned, params: &ParamPlan, rows: &[Kept]) -> TokenStream 
     quote!(kept: #text,)
 }
 
-/// Whether chains leave the value to each other as they work on it, the samples of a group in lanes.
-fn is_shared_by_chains(s: &Schedule, value: Value) -> bool {
-    s.kernels.iter().any(|kernel| matches!(&kernel.form, Form::Lanes(chain) if chain.shared.contains(&value)))
+/// Values that chains leave to each other as they work on them, the samples of a group in lanes.
+fn shared_by_chains(s: &Schedule) -> HashSet<Value> {
+    let chains = s.kernels.iter().filter_map(|kernel| match &kernel.form {
+        Form::Lanes(chain) => Some(chain),
+        _ => None,
+    });
+    chains.flat_map(|chain| chain.shared.iter().copied()).collect()
 }
 
 fn listed(numbers: &[usize], between: &str) -> String {

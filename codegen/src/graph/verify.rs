@@ -5,6 +5,7 @@ use super::builder::infer;
 use super::expr::{Binary, Expr, Id, Scalar, Unary, Uniform};
 use super::op::{ConvGeometry, Leaf, MoveOp, Op, ReduceOp, WindowAxis, WindowOp};
 use super::{DType, Graph, Node, Type, Value};
+use std::collections::{HashMap, HashSet};
 
 /// Nothing if every node is legal; else the first that is not, and why.
 pub fn verify(graph: &Graph) -> Result<(), String> {
@@ -202,15 +203,19 @@ fn check_window(a: &WindowAxis) -> Result<(), String> {
 
 /// One assignment per state, of its extents, and only to states.
 fn check_assigns(graph: &Graph) -> Result<(), String> {
-    let mut assigned: Vec<usize> = Vec::new();
+    let mut assigned: HashSet<usize> = HashSet::new();
+    let state = |v: Value| match graph.node(v).op {
+        Op::Leaf(Leaf::State(state)) => Some((state, v)),
+        _ => None,
+    };
+    // Of several leaves of a state the first.
+    let leaves: HashMap<usize, Value> = graph.values().rev().filter_map(state).collect();
     for value in graph.values() {
         let Op::Assign { state } = graph.node(value).op else { continue };
-        if assigned.contains(&state) {
+        if !assigned.insert(state) {
             return Err(format!("{}\n  state {state} is assigned twice", graph.line(value)));
         }
-        assigned.push(state);
-        let leaf: Option<Value> = graph.leaf(Leaf::State(state));
-        if let Some(leaf) = leaf
+        if let Some(leaf) = leaves.get(&state).copied()
             && graph.ty(leaf) != graph.ty(value)
         {
             return Err(format!("{}\n  the state is {}", graph.line(value), graph.line(leaf)));

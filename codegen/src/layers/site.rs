@@ -6,6 +6,7 @@ use crate::graph::builder::Builder;
 use crate::graph::expr::{Id, Pool};
 use crate::graph::op::{Leaf, Op};
 use crate::graph::{DType, Init, Param, Shape, State, Type, Value, dims_text};
+use std::collections::HashMap;
 use std::ops::Range;
 
 /// Parameters and states of a network: made by the first lowering, met again by the second.
@@ -29,7 +30,7 @@ pub struct Tables {
     /// The first that did not fit.
     unfit: Option<String>,
     /// What states have been assigned: their value, should they be read again.
-    latest: Vec<(usize, Value)>,
+    latest: HashMap<usize, Value>,
 }
 
 /// The entries of a line: from which to which parameter and state.
@@ -300,7 +301,7 @@ impl Site<'_> {
             self.tables.fits(known, again.states.contains(&index), &full, dims);
             self.tables.states_met += 1;
             // Two uses in one step move a running statistic twice, the second from where the first left it.
-            let latest = self.tables.latest.iter().find(|(state, _)| *state == index).map(|(_, value)| *value);
+            let latest = self.tables.latest.get(&index).copied();
             return (index, latest.unwrap_or_else(|| self.leaf(Leaf::State(index), dims)));
         }
         self.tables.states_met += 1;
@@ -311,10 +312,10 @@ impl Site<'_> {
     }
 
     pub fn assign(&mut self, state: usize, value: Value) {
-        let graph = &self.b.graph;
-        self.tables.assigns.retain(|other| graph.node(*other).op != Op::Assign { state });
-        self.tables.latest.retain(|(other, _)| *other != state);
-        self.tables.latest.push((state, value));
+        if self.tables.latest.insert(state, value).is_some() {
+            let graph = &self.b.graph;
+            self.tables.assigns.retain(|other| graph.node(*other).op != Op::Assign { state });
+        }
         let node = self.b.op(Op::Assign { state }, &[value]);
         self.tables.assigns.push(node);
     }

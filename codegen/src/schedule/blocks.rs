@@ -6,13 +6,13 @@
 
 use super::form::Form;
 use super::launches::work;
-use super::{Kernel, Schedule, Target};
+use super::{Kernel, Schedule, Target, Uses};
 use crate::graph::Value;
 use crate::graph::op::ConvRole;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 
 /// Kernels that one block of threads runs one after the other.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Stage {
     pub form: Form,
     pub nodes: Vec<Value>,
@@ -30,63 +30,38 @@ pub fn blocks(s: &mut Schedule, target: &Target) {
     if !target.fusion || !target.sample_blocks {
         return;
     }
-    let mut links = Links::of(s);
-    let mut k = 0;
-    while k < s.kernels.len() {
-        let chain = links.chain(k);
+    let mut uses = Uses::of(s);
+    for k in 0..s.kernels.len() {
+        let chain = chain(s, &uses, k);
         let conv = |k: &usize| matches!(s.kernels[*k].form, Form::Conv { .. });
         if chain.len() > 1 && chain.iter().any(conv) {
-            join(s, &chain);
-            links = Links::of(s);
+            join(s, &mut uses, &chain.into_iter().collect::<Vec<_>>());
         }
-        k += 1;
     }
+    uses.finish(s);
 }
 
-/// What chains are made by, of each kernel. It stays right until kernels are joined.
-struct Links {
-    /// The kernels that store what it reads.
-    sources: Vec<Vec<usize>>,
-    /// Floats that it stores, if it may be in a chain.
-    floats: Vec<Option<usize>>,
-}
-
-impl Links {
-    fn of(s: &Schedule) -> Links {
-        let mut makers: HashMap<Value, usize> = HashMap::new();
-        let mut merged: HashSet<Value> = HashSet::new();
-        for (k, kernel) in s.kernels.iter().enumerate() {
-            for value in &kernel.stores {
-                makers.entry(*value).or_insert(k);
-            }
-            if let Form::Moments { x, tiled: true, .. } = kernel.form {
-                merged.insert(x);
-            }
+/// Kernels from `first` on that can run behind it within a sample.
+fn chain(s: &Schedule, uses: &Uses, first: usize) -> BTreeSet<usize> {
+    // Tiles that serve a moments kernel are the template's own.
+    let serves = |kernel: &Kernel| kernel.stores.iter().any(|v| uses.moments(*v).is_some());
+    let may = |k: usize| Some(&s.kernels[k]).filter(|kernel| fits(s, kernel) && !serves(kernel));
+    let Some(kernel) = may(first) else { return BTreeSet::new() };
+    let mut floats = stored_floats(s, kernel);
+    let mut chain = BTreeSet::from([first]);
+    // In order: who reads of the chain comes behind whom it reads.
+    let mut readers = uses.readers_behind(&kernel.stores, first);
+    while let Some(k) = readers.pop_first() {
+        let Some(kernel) = may(k) else { continue };
+        let early = |v: &Value| uses.maker(*v).is_none_or(|source| chain.contains(&source) || source < first);
+        let more = stored_floats(s, kernel);
+        if kernel.reads.iter().all(early) && floats + more <= SHARED {
+            floats += more;
+            chain.insert(k);
+            readers.extend(uses.readers_behind(&kernel.stores, k));
         }
-        let sources = |kernel: &Kernel| kernel.reads.iter().filter_map(|v| makers.get(v).copied()).collect();
-        let floats = |kernel: &Kernel| {
-            let serves = kernel.stores.iter().any(|v| merged.contains(v));
-            (!serves && fits(s, kernel)).then(|| stored_floats(s, kernel))
-        };
-        Links { sources: s.kernels.iter().map(sources).collect(), floats: s.kernels.iter().map(floats).collect() }
     }
-
-    /// Kernels from `first` on that can run behind it within a sample.
-    fn chain(&self, first: usize) -> Vec<usize> {
-        let Some(mut floats) = self.floats[first] else { return Vec::new() };
-        let mut chain = vec![first];
-        for k in first + 1..self.sources.len() {
-            let Some(more) = self.floats[k] else { continue };
-            let sources = &self.sources[k];
-            let inside = sources.iter().any(|k| chain.contains(k));
-            let early = sources.iter().all(|k| chain.contains(k) || *k < first);
-            if inside && early && floats + more <= SHARED {
-                floats += more;
-                chain.push(k);
-            }
-        }
-        chain
-    }
+    chain
 }
 
 /// Whether a kernel may be in a chain, unless its tiles serve a moments kernel.
@@ -108,7 +83,7 @@ fn stored_floats(s: &Schedule, kernel: &Kernel) -> usize {
     kernel.stores.iter().map(|v| s.layout(*v).size.div_ceil(4) * 4).sum()
 }
 
-fn join(s: &mut Schedule, chain: &[usize]) {
+fn join(s: &mut Schedule, uses: &mut Uses, chain: &[usize]) {
     let stages: Vec<Stage> = chain
         .iter()
         .map(|k| {
@@ -118,35 +93,30 @@ fn join(s: &mut Schedule, chain: &[usize]) {
         .collect();
     let all: Vec<Value> = stages.iter().flat_map(|stage| stage.stores.iter().copied()).collect();
     let mut reads: Vec<Value> = chain.iter().flat_map(|k| s.kernels[*k].reads.iter().copied()).collect();
-    reads.retain(|v| !all.contains(v));
+    let own: HashSet<Value> = all.iter().copied().collect();
+    reads.retain(|v| !own.contains(v));
     reads.sort_unstable();
     reads.dedup();
-    let mut nodes: Vec<Value> = Vec::new();
-    for value in stages.iter().flat_map(|stage| &stage.nodes) {
-        if !nodes.contains(value) {
-            nodes.push(*value);
-        }
+    let mut seen = HashSet::new();
+    let nodes = stages.iter().flat_map(|stage| stage.nodes.iter().copied()).filter(|v| seen.insert(*v)).collect();
+    let stores = all.iter().copied().filter(|v| uses.is_needed_outside(*v, chain)).collect();
+    for k in &chain[1..] {
+        uses.remove(s, *k);
     }
-    let stores = all.iter().copied().filter(|v| s.is_needed_outside(*v, chain)).collect();
-    s.kernels[chain[0]] = Kernel { form: Form::Block(stages), nodes, reads, stores };
-    for k in chain[1..].iter().rev() {
-        s.kernels.remove(*k);
-    }
+    uses.replace(s, chain[0], Kernel { form: Form::Block(stages), nodes, reads, stores });
 }
 
 /// Values of a block that live in shared memory, and where: all that later stages read.
 pub fn resident(s: &Schedule, kernel: &Kernel) -> Vec<(Value, usize)> {
     let Form::Block(stages) = &kernel.form else { return Vec::new() };
     let mut list = Vec::new();
-    for (i, stage) in stages.iter().enumerate() {
-        for value in &stage.stores {
-            let read = stages[i + 1..].iter().any(|later| {
-                later.nodes.iter().any(|n| s.graph().node(*n).inputs.iter().any(|input| s.base(*input) == *value))
-            });
-            if read {
-                list.push((*value, s.layout(*value).size));
-            }
-        }
+    // What the stages behind read.
+    let mut read: HashSet<Value> = HashSet::new();
+    for stage in stages.iter().rev() {
+        let resident = stage.stores.iter().rev().filter(|v| read.contains(v));
+        list.extend(resident.map(|v| (*v, s.layout(*v).size)));
+        read.extend(stage.nodes.iter().flat_map(|n| &s.graph().node(*n).inputs).map(|input| s.base(*input)));
     }
+    list.reverse();
     list
 }

@@ -2,7 +2,7 @@
 //!
 //! It is the roofline that a profile compares a kernel with. The counts go into the plan.
 
-use super::{Form, Kernel, Schedule, Storage, moments};
+use super::{Form, Kernel, Schedule, Storage, Uses, moments};
 use crate::graph::Value;
 use crate::graph::expr::Scalar;
 use crate::graph::op::{Op, WindowOp};
@@ -21,11 +21,11 @@ pub struct Cost {
 
 impl Cost {
     /// What the kernel computes, and what it reads and stores.
-    pub fn of(s: &Schedule, kernel: &Kernel) -> Cost {
+    pub fn of(s: &Schedule, uses: &Uses, kernel: &Kernel) -> Cost {
         let mut cost = Cost::default();
-        if let (Form::Moments { iter, .. }, Some(_)) = (&kernel.form, moments::producer(s, kernel)) {
+        if let (Form::Moments { iter, .. }, Some(_)) = (&kernel.form, moments::producer(uses, kernel)) {
             // Operand and sums are the producer's; there is nothing left but to merge.
-            let partials = moments::tile_partials(s, kernel, iter) as u64;
+            let partials = moments::tile_partials(s, uses, kernel, iter) as u64;
             return Cost { flops_per_sample: partials, floats_per_sample: partials, ..cost };
         }
         for &value in &kernel.nodes {
@@ -98,7 +98,9 @@ mod tests {
         let target = Target::cpu(Fusion::On);
         let program = program::program(module, ProgramKind::Infer).unwrap();
         let s = schedule(module, &ParamPlan::new(module, target.order), &program, &target);
-        let costs: Vec<Cost> = s.kernels.iter().map(|k| Cost::of(&s, k)).filter(|c| c.flops_per_sample > 0).collect();
+        let uses = Uses::of(&s);
+        let costs: Vec<Cost> =
+            s.kernels.iter().map(|k| Cost::of(&s, &uses, k)).filter(|c| c.flops_per_sample > 0).collect();
         // 3 × 3 taps of 16 channels for 32 × 6 × 6 outputs, which get a bias and a maximum each.
         let outputs = 32 * 6 * 6;
         assert_eq!(costs[0].flops_per_sample, 2 * 9 * 16 * outputs + 2 * outputs);

@@ -9,41 +9,41 @@
 use super::form::{Dense, Form, Reduced};
 use super::layout::{LANES, blocks};
 use super::params::behind_reshapes;
-use super::{Kernel, Schedule, Storage, Target};
+use super::{Kernel, Schedule, Storage, Target, Uses};
 use crate::graph::op::{ConvRole, Op, ReduceOp};
 use crate::graph::{Graph, Value};
+use std::collections::HashMap;
 
 pub fn dense(s: &mut Schedule, target: &Target) {
     if !target.fusion {
         return;
     }
-    let mut k = 0;
-    while target.dense_biases && k < s.kernels.len() {
-        if let Some(sum) = bias_of(s, k) {
-            let joined = s.kernels.remove(sum);
-            let kernel = &mut s.kernels[if sum < k { k - 1 } else { k }];
+    let mut uses = Uses::of(s);
+    for k in (0..s.kernels.len()).filter(|_| target.dense_biases) {
+        if let Some(sum) = bias_of(s, &uses, k) {
+            let joined = uses.remove(s, sum);
+            let mut kernel = s.kernels[k].clone();
             kernel.nodes.extend(joined.nodes);
             kernel.stores.extend(joined.stores);
-        } else {
-            k += 1;
+            uses.replace(s, k, kernel);
         }
     }
-    let mut k = 0;
-    while k < s.kernels.len() {
-        if let Some((input, d)) = input_of(s, k, target) {
-            let weight = s.kernels.remove(k);
-            let at = if k < input { input - 1 } else { input };
-            let kernel = &mut s.kernels[at];
+    let gradients: HashMap<Value, usize> =
+        s.program.roots.gradients.iter().rev().map(|(param, value)| (s.base(*value), *param)).collect();
+    for k in 0..s.kernels.len() {
+        if let Some((input, d)) = input_of(s, &uses, k, target, &gradients) {
+            let weight = uses.remove(s, k);
+            let mut kernel = s.kernels[input].clone();
             kernel.form = Form::DenseBackward(d);
             kernel.nodes.extend(weight.nodes);
             kernel.stores.extend(weight.stores);
             kernel.reads.extend(weight.reads);
             kernel.reads.sort_unstable();
             kernel.reads.dedup();
-        } else {
-            k += 1;
+            uses.replace(s, input, kernel);
         }
     }
+    uses.finish(s);
 }
 
 /// What the gradient of a dense weight is the product of: a convolution's operands are (x, dy), a contraction's are told
@@ -70,7 +70,7 @@ pub fn product(s: &Schedule, kernel: &Kernel, role: ConvRole) -> Option<Value> {
 /// The kernel that sums what kernel `k`, of a dense weight's gradient, multiplies, and nothing else. It suffices that the sum is over the
 /// whole batch of the very value that the product reads (`dy`), one number an output, and the kernel's only node: both then wait for
 /// the same value, and who reads the bias's gradient is the optimizer alone.
-fn bias_of(s: &Schedule, k: usize) -> Option<usize> {
+fn bias_of(s: &Schedule, uses: &Uses, k: usize) -> Option<usize> {
     let kernel = &s.kernels[k];
     let gradient = product(s, kernel, ConvRole::Weight).filter(|_| kernel.nodes.len() == 1)?;
     let d = super::form::dense(s.graph(), gradient)?;
@@ -88,17 +88,22 @@ fn bias_of(s: &Schedule, k: usize) -> Option<usize> {
             && other.stores == [*sum]
             && matches!(s.storage(*sum), Some(Storage::Grad(_)))
     };
-    s.kernels.iter().position(sums)
+    uses.readers(s.base(dy)).find(|other| sums(&s.kernels[*other]))
 }
 
 /// The kernel of the input gradient that can also make the weight's, which kernel `k` makes. It suffices that both are of the same
 /// parameter and the same `dy`, and that all that the weight's gradient is made of is there when the input gradient's kernel runs.
 /// Each piece of the weight is turned before its update: `launches` sees to it that nobody else reads the old weight later.
-fn input_of(s: &Schedule, k: usize, target: &Target) -> Option<(usize, Dense)> {
+fn input_of(
+    s: &Schedule,
+    uses: &Uses,
+    k: usize,
+    target: &Target,
+    gradients: &HashMap<Value, usize>,
+) -> Option<(usize, Dense)> {
     let kernel = &s.kernels[k];
     let gradient = product(s, kernel, ConvRole::Weight).filter(|_| matches!(kernel.form, Form::Dense(_)))?;
-    let root = |(_, value): &&(usize, Value)| s.base(*value) == gradient;
-    let (param, _) = *s.program.roots.gradients.iter().find(root)?;
+    let param = *gradients.get(&gradient)?;
     let (_, dy) = weight_operands(s.graph(), gradient);
     if s.layout(gradient).size < target.streamed_weight_floats {
         return None;
@@ -111,9 +116,9 @@ fn input_of(s: &Schedule, k: usize, target: &Target) -> Option<(usize, Dense)> {
         // A task's rows of the weight are its blocks of inputs.
         (same && (d.pixels == 1 || !d.planar)).then_some(d)
     };
-    let (input, d) = s.kernels.iter().enumerate().find_map(|(i, other)| Some((i, streams(other)?)))?;
+    let (input, d) = uses.readers(s.base(dy)).find_map(|i| Some((i, streams(&s.kernels[i])?)))?;
     // All that the gradient is made of must be there by then.
-    let late = |v: &Value| s.kernels[input..].iter().any(|other| other.stores.contains(v));
+    let late = |v: &Value| uses.maker(*v).is_some_and(|maker| maker >= input);
     (!kernel.reads.iter().any(late)).then_some((input, d))
 }
 
@@ -146,7 +151,7 @@ mod tests {
         let (apart, _) = step(&Target { dense_biases: false, ..Target::cpu(Fusion::On) });
         // One is left: of the loss.
         assert_eq!((sums(&s), sums(&apart)), (1, 4));
-        assert_eq!(l.updated, [0, 1, 2, 3, 4, 5]);
+        assert!(l.updated.iter().eq(&[0, 1, 2, 3, 4, 5]));
         assert_eq!(l.verify(&s), Ok(()));
     }
 
@@ -155,7 +160,7 @@ mod tests {
         let pair = |target: &Target| {
             let (s, l) = step(target);
             assert_eq!(l.verify(&s), Ok(()));
-            assert_eq!(l.updated, [0, 1, 2, 3, 4, 5]);
+            assert!(l.updated.iter().eq(&[0, 1, 2, 3, 4, 5]));
             count(&s, |f| matches!(f, Form::DenseBackward(_)))
         };
         let cpu = Target::cpu(Fusion::On);

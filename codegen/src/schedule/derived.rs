@@ -1,7 +1,7 @@
 //! What a program that infers makes of parameters and running statistics alone: transformed weights, folded
 //! normalisations. Such values are kept from run to run; only a change of what they are made of makes them anew.
 
-use super::{Kernel, ProgramKind, Schedule, Storage, Target};
+use super::{Kernel, ProgramKind, Schedule, Storage, Target, Uses};
 use crate::graph::Value;
 use crate::graph::expr::Scalar;
 use crate::graph::op::{Leaf, Op};
@@ -33,8 +33,9 @@ pub fn keep(s: &mut Schedule, target: &Target) {
     if !keeps(s, target) {
         return;
     }
+    let uses = Uses::of(s);
     for k in 0..s.kernels.len() {
-        if is_constant(s, &s.kernels[k]) {
+        if is_constant(s, &uses, &s.kernels[k]) {
             for value in s.kernels[k].stores.clone() {
                 s.storage[value.index()] = Some(Storage::Derived);
             }
@@ -45,7 +46,7 @@ pub fn keep(s: &mut Schedule, target: &Target) {
 /// Whether the kernel computes the same as long as parameters and states are the same. It suffices that all it reads is one of those or
 /// was derived from them, that nothing in it is random or asks for the batch or the step, and that its results are nobody's but
 /// later kernels': these find them where they were left, until the engine says that a parameter or state has changed.
-fn is_constant(s: &Schedule, kernel: &Kernel) -> bool {
+fn is_constant(s: &Schedule, uses: &Uses, kernel: &Kernel) -> bool {
     let graph = s.graph();
     let kept = |v: &Value| matches!(s.storage(*v), Some(Storage::Param(_) | Storage::State(_) | Storage::Derived));
     let pure = |v: &Value| match &graph.node(*v).op {
@@ -54,9 +55,7 @@ fn is_constant(s: &Schedule, kernel: &Kernel) -> bool {
         _ => true,
     };
     // A result of the program is read after the run, wherever it lies; it is too small to be worth keeping.
-    let inner = |v: &Value| {
-        !graph.shape(*v).batch && s.storage(*v).is_none() && s.program.roots.iter().all(|r| s.base(r) != *v)
-    };
+    let inner = |v: &Value| !graph.shape(*v).batch && s.storage(*v).is_none() && !uses.is_root(*v);
     kernel.reads.iter().all(kept) && kernel.nodes.iter().all(pure) && kernel.stores.iter().all(inner)
 }
 

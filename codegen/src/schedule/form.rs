@@ -152,7 +152,7 @@ pub struct Reduced {
 }
 
 /// The template of a kernel.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Form {
     /// Element-wise over vectors.
     Map(Iter),

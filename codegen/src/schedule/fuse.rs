@@ -16,15 +16,18 @@ use super::winograd;
 use super::{Kernel, Layout, Schedule, Storage, Target};
 use crate::graph::op::{ConvRole, MoveOp, Op, WindowOp};
 use crate::graph::{DType, Graph, Value};
+use std::collections::{HashMap, HashSet};
 
 pub fn fuse(schedule: &mut Schedule, target: &Target) {
     let count = schedule.graph().nodes.len();
     let mut fuser = Fuser {
         users: users(schedule),
-        roots: schedule.program.roots.all(),
+        roots: roots(schedule),
         home: vec![None; count],
         inline: vec![false; count],
         kernels: Vec::new(),
+        latest_of_form: HashMap::new(),
+        pools: HashMap::new(),
         s: schedule,
         target,
     };
@@ -53,20 +56,32 @@ fn users(s: &Schedule) -> Vec<Vec<Value>> {
     users
 }
 
+/// By value: whether the world reads it.
+fn roots(s: &Schedule) -> Vec<bool> {
+    let mut roots = vec![false; s.graph().nodes.len()];
+    s.program.roots.iter().for_each(|root| roots[s.base(root).index()] = true);
+    roots
+}
+
 struct Draft {
     form: Form,
     nodes: Vec<Value>,
+    /// Whether one of the nodes is a reduction.
+    reduces: bool,
 }
 
 struct Fuser<'a> {
     s: &'a Schedule,
     target: &'a Target,
     users: Vec<Vec<Value>>,
-    roots: Vec<Value>,
+    roots: Vec<bool>,
     home: Vec<Option<usize>>,
     /// Free or lazy: recomputed by its readers.
     inline: Vec<bool>,
     kernels: Vec<Draft>,
+    latest_of_form: HashMap<Form, usize>,
+    /// Kernels that begin with the maximum, or its position, in windows of a value.
+    pools: HashMap<Value, Vec<usize>>,
 }
 
 impl Fuser<'_> {
@@ -79,7 +94,7 @@ impl Fuser<'_> {
     }
 
     fn is_root(&self, value: Value) -> bool {
-        self.roots.iter().any(|r| self.s.base(*r) == value)
+        self.roots[value.index()]
     }
 
     fn mark_inline(&mut self) {
@@ -129,24 +144,24 @@ impl Fuser<'_> {
         }
     }
 
-    /// Stored values that this node needs, through what is recomputed.
-    fn reads(&self, value: Value, out: &mut Vec<Value>) {
-        for input in &self.graph().node(value).inputs {
-            let base = self.s.base(*input);
-            if self.inline[base.index()] {
-                self.reads(base, out);
-            } else if !out.contains(&base) {
-                out.push(base);
+    /// Stored values that these nodes need, through what is recomputed.
+    fn reads(&self, values: &[Value]) -> Vec<Value> {
+        let (mut out, mut seen) = (Vec::new(), HashSet::new());
+        let mut left = values.to_vec();
+        while let Some(value) = left.pop() {
+            for base in self.graph().node(value).inputs.iter().map(|input| self.s.base(*input)) {
+                if seen.insert(base) {
+                    if self.inline[base.index()] { left.push(base) } else { out.push(base) }
+                }
             }
         }
+        out
     }
 
     /// The latest kernel that this node must come after. A node that joins this one or a later kernel finds all that it reads:
     /// kernels run in order, and within one nodes are computed in order.
     fn latest(&self, value: Value) -> Option<usize> {
-        let mut reads = Vec::new();
-        self.reads(value, &mut reads);
-        reads.iter().filter_map(|v| self.home[v.index()]).max()
+        self.reads(&[value]).iter().filter_map(|v| self.home[v.index()]).max()
     }
 
     fn settle(&mut self, value: Value) {
@@ -156,12 +171,23 @@ impl Fuser<'_> {
         }
         let form = self.form(value);
         let joined = if self.target.fusion { self.kernel_to_join(value, &form) } else { None };
-        let home = joined.unwrap_or_else(|| {
-            self.kernels.push(Draft { form, nodes: Vec::new() });
-            self.kernels.len() - 1
-        });
+        let home = joined.unwrap_or_else(|| self.begin(form, value));
+        self.kernels[home].reduces |= matches!(self.graph().node(value).op, Op::Reduce { .. });
         self.kernels[home].nodes.push(value);
         self.home[value.index()] = Some(home);
+    }
+
+    /// A new kernel, which begins with this node.
+    fn begin(&mut self, form: Form, value: Value) -> usize {
+        let number = self.kernels.len();
+        let node = self.graph().node(value);
+        if let Op::Window { op: WindowOp::Max | WindowOp::ArgMax, .. } = node.op {
+            let of = self.s.base(node.inputs[0]);
+            self.pools.entry(of).or_default().push(number);
+        }
+        self.latest_of_form.insert(form.clone(), number);
+        self.kernels.push(Draft { form, nodes: Vec::new(), reduces: false });
+        number
     }
 
     /// The template that computes this node alone.
@@ -211,7 +237,7 @@ impl Fuser<'_> {
         let reader = *self.users[value.index()].first()?;
         let Op::Conv { role, geometry } = self.graph().node(reader).op else { return None };
         if self.s.is_by_winograd(reader) {
-            return Some(Form::WinogradWeights { role, geometry, own: winograd::own(self.s, value, self.target) });
+            return Some(Form::WinogradWeights { role, geometry, own: self.own(value) });
         }
         if role != ConvRole::Input {
             return None;
@@ -219,6 +245,11 @@ impl Fuser<'_> {
         let planar = |v: Value| !super::layout::is_blocked(&self.graph().shape(v).dims);
         let dy_planar = planar(self.graph().node(reader).inputs[0]);
         Some(Form::ConvFlipped { geometry, planar: planar(reader), dy_planar })
+    }
+
+    /// Up to which batch the readers of a transformed weight do without it.
+    fn own(&self, copy: Value) -> usize {
+        winograd::own(self.s, copy, &self.users[copy.index()], self.target)
     }
 
     fn contraction(&self, value: Value) -> Option<Form> {
@@ -251,7 +282,7 @@ impl Fuser<'_> {
                 let copy = self.s.base(weight);
                 behind_reshapes(graph, graph.node(copy).inputs.first().copied()?)?;
                 let geometry = geometry.expect("a convolution was chosen");
-                return Some(Form::Winograd { role, geometry, own: winograd::own(self.s, copy, self.target) });
+                return Some(Form::Winograd { role, geometry, own: self.own(copy) });
             }
             ConvRole::Forward => {
                 behind_reshapes(graph, weight)?;
@@ -333,14 +364,11 @@ impl Fuser<'_> {
             Form::Map(_) if self.gathers(value) => self.window_pair(value),
             Form::Map(_) => latest.filter(|k| self.takes_map(*k, value)),
             Form::Row { .. } => {
-                let from = latest.unwrap_or(0);
-                let same =
-                    |k: &usize| self.kernels[*k].form == *form || (latest == Some(*k) && self.takes_rows(*k, form));
-                (from..self.kernels.len()).rev().find(same)
+                let same = self.latest_of_form.get(form).copied().filter(|k| latest.is_none_or(|from| *k >= from));
+                same.or(latest.filter(|k| self.takes_rows(*k, form)))
             }
             Form::Column { .. } => {
-                let from = latest.map_or(0, |k| k + 1);
-                (from..self.kernels.len()).rev().find(|k| self.kernels[*k].form == *form)
+                self.latest_of_form.get(form).copied().filter(|k| latest.is_none_or(|from| *k > from))
             }
             Form::Window { op: WindowOp::Max | WindowOp::ArgMax, .. } => self.window_pair(value),
             _ => None,
@@ -371,11 +399,10 @@ impl Fuser<'_> {
     fn window_pair(&self, value: Value) -> Option<usize> {
         let node = self.graph().node(value);
         let Op::Window { op: WindowOp::Max | WindowOp::ArgMax, axes } = &node.op else { return None };
-        (0..self.kernels.len()).find(|k| {
+        self.pools.get(&self.s.base(node.inputs[0]))?.iter().copied().find(|k| {
             let other = self.graph().node(self.kernels[*k].nodes[0]);
-            matches!(&other.op, Op::Window { op: WindowOp::Max | WindowOp::ArgMax, axes: a } if a == axes)
+            matches!(&other.op, Op::Window { axes: a, .. } if a == axes)
                 && matches!(self.kernels[*k].form, Form::Window { .. } | Form::Map(_))
-                && self.s.base(other.inputs[0]) == self.s.base(node.inputs[0])
         })
     }
 
@@ -398,7 +425,7 @@ impl Fuser<'_> {
                 let result = self.walk(value) == column_result(*iter, *reduced);
                 result && shape.batch == first.batch
             }
-            Form::Dense(_) if self.has_rows(draft) && shape.batch && shape.numel() == 1 => true,
+            Form::Dense(_) if draft.reduces && shape.batch && shape.numel() == 1 => true,
             form @ (Form::Dense(_) | Form::Conv { .. } | Form::Winograd { .. } | Form::Window { .. }) => {
                 form.epilogue(first) == Some(Iter::channelwise(shape))
                     && self.graph().shape(value).batch == first.batch
@@ -416,25 +443,18 @@ impl Fuser<'_> {
         }
     }
 
-    fn has_rows(&self, draft: &Draft) -> bool {
-        draft.nodes.iter().any(|v| matches!(self.graph().node(*v).op, Op::Reduce { .. }))
-    }
-
     fn finish(self) -> Vec<Kernel> {
         let mut kernels: Vec<Kernel> = Vec::with_capacity(self.kernels.len());
         for draft in &self.kernels {
-            let mut nodes = Vec::new();
+            let (mut nodes, mut seen) = (Vec::new(), HashSet::new());
             for &value in &draft.nodes {
-                self.with_inlined(value, &mut nodes);
+                self.with_inlined(value, &mut nodes, &mut seen);
             }
             kernels.push(Kernel { form: draft.form.clone(), nodes, reads: Vec::new(), stores: Vec::new() });
         }
         let mut stored: Vec<bool> = self.graph().values().map(|v| self.is_root(v)).collect();
         for (k, draft) in self.kernels.iter().enumerate() {
-            let mut all = Vec::new();
-            for &value in &draft.nodes {
-                self.reads(value, &mut all);
-            }
+            let mut all = self.reads(&draft.nodes);
             all.retain(|v| self.home[v.index()] != Some(k));
             if let Form::Winograd { own: 1.., .. } = draft.form {
                 all.extend(draft.nodes.iter().find_map(|v| winograd::master(self.s, *v)));
@@ -451,16 +471,17 @@ impl Fuser<'_> {
         kernels
     }
 
-    fn with_inlined(&self, value: Value, out: &mut Vec<Value>) {
+    fn with_inlined(&self, value: Value, out: &mut Vec<Value>, seen: &mut HashSet<Value>) {
+        if !seen.insert(value) {
+            return;
+        }
         for input in &self.graph().node(value).inputs {
             let base = self.s.base(*input);
             if self.inline[base.index()] {
-                self.with_inlined(base, out);
+                self.with_inlined(base, out, seen);
             }
         }
-        if !out.contains(&value) {
-            out.push(value);
-        }
+        out.push(value);
     }
 }
 

@@ -6,9 +6,10 @@
 //! last reader. On the CPU a kernel is a launch and a level of its own.
 
 use super::form::Form;
-use super::{Kernel, Schedule, Storage, Target, moments};
+use super::{Kernel, Schedule, Storage, Target, Uses, moments};
 use crate::graph::Value;
 use crate::graph::op::ConvRole;
+use std::collections::{BTreeSet, HashMap};
 
 /// A phase of a kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,14 +31,14 @@ pub struct Launches {
     /// First and last level of each kernel.
     pub levels: Vec<(usize, usize)>,
     /// Parameters whose gradient's kernel updates them.
-    pub updated: Vec<usize>,
+    pub updated: BTreeSet<usize>,
 }
 
 /// Kernels below this many floating-point operations per sample share launches: they are bound by starting.
 const SMALL: usize = 4 << 20;
 
 /// What a phase may depend on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Place {
     Value(Value),
     Stored(Storage),
@@ -52,21 +53,27 @@ struct Unit {
 }
 
 pub fn launches(s: &Schedule, target: &Target) -> Launches {
+    let uses = Uses::of(s);
     if !target.gathers {
         let list = (0..s.kernels.len()).map(|kernel| Launch { parts: vec![Part { kernel, phase: 0 }], level: kernel });
         let levels = (0..s.kernels.len()).map(|k| (k, k)).collect();
-        return Launches { list: list.collect(), levels, updated: updated(s, target) };
+        return Launches { list: list.collect(), levels, updated: updated(s, &uses, target) };
     }
-    let updated = updated(s, target);
-    let mut units = units(s, &updated);
-    for i in 0..units.len() {
-        let (before, rest) = units.split_at_mut(i);
-        let unit = &mut rest[0];
-        let overlap = |a: &[Place], b: &[Place]| a.iter().any(|place| b.contains(place));
-        let depends = |v: &&Unit| {
-            overlap(&v.writes, &unit.reads) || overlap(&v.reads, &unit.writes) || overlap(&v.writes, &unit.writes)
-        };
-        unit.level = before.iter().filter(depends).map(|v| v.level + 1).max().unwrap_or(0);
+    let updated = updated(s, &uses, target);
+    let mut units = units(s, &uses, &updated);
+    // Of each place, the level behind its latest writer and that behind its latest reader.
+    let mut behind: HashMap<Place, [usize; 2]> = HashMap::new();
+    for unit in &mut units {
+        let after = |place: &Place| behind.get(place).copied().unwrap_or_default();
+        let read = unit.reads.iter().map(|place| after(place)[0]);
+        let written = unit.writes.iter().map(|place| after(place).into_iter().max().unwrap_or(0));
+        unit.level = read.chain(written).max().unwrap_or(0);
+        for (i, places) in [&unit.writes, &unit.reads].into_iter().enumerate() {
+            for place in places {
+                let level = &mut behind.entry(*place).or_default()[i];
+                *level = (*level).max(unit.level + 1);
+            }
+        }
     }
     let mut levels = vec![(usize::MAX, 0); s.kernels.len()];
     for unit in &units {
@@ -75,15 +82,34 @@ pub fn launches(s: &Schedule, target: &Target) -> Launches {
     }
     units.sort_by_key(|u| u.level);
     let mut list: Vec<Launch> = Vec::new();
+    // The launch of small phases of the level that is being filled.
+    let mut shared: Option<usize> = None;
     for Unit { part, level, .. } in units {
-        let small = |p: &Part| work(&s.kernels[p.kernel]) <= SMALL;
-        let shares = |l: &&mut Launch| l.level == level && target.fusion && small(&part) && l.parts.iter().all(small);
-        match list.iter_mut().find(shares) {
-            Some(launch) => launch.parts.push(part),
-            None => list.push(Launch { parts: vec![part], level }),
+        let shares = target.fusion && work(&s.kernels[part.kernel]) <= SMALL;
+        match shared.filter(|at| shares && list[*at].level == level) {
+            Some(at) => list[at].parts.push(part),
+            None => {
+                if shares {
+                    shared = Some(list.len());
+                }
+                list.push(Launch { parts: vec![part], level });
+            }
         }
     }
     Launches { list, levels, updated }
+}
+
+/// By parameter: the kernels that read it.
+fn parameter_readers(s: &Schedule) -> HashMap<usize, Vec<usize>> {
+    let mut readers: HashMap<usize, Vec<usize>> = HashMap::new();
+    for (k, kernel) in s.kernels.iter().enumerate() {
+        for value in &kernel.reads {
+            if let Some(Storage::Param(param)) = s.storage(*value) {
+                readers.entry(param).or_default().push(k);
+            }
+        }
+    }
+    readers
 }
 
 /// Parameters whose gradient's kernel may apply the optimizer's rule at once, instead of storing the gradient. That takes that
@@ -92,24 +118,24 @@ pub fn launches(s: &Schedule, target: &Target) -> Launches {
 /// 2. nobody reads the old parameter afterwards, except a kernel that reads each piece before it hands it over;
 /// 3. nobody reads the gradient: it lies nowhere then. Another parameter may have the same gradient (the two sides of a sum), and
 ///    the gradient of a normalisation's scale is a sum that its input gradient needs as well.
-fn updated(s: &Schedule, target: &Target) -> Vec<usize> {
+fn updated(s: &Schedule, uses: &Uses, target: &Target) -> BTreeSet<usize> {
     if !target.updates {
-        return Vec::new();
+        return BTreeSet::new();
     }
+    let readers = parameter_readers(s);
     let eligible = |(param, gradient): &(usize, Value)| {
-        let made = s.kernels.iter().position(|k| k.stores.contains(&s.base(*gradient)))?;
-        let reads = |k: &Kernel| k.reads.iter().any(|v| s.storage(*v) == Some(Storage::Param(*param)));
+        let made = uses.maker(s.base(*gradient))?;
         let updates = target.gathers || hands_over(&s.kernels[made], s.base(*gradient));
-        let reader = s.kernels[made..].iter().find(|k| reads(k) && !reads_first(k));
-        (updates && reader.is_none() && !is_read(s, s.base(*gradient))).then_some(*param)
+        let mut readers = readers.get(param).into_iter().flatten();
+        let late = readers.any(|k| *k >= made && !reads_first(&s.kernels[*k]));
+        (updates && !late && !is_read(uses, s.base(*gradient))).then_some(*param)
     };
     s.program.roots.gradients.iter().filter_map(eligible).collect()
 }
 
 /// Whether a kernel, or another root of the program, needs this gradient in memory.
-fn is_read(s: &Schedule, gradient: Value) -> bool {
-    let roots = s.program.roots.iter().filter(|root| s.base(*root) == gradient).count();
-    roots > 1 || s.kernels.iter().any(|k| k.reads.contains(&gradient))
+fn is_read(uses: &Uses, gradient: Value) -> bool {
+    uses.roots(gradient) > 1 || uses.is_read(gradient)
 }
 
 /// Whether this kernel's template reads each piece of a weight before it hands over the piece's gradient.
@@ -127,7 +153,7 @@ fn hands_over(kernel: &Kernel, gradient: Value) -> bool {
     }
 }
 
-fn units(s: &Schedule, updated: &[usize]) -> Vec<Unit> {
+fn units(s: &Schedule, uses: &Uses, updated: &BTreeSet<usize>) -> Vec<Unit> {
     let place = |value: Value| match s.storage(value) {
         Some(storage @ (Storage::Param(_) | Storage::State(_) | Storage::Grad(_) | Storage::Port(_))) => {
             Place::Stored(storage)
@@ -140,10 +166,10 @@ fn units(s: &Schedule, updated: &[usize]) -> Vec<Unit> {
         for phase in 0..phases {
             let mut reads: Vec<Place> = k.reads.iter().map(|v| place(*v)).collect();
             let mut writes: Vec<Place> = Vec::new();
-            if phase > 0 || moments::producer(s, k).is_some() {
+            if phase > 0 || moments::producer(uses, k).is_some() {
                 reads.push(Place::Partials(kernel));
             }
-            if let Some((served, _)) = moments::served(s, k) {
+            if let Some((served, _)) = moments::served(uses, k) {
                 writes.push(Place::Partials(served));
             }
             if phase + 1 < phases {
@@ -211,11 +237,11 @@ impl Launches {
     /// What must hold whatever ordered the launches: phases of a kernel in order, readers behind whoever stores, and no
     /// parameter updated before, or at the level of, a reader of its old value.
     pub fn verify(&self, s: &Schedule) -> Result<(), String> {
+        let (uses, readers) = (Uses::of(s), parameter_readers(s));
         for (k, kernel) in s.kernels.iter().enumerate() {
             let (first, last) = self.levels[k];
             for read in &kernel.reads {
-                let maker = s.kernels.iter().position(|other| other.stores.contains(read));
-                if let Some(maker) = maker.filter(|maker| *maker != k && self.levels[*maker].1 >= first) {
+                if let Some(maker) = uses.maker(*read).filter(|maker| *maker != k && self.levels[*maker].1 >= first) {
                     return Err(format!(
                         "kernel {k} reads {read} at level {first}, before kernel {maker} has stored it"
                     ));
@@ -226,15 +252,13 @@ impl Launches {
                 if !self.updated.contains(&param) {
                     continue;
                 }
-                if is_read(s, s.base(*value)) {
+                if is_read(&uses, s.base(*value)) {
                     return Err(format!(
                         "kernel {k} hands the gradient of parameter {param} over, and somebody reads it"
                     ));
                 }
-                let reads = |other: &Kernel| other.reads.iter().any(|v| s.storage(*v) == Some(Storage::Param(param)));
-                let early = |j: usize, other: &Kernel| self.levels[j].1 < last || (j == k && reads_first(other));
-                let late = s.kernels.iter().enumerate().find(|(j, other)| reads(other) && !early(*j, other));
-                if let Some((reader, _)) = late {
+                let early = |j: usize| self.levels[j].1 < last || (j == k && reads_first(kernel));
+                if let Some(reader) = readers.get(&param).into_iter().flatten().find(|j| !early(**j)) {
                     return Err(format!("kernel {k} updates parameter {param} before kernel {reader} has read it"));
                 }
             }
@@ -304,7 +328,7 @@ mod tests {
         let (s, l) = step();
         assert_eq!(l.verify(&s), Ok(()));
         // All but BatchNorm's weight, which the kernel of its gradient reads for the input gradient.
-        assert_eq!(l.updated, [0, 1, 3, 4, 5, 6, 7]);
+        assert!(l.updated.iter().eq(&[0, 1, 3, 4, 5, 6, 7]));
         assert_eq!(s.program.roots.gradients.len(), 8);
         assert!(l.list.len() < s.kernels.len(), "small kernels share launches");
     }
@@ -322,9 +346,15 @@ mod tests {
             let s = schedule(module, &ParamPlan::new(module, target.order), &program, &target);
             let mut l = launches(&s, &target);
             assert_eq!(l.verify(&s), Ok(()));
-            let one = s.program.roots.gradients.iter().find(|(_, v)| is_read(&s, s.base(*v))).expect("one is copied");
+            let one = s
+                .program
+                .roots
+                .gradients
+                .iter()
+                .find(|(_, v)| is_read(&Uses::of(&s), s.base(*v)))
+                .expect("one is copied");
             assert!(!l.updated.contains(&one.0));
-            l.updated.push(one.0);
+            l.updated.insert(one.0);
             assert!(l.verify(&s).unwrap_err().contains("and somebody reads it"));
         }
     }

@@ -10,6 +10,7 @@ pub mod derived;
 pub mod display;
 pub mod form;
 pub mod fuse;
+pub mod gaps;
 pub mod hoist;
 pub mod lanes;
 pub mod launches;
@@ -25,6 +26,7 @@ pub mod readers;
 pub mod rows;
 pub mod target;
 pub mod tile;
+pub mod uses;
 pub mod verify;
 pub mod winograd;
 
@@ -38,10 +40,11 @@ pub use launches::{Launch, Launches, Part};
 pub use layout::{Layout, Order};
 pub use params::ParamPlan;
 pub use parts::Within;
-pub use program::{Program, ProgramKind, Roots};
+pub use program::{Program, ProgramKind, Programs, Roots};
 pub use rows::{Rows, Strides};
 use std::collections::BTreeMap;
 pub use target::Target;
+pub use uses::Uses;
 
 /// Where a stored value lives. Offsets come from `memory`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -107,12 +110,7 @@ impl Kernel {
 
 /// A program through all decisions: placed and fused, verified.
 pub fn schedule(module: &Module, params: &ParamPlan, program: &Program, target: &Target) -> Schedule {
-    let mut prepared = prepare::prepare(program, params, target);
-    pooled::pooled(&mut prepared, target);
-    debug_assert_eq!(verify_graph(&prepared.graph), Ok(()));
-    let mut schedule = place::place(prepared, module, params, target);
-    debug_assert_eq!(verify_graph(schedule.graph()), Ok(()));
-    fuse::fuse(&mut schedule, target);
+    let mut schedule = fused(module, params, program, target);
     moments::moments(&mut schedule, target);
     blocks::blocks(&mut schedule, target);
     lanes::lanes(&mut schedule, target);
@@ -125,10 +123,21 @@ pub fn schedule(module: &Module, params: &ParamPlan, program: &Program, target: 
     schedule
 }
 
-/// How many kernels a program would have with one for each primitive; `None` where there is no such program.
-pub fn unfused_kernels(module: &Module, params: &ParamPlan, kind: ProgramKind, target: &Target) -> Option<usize> {
-    let program = program::program(module, kind)?;
-    Some(schedule(module, params, &program, &target.unfused()).kernels.len())
+/// A program with a kernel for each node, or for those that fusion joins node by node.
+fn fused(module: &Module, params: &ParamPlan, program: &Program, target: &Target) -> Schedule {
+    let mut prepared = prepare::prepare(program, params, target);
+    pooled::pooled(&mut prepared, target);
+    debug_assert_eq!(verify_graph(&prepared.graph), Ok(()));
+    let mut schedule = place::place(prepared, module, params, target);
+    debug_assert_eq!(verify_graph(schedule.graph()), Ok(()));
+    fuse::fuse(&mut schedule, target);
+    schedule
+}
+
+/// How many kernels a program would have with one for each primitive.
+pub fn unfused_kernels(module: &Module, params: &ParamPlan, program: &Program, target: &Target) -> usize {
+    // What follows upon this only joins kernels.
+    fused(module, params, program, &target.unfused()).kernels.len()
 }
 
 impl Schedule {
@@ -151,12 +160,6 @@ impl Schedule {
 
     pub fn storage(&self, value: Value) -> Option<Storage> {
         self.storage[self.base(value).index()]
-    }
-
-    /// Whether a stored value is read by a kernel other than these, or by the world.
-    pub fn is_needed_outside(&self, value: Value, kernels: &[usize]) -> bool {
-        let reads = |(k, kernel): (usize, &Kernel)| !kernels.contains(&k) && kernel.reads.contains(&value);
-        self.kernels.iter().enumerate().any(reads) || self.program.roots.iter().any(|r| self.base(r) == value)
     }
 
     /// Whether what this kernel stores stays right until parameters or running statistics change.

@@ -4,7 +4,7 @@
 
 use super::form::{Form, Iter};
 use super::layout::LANES;
-use super::{Kernel, Schedule, Target, tile, winograd};
+use super::{Kernel, Schedule, Target, Uses, tile, winograd};
 use crate::graph::Value;
 use crate::graph::expr::{Expr, Uniform};
 use crate::graph::op::{ConvRole, Op, ReduceOp};
@@ -14,16 +14,19 @@ pub fn moments(s: &mut Schedule, target: &Target) {
     if !target.fusion || !target.moments {
         return;
     }
-    let mut k = 0;
-    while k < s.kernels.len() {
-        let pair = (k + 1..s.kernels.len()).find_map(|b| Some((b, found(s, &s.kernels[k], &s.kernels[b])?)));
+    let mut uses = Uses::of(s);
+    for k in 0..s.kernels.len() {
+        let Some(sum) = averaged(s, &s.kernels[k]) else { continue };
+        // Who takes the distances from a mean reads it, or what it is made of.
+        let behind = uses.readers_behind(&s.kernels[k].stores, k);
+        let pair = behind.into_iter().find_map(|b| Some((b, found(s, &s.kernels[k], sum, &s.kernels[b])?)));
         if let Some((second, x)) = pair
-            && can_move(s, k, second)
+            && can_move(s, &uses, k, second)
         {
-            join(s, k, second, x, target);
+            join(s, &mut uses, k, second, x, target);
         }
-        k += 1;
     }
+    uses.finish(s);
 }
 
 /// The sum and the squared distances of a moments kernel.
@@ -33,35 +36,42 @@ pub fn reductions(s: &Schedule, kernel: &Kernel) -> [Value; 2] {
 }
 
 /// The kernel whose tiles give the partial moments that this moments kernel merges.
-pub fn producer(s: &Schedule, kernel: &Kernel) -> Option<usize> {
+pub fn producer(uses: &Uses, kernel: &Kernel) -> Option<usize> {
     let Form::Moments { x, tiled: true, .. } = kernel.form else { return None };
-    s.kernels.iter().position(|k| k.stores.contains(&x))
+    uses.maker(x)
 }
 
 /// The moments kernel that this kernel's tiles serve, and the value they are of.
-pub fn served(s: &Schedule, kernel: &Kernel) -> Option<(usize, Value)> {
-    s.kernels.iter().enumerate().find_map(|(k, other)| match other.form {
-        Form::Moments { x, tiled: true, .. } if kernel.stores.contains(&x) => Some((k, x)),
-        _ => None,
-    })
+pub fn served(uses: &Uses, kernel: &Kernel) -> Option<(usize, Value)> {
+    kernel.stores.iter().filter_map(|x| Some((uses.moments(*x)?, *x))).min()
 }
 
-/// The values, if `b` sums squared distances from the mean that `a` computes of them. It suffices that both sum the same values over
-/// the same axes, all of a channel (`whole`), and that the map between is exactly the square of the distance from sum ÷ count:
-/// merged partial moments are sum and squared distances of that and nothing else.
-fn found(s: &Schedule, a: &Kernel, b: &Kernel) -> Option<Value> {
-    let (Form::Column { iter, reduced }, true) = (&a.form, a.form == b.form) else { return None };
+/// The one sum that a kernel takes, over all that a channel has.
+fn averaged(s: &Schedule, a: &Kernel) -> Option<Value> {
+    let Form::Column { iter, reduced } = &a.form else { return None };
     let whole = reduced.batch && !reduced.channels && (reduced.pixels || iter.pixels == 1) && iter.batch;
-    let ([sum], [squares]) = (&a.reduces(s)[..], &b.reduces(s)[..]) else { return None };
+    let [sum] = a.reduces(s)[..] else { return None };
+    whole.then_some(sum)
+}
+
+/// The values, if `b` sums squared distances from the mean that `a` computes of them with its only sum, `sum`. It suffices that both
+/// sum the same values over the same axes, all of a channel (`averaged`), and that the map between is exactly the square of the
+/// distance from sum ÷ count: merged partial moments are sum and squared distances of that and nothing else.
+fn found(s: &Schedule, a: &Kernel, sum: Value, b: &Kernel) -> Option<Value> {
+    let (Form::Column { iter, .. }, true) = (&a.form, a.form == b.form) else { return None };
+    let [squares] = b.reduces(s)[..] else { return None };
     let graph = s.graph();
     let operand = |v: Value| match graph.node(v).op {
         Op::Reduce { op: ReduceOp::Sum, .. } => Some(s.base(graph.node(v).inputs[0])),
         _ => None,
     };
-    let (x, distance) = (operand(*sum)?, operand(*squares)?);
+    let (x, distance) = (operand(sum)?, operand(squares)?);
     let node = graph.node(distance);
     let (Op::Map(expr), [value, mean]) = (&node.op, &node.inputs[..]) else { return None };
     let mean = s.base(*mean);
+    if s.base(*value) != x || !a.nodes.contains(&mean) {
+        return None;
+    }
     let squared = Expr::build(2, |p, v| {
         let apart = p.sub(v[0], v[1]);
         p.mul(apart, apart)
@@ -72,34 +82,28 @@ fn found(s: &Schedule, a: &Kernel, b: &Kernel) -> Option<Value> {
         p.div(v[0], count)
     });
     let is_mean = matches!(&graph.node(mean).op, Op::Map(e) if *e == average)
-        && graph.node(mean).inputs.first().map(|v| s.base(*v)) == Some(*sum);
-    (whole && s.base(*value) == x && *expr == squared && is_mean && a.nodes.contains(&mean)).then_some(x)
+        && graph.node(mean).inputs.first().map(|v| s.base(*v)) == Some(sum);
+    (*expr == squared && is_mean).then_some(x)
 }
 
 /// Whether `second` can run where `first` does: it needs nothing that is made in between. Who reads its results comes behind both.
-fn can_move(s: &Schedule, first: usize, second: usize) -> bool {
-    s.kernels[second].reads.iter().all(|read| {
-        let made = s.kernels.iter().position(|k| k.stores.contains(read));
-        made.is_none_or(|k| k <= first)
-    })
+fn can_move(s: &Schedule, uses: &Uses, first: usize, second: usize) -> bool {
+    s.kernels[second].reads.iter().all(|read| uses.maker(*read).is_none_or(|k| k <= first))
 }
 
-fn join(s: &mut Schedule, first: usize, second: usize, x: Value, target: &Target) {
-    let (a, b) = (s.kernels[first].clone(), s.kernels[second].clone());
+fn join(s: &mut Schedule, uses: &mut Uses, first: usize, second: usize, x: Value, target: &Target) {
+    let (a, b) = (s.kernels[first].clone(), uses.remove(s, second));
     let Form::Column { iter, .. } = a.form else { unreachable!("a column kernel") };
-    let makes = |k: &Kernel| k.stores.contains(&x) && gives_tiles(s, k, x, target);
-    let tiled = target.tiled_moments && s.kernels[..first].iter().any(makes);
+    let maker = uses.maker(x).filter(|k| *k < first);
+    let tiled = target.tiled_moments && maker.is_some_and(|k| gives_tiles(s, &s.kernels[k], x, target));
     let mut nodes = a.nodes.clone();
     nodes.extend(b.nodes.iter().filter(|v| !a.nodes.contains(v)));
     let mut reads: Vec<Value> = a.reads.iter().chain(&b.reads).copied().filter(|v| !a.stores.contains(v)).collect();
     reads.sort_unstable();
     reads.dedup();
-    let stores = a.stores.iter().chain(&b.stores).copied().collect();
-    s.kernels[first] = Kernel { form: Form::Moments { iter, x, tiled }, nodes, reads, stores };
-    s.kernels.remove(second);
     // A mean that only the second kernel read need not be stored any more.
-    let stores = std::mem::take(&mut s.kernels[first].stores);
-    s.kernels[first].stores = stores.into_iter().filter(|v| s.is_needed_outside(*v, &[first])).collect();
+    let stores = a.stores.iter().chain(&b.stores).copied().filter(|v| uses.is_needed_outside(*v, &[first])).collect();
+    uses.replace(s, first, Kernel { form: Form::Moments { iter, x, tiled }, nodes, reads, stores });
 }
 
 /// Whether this kernel hands the values over tile by tile: many pixels, all of whose channels it has. It suffices that exactly one
@@ -118,15 +122,15 @@ fn gives_tiles(s: &Schedule, kernel: &Kernel, x: Value, target: &Target) -> bool
 }
 
 /// Floats of partial moments per sample that tiles leave.
-pub fn tile_partials(s: &Schedule, kernel: &Kernel, iter: &Iter) -> usize {
-    match &s.kernels[producer(s, kernel).expect("tiled moments have a producer")].form {
+pub fn tile_partials(s: &Schedule, uses: &Uses, kernel: &Kernel, iter: &Iter) -> usize {
+    match &s.kernels[producer(uses, kernel).expect("tiled moments have a producer")].form {
         Form::Winograd { geometry, .. } => winograd::runs(geometry) * 3 * iter.blocks() * LANES,
-        _ => iter.pixels.div_ceil(tile_rows(s, kernel)) * 2 * iter.channels,
+        _ => iter.pixels.div_ceil(tile_rows(s, uses, kernel)) * 2 * iter.channels,
     }
 }
 
 /// Rows of CUDA's tiles that leave partial moments.
-pub fn tile_rows(s: &Schedule, kernel: &Kernel) -> usize {
-    let producer = producer(s, kernel).expect("tiled moments have a producer");
+pub fn tile_rows(s: &Schedule, uses: &Uses, kernel: &Kernel) -> usize {
+    let producer = producer(uses, kernel).expect("tiled moments have a producer");
     tile::of(&s.kernels[producer].form, false).expect("a convolution has tiles").rows
 }

@@ -7,9 +7,10 @@
 //! This holds where every operand but the last fills its blocks. Elsewhere they are copied.
 
 use super::layout::{LANES, Layout, blocks};
-use super::{Form, Schedule, Storage, Target};
+use super::{Form, Schedule, Storage, Target, Uses};
 use crate::graph::Value;
 use crate::graph::op::{MoveOp, Op};
+use std::collections::BTreeSet;
 
 /// Where a value lies that is a run of another's channels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,26 +33,26 @@ pub fn parts(s: &mut Schedule, target: &Target) {
     if !target.fusion || !target.parts {
         return;
     }
-    let mut k = 0;
-    while k < s.kernels.len() {
-        if let Some(list) = parts_of(s, k) {
-            let copied = s.kernels.remove(k).nodes[0];
-            for (part, place) in list {
-                s.within.insert(part, place);
-                s.storage[part.index()] = Some(Storage::Batch);
-            }
-            s.storage[copied.index()] = Some(Storage::Batch);
-            let sources = sources(s, copied);
-            for kernel in s.kernels.iter_mut().filter(|kernel| kernel.reads.contains(&copied)) {
-                kernel.reads.retain(|v| *v != copied);
-                kernel.reads.extend(&sources);
-                kernel.reads.sort_unstable();
-                kernel.reads.dedup();
-            }
-        } else {
-            k += 1;
+    let mut uses = Uses::of(s);
+    for k in 0..s.kernels.len() {
+        let Some(list) = parts_of(s, &uses, k) else { continue };
+        let copied = uses.remove(s, k).nodes[0];
+        for (part, place) in list {
+            s.within.insert(part, place);
+            s.storage[part.index()] = Some(Storage::Batch);
+        }
+        s.storage[copied.index()] = Some(Storage::Batch);
+        let sources = sources(s, &uses, copied);
+        for reader in uses.readers(copied).collect::<Vec<_>>() {
+            let mut kernel = s.kernels[reader].clone();
+            kernel.reads.retain(|v| *v != copied);
+            kernel.reads.extend(&sources);
+            kernel.reads.sort_unstable();
+            kernel.reads.dedup();
+            uses.replace(s, reader, kernel);
         }
     }
+    uses.finish(s);
 }
 
 /// The runs of floats that make up a concatenation or slice; `None` where it is more than that.
@@ -102,13 +103,12 @@ fn is_in_blocks(s: &Schedule, value: Value) -> bool {
 /// until the last reader of any part. A concatenation needs none where each operand is written once, by a kernel that stores samples
 /// at any distance (`writes_parts`), into a place that nobody else has (`is_free`, `once`), and fills its blocks to the last float
 /// (`runs`, equal sizes), so that no padding of one part reaches into the next.
-fn parts_of(s: &Schedule, k: usize) -> Option<Vec<(Value, Within)>> {
+fn parts_of(s: &Schedule, uses: &Uses, k: usize) -> Option<Vec<(Value, Within)>> {
     let kernel = &s.kernels[k];
     let [value] = kernel.nodes[..] else { return None };
-    let runs = runs(s, value).filter(|_| kernel.form == Form::Scalar && is_free(s, value))?;
+    let runs = runs(s, value).filter(|_| kernel.form == Form::Scalar && is_free(s, uses, value))?;
     let reads_parts = |other: &super::Kernel| !matches!(other.form, Form::Lanes(_) | Form::Rows(_) | Form::Block(_));
-    let mut readers = s.kernels.iter().filter(|other| other.reads.contains(&value));
-    if !readers.all(reads_parts) {
+    if !uses.readers(value).all(|other| reads_parts(&s.kernels[other])) {
         return None;
     }
     let is_slice = matches!(s.graph().node(value).op, Op::Move(MoveOp::Slice { .. }));
@@ -116,16 +116,16 @@ fn parts_of(s: &Schedule, k: usize) -> Option<Vec<(Value, Within)>> {
         let Run { from, from_at, .. } = runs[0];
         let of = s.base(from);
         // What lies in the batch arena: the caller's buffers are ports.
-        let stored = maker(s, of).is_some() || s.within.contains_key(&of) || is_whole(s, of);
+        let stored = uses.maker(of).is_some() || s.within.contains_key(&of) || is_whole(s, uses, of);
         let ours = matches!(s.storage(of), None | Some(Storage::Batch));
         return (stored && ours).then(|| vec![(value, Within { whole: of, at: from_at })]);
     }
     let mut list: Vec<(Value, Within)> = Vec::new();
     for run in runs {
         let operand = s.base(run.from);
-        let made = match maker(s, operand) {
-            Some(form) => is_free(s, operand) && writes_parts(form),
-            None => is_whole(s, operand),
+        let made = match uses.maker(operand) {
+            Some(maker) => is_free(s, uses, operand) && writes_parts(&s.kernels[maker].form),
+            None => is_whole(s, uses, operand),
         };
         let once = !s.within.contains_key(&operand) && list.iter().all(|(other, _)| *other != operand);
         if !made || !once || s.layout(operand).size != run.floats {
@@ -137,19 +137,22 @@ fn parts_of(s: &Schedule, k: usize) -> Option<Vec<(Value, Within)>> {
 }
 
 /// Whether its place is still to be chosen: no other memory, nothing that the world reads.
-fn is_free(s: &Schedule, value: Value) -> bool {
-    s.storage(value).is_none() && !s.program.roots.iter().any(|root| s.base(root) == value)
+fn is_free(s: &Schedule, uses: &Uses, value: Value) -> bool {
+    s.storage(value).is_none() && !uses.is_root(value)
 }
 
-fn is_whole(s: &Schedule, value: Value) -> bool {
-    s.within.values().any(|part| part.whole == value)
-        && matches!(s.graph().node(value).op, Op::Move(MoveOp::Concat { .. }))
-        && maker(s, value).is_none()
+/// The operands of a concatenation that lie within it, in order.
+fn joined(s: &Schedule, value: Value) -> BTreeSet<Value> {
+    let node = s.graph().node(value);
+    let inside = |v: &Value| s.within.get(v).is_some_and(|place| place.whole == value);
+    match node.op {
+        Op::Move(MoveOp::Concat { .. }) => node.inputs.iter().map(|v| s.base(*v)).filter(inside).collect(),
+        _ => BTreeSet::new(),
+    }
 }
 
-/// The form of the kernel that stores a value.
-fn maker(s: &Schedule, value: Value) -> Option<&Form> {
-    s.kernels.iter().find(|kernel| kernel.stores.contains(&value)).map(|kernel| &kernel.form)
+fn is_whole(s: &Schedule, uses: &Uses, value: Value) -> bool {
+    uses.maker(value).is_none() && !joined(s, value).is_empty()
 }
 
 /// Whether kernels of this form store samples at any distance of each other.
@@ -161,15 +164,13 @@ fn writes_parts(form: &Form) -> bool {
 }
 
 /// The values that kernels store where this one lies.
-pub(super) fn sources(s: &Schedule, value: Value) -> Vec<Value> {
-    if is_whole(s, value) {
-        let operands = s.within.iter().filter(|(part, place)| {
-            place.whole == value && !matches!(s.graph().node(**part).op, Op::Move(MoveOp::Slice { .. }))
-        });
-        return operands.flat_map(|(part, _)| sources(s, *part)).collect();
+pub(super) fn sources(s: &Schedule, uses: &Uses, value: Value) -> Vec<Value> {
+    if is_whole(s, uses, value) {
+        let slice = |v: &Value| matches!(s.graph().node(*v).op, Op::Move(MoveOp::Slice { .. }));
+        return joined(s, value).into_iter().filter(|v| !slice(v)).flat_map(|v| sources(s, uses, v)).collect();
     }
     match s.within.get(&value) {
-        Some(part) if maker(s, value).is_none() => sources(s, part.whole),
+        Some(part) if uses.maker(value).is_none() => sources(s, uses, part.whole),
         _ => vec![value],
     }
 }

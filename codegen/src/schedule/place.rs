@@ -27,8 +27,9 @@ pub fn place(program: Program, module: &Module, params: &ParamPlan, target: &Tar
         choices,
         within: BTreeMap::new(),
     };
+    let readers = readers(&s.program.graph);
     for value in s.program.graph.values() {
-        let (layout, base, storage) = decide(&s, value, module, params);
+        let (layout, base, storage) = decide(&s, value, &readers, module, params);
         s.layouts.push(layout);
         s.base.push(base);
         s.storage.push(storage);
@@ -37,7 +38,14 @@ pub fn place(program: Program, module: &Module, params: &ParamPlan, target: &Tar
     s
 }
 
-fn decide(s: &Schedule, value: Value, module: &Module, params: &ParamPlan) -> (Layout, Value, Option<Storage>) {
+/// `readers` are the first reader of each value.
+fn decide(
+    s: &Schedule,
+    value: Value,
+    readers: &[Option<Value>],
+    module: &Module,
+    params: &ParamPlan,
+) -> (Layout, Value, Option<Storage>) {
     let graph = s.graph();
     let node = graph.node(value);
     let dims = &node.ty.shape.dims;
@@ -52,7 +60,7 @@ fn decide(s: &Schedule, value: Value, module: &Module, params: &ParamPlan) -> (L
             let storage = s.storage(from);
             let persistent = matches!(storage, Some(Storage::Param(_) | Storage::State(_)));
             if persistent && graph.shape(from) == &node.ty.shape {
-                let reader = reader(graph, value);
+                let reader = readers[value.index()].expect("a copied weight is read");
                 let layout = if s.is_by_winograd(reader) {
                     transformed_layout(graph, reader)
                 } else {
@@ -98,9 +106,15 @@ fn writes_weight(graph: &Graph, value: Value) -> bool {
     }
 }
 
-/// The node for which a weight was copied.
-fn reader(graph: &Graph, copy: Value) -> Value {
-    graph.values().find(|v| graph.node(*v).inputs.contains(&copy)).expect("a copied weight is read")
+/// The first node that reads each value: of a copied weight, the one that it was copied for.
+fn readers(graph: &Graph) -> Vec<Option<Value>> {
+    let mut readers = vec![None; graph.nodes.len()];
+    for value in graph.values() {
+        for input in &graph.node(value).inputs {
+            readers[input.index()].get_or_insert(value);
+        }
+    }
+    readers
 }
 
 /// Gradients are written in place where their kernel can write the parameter's order; else a copy is added.

@@ -11,6 +11,7 @@ use super::program::Program;
 use crate::graph::expr::{Binary, Expr, Scalar, Unary};
 use crate::graph::op::{Op, WindowAxis, WindowOp};
 use crate::graph::{Graph, Node, Value};
+use std::collections::HashMap;
 
 /// Moves all there are. Values may be left behind that nobody needs any more; they are removed.
 pub fn pooled(program: &mut Program, target: &Target) {
@@ -20,6 +21,8 @@ pub fn pooled(program: &mut Program, target: &Target) {
     let old = std::mem::take(&mut program.graph);
     let mut graph = Graph::default();
     let mut new: Vec<Value> = Vec::with_capacity(old.nodes.len());
+    // Max-pools by their operand.
+    let mut pools: HashMap<Value, Vec<Value>> = HashMap::new();
     for value in old.values() {
         let mut node = old.node(value).clone();
         for input in &mut node.inputs {
@@ -33,7 +36,7 @@ pub fn pooled(program: &mut Program, target: &Target) {
             Value(graph.nodes.len() as u32 - 1)
         };
         let mut inner = None;
-        if let Some(slope) = slope(&graph, &node) {
+        if let Some(slope) = slope(&graph, &pools, &node) {
             let ty = graph.ty(slope.max).clone();
             let route = std::mem::replace(&mut node.inputs[slope.at], slope.dy);
             node.inputs[slope.other] = slope.max;
@@ -42,7 +45,11 @@ pub fn pooled(program: &mut Program, target: &Target) {
             outer.inputs[0] = on_pooled;
             inner = Some(outer);
         }
-        new.push(push(&mut graph, inner.unwrap_or(node)));
+        let added = push(&mut graph, inner.unwrap_or(node));
+        if let Op::Window { op: WindowOp::Max, .. } = graph.node(added).op {
+            pools.entry(graph.node(added).inputs[0]).or_default().push(added);
+        }
+        new.push(added);
     }
     let roots = program.roots.map(|v| new[v.index()]);
     let (graph, place) = graph.compacted(&graph.reachable(&roots.all()));
@@ -60,7 +67,7 @@ struct Slope {
     max: Value,
 }
 
-fn slope(graph: &Graph, node: &Node) -> Option<Slope> {
+fn slope(graph: &Graph, pools: &HashMap<Value, Vec<Value>>, node: &Node) -> Option<Slope> {
     let Op::Map(expr) = &node.op else { return None };
     let at = node.inputs.iter().position(|v| matches!(graph.node(*v).op, Op::Window { op: WindowOp::Route, .. }))?;
     let route = graph.node(node.inputs[at]);
@@ -76,7 +83,7 @@ fn slope(graph: &Graph, node: &Node) -> Option<Slope> {
     if own != axes || !fits || !rest.map(|(_, v)| v).all(constant) || !is_linear(expr, at) {
         return None;
     }
-    Some(Slope { at, other, dy: route.inputs[0], max: max_of(graph, *y, axes)? })
+    Some(Slope { at, other, dy: route.inputs[0], max: max_of(graph, pools.get(y)?, axes)? })
 }
 
 /// Whether the result is this operand times something that does not depend on it: then it is 0 where the operand is 0, and of a
@@ -132,12 +139,10 @@ fn is_linear(expr: &Expr, operand: usize) -> bool {
     matches!(parts[expr.root().0 as usize], Linear | Zero)
 }
 
-/// The pool itself.
-fn max_of(graph: &Graph, y: Value, axes: &[WindowAxis]) -> Option<Value> {
-    graph.values().find(|v| {
-        let node = graph.node(*v);
-        matches!(&node.op, Op::Window { op: WindowOp::Max, axes: own } if own == axes) && node.inputs[0] == y
-    })
+/// Of these max-pools the one with these windows.
+fn max_of(graph: &Graph, pools: &[Value], axes: &[WindowAxis]) -> Option<Value> {
+    let same = |v: &Value| matches!(&graph.node(*v).op, Op::Window { axes: own, .. } if own == axes);
+    pools.iter().copied().find(same)
 }
 
 #[cfg(test)]

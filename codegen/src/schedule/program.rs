@@ -86,6 +86,32 @@ pub struct Program {
     pub roots: Roots,
 }
 
+/// The programs of a network. Every target has the same ones.
+#[derive(Clone, Debug)]
+pub struct Programs(Vec<Program>);
+
+impl Programs {
+    pub fn of(module: &Module) -> Programs {
+        let mut list: Vec<Program> = Vec::new();
+        for kind in ProgramKind::ALL {
+            // Both have the same gradients, whose graph is long to write.
+            let gradients = list.iter().find(|p| kind == ProgramKind::Step && p.kind == ProgramKind::Gradients);
+            list.extend(match (gradients, forward(module, kind)) {
+                (Some(Program { graph, roots, .. }), Some((_, own))) => {
+                    let roots = Roots { gradients: roots.gradients.clone(), ..own };
+                    Some(Program { kind, graph: graph.clone(), roots })
+                }
+                _ => program(module, kind),
+            });
+        }
+        Programs(list)
+    }
+
+    pub fn get(&self, kind: ProgramKind) -> Option<&Program> {
+        self.0.iter().find(|p| p.kind == kind)
+    }
+}
+
 /// The program of this kind, with its backward part written; `None` if it needs a loss and there is none.
 pub fn program(module: &Module, kind: ProgramKind) -> Option<Program> {
     let (mode, mut roots) = forward(module, kind)?;

@@ -11,7 +11,7 @@
 //! The gradient of a max-pool counts as a map here where its windows tile the image: an element is then one comparison.
 
 use super::form::{self, Form, Iter, Reduced};
-use super::{Kernel, Schedule, Storage, Target, winograd};
+use super::{Kernel, Schedule, Storage, Target, Uses, winograd};
 use crate::graph::Value;
 use crate::graph::expr::{Binary, Expr, Scalar, Unary};
 use crate::graph::op::{ConvRole, Leaf, Op, WindowAxis, WindowOp};
@@ -25,28 +25,23 @@ pub fn readers(s: &mut Schedule, target: &Target) {
     if !target.fusion || !target.computing_readers {
         return;
     }
-    let mut k = 0;
-    while k < s.kernels.len() {
-        if moved_into_readers(s, k) {
-            s.kernels.remove(k);
-        } else {
-            k += 1;
+    let mut uses = Uses::of(s);
+    for k in 0..s.kernels.len() {
+        if moved_into_readers(s, &mut uses, k) {
+            uses.remove(s, k);
         }
     }
-    k = 0;
-    while k < s.kernels.len() {
-        if let Some(pool) = pool_to_join(s, k) {
-            join_pool(s, k, pool);
+    for k in 0..s.kernels.len() {
+        if let Some(pool) = pool_to_join(s, &uses, k) {
+            join_pool(s, &mut uses, k, pool);
         }
-        k += 1;
     }
-    k = 0;
-    while k < s.kernels.len() {
-        while let Some(sum) = sum_to_join(s, k) {
-            join_sum(s, k, sum);
+    for k in 0..s.kernels.len() {
+        while let Some(sum) = sum_to_join(s, &uses, k) {
+            join_sum(s, &mut uses, k, sum);
         }
-        k += 1;
     }
+    uses.finish(s);
 }
 
 /// The elements that a kernel makes one by one, if it makes nothing else: each stored value has the extents of the walk, and each
@@ -74,13 +69,12 @@ fn has_route(s: &Schedule, kernel: &Kernel) -> bool {
 /// (`free`: no place of their own, no result of the program; every reader `computes` them), that what they are made of is the
 /// same when the reader runs (each value is stored once, but for states, which are assigned under way: those are excluded), and
 /// that readers come later, which is so as they read what this kernel stores.
-fn moved_into_readers(s: &mut Schedule, k: usize) -> bool {
+fn moved_into_readers(s: &mut Schedule, uses: &mut Uses, k: usize) -> bool {
     let kernel = &s.kernels[k];
     let Some(iter) = elements(s, kernel) else { return false };
-    let free = |v: &Value| s.storage(*v).is_none() && !s.program.roots.iter().any(|r| s.base(r) == *v);
+    let free = |v: &Value| s.storage(*v).is_none() && !uses.is_root(*v);
     let state = |v: &Value| matches!(s.graph().node(*v).op, Op::Leaf(Leaf::State(_)));
-    let readers: Vec<usize> =
-        (k + 1..s.kernels.len()).filter(|r| s.kernels[*r].reads.iter().any(|v| kernel.stores.contains(v))).collect();
+    let readers: Vec<usize> = uses.readers_behind(&kernel.stores, k).into_iter().collect();
     let can = kernel.stores.iter().all(free)
         && !kernel.reads.iter().any(state)
         && readers
@@ -92,9 +86,10 @@ fn moved_into_readers(s: &mut Schedule, k: usize) -> bool {
     }
     let kernel = kernel.clone();
     for r in readers {
-        let reader = &mut s.kernels[r];
-        prepend(reader, &kernel);
+        let mut reader = s.kernels[r].clone();
+        prepend(&mut reader, &kernel);
         reader.reads.retain(|v| !kernel.stores.contains(v));
+        uses.replace(s, r, reader);
     }
     true
 }
@@ -238,12 +233,12 @@ fn pays(s: &Schedule, kernel: &Kernel, readers: &[usize]) -> bool {
 /// A max-pool of nothing but what kernel `k` makes by Winograd's algorithm, which no one else needs: its windows lie in the
 /// tiles. It suffices that windows of 2×2, side by side, begin at even places, as the tiles of 4×4 results do, so that none lies in
 /// two tiles; that the image is read by this pool alone; and that what the pool's epilogue reads besides is made before kernel `k`.
-fn pool_to_join(s: &Schedule, k: usize) -> Option<usize> {
+fn pool_to_join(s: &Schedule, uses: &Uses, k: usize) -> Option<usize> {
     let kernel = &s.kernels[k];
     let (Form::Winograd { role: ConvRole::Forward, .. }, [image]) = (&kernel.form, &kernel.stores[..]) else {
         return None;
     };
-    let made_before = |v: &Value| !s.kernels[k..].iter().any(|other| other.stores.contains(v));
+    let made_before = |v: &Value| uses.maker(*v).is_none_or(|maker| maker < k);
     let pools = |other: &Kernel| {
         let Form::Window { op: WindowOp::Max | WindowOp::ArgMax, axes, .. } = &other.form else { return false };
         let pairs = |a: &WindowAxis| a.kernel == 2 && a.stride == 2 && a.output == a.input / 2;
@@ -251,29 +246,30 @@ fn pool_to_join(s: &Schedule, k: usize) -> Option<usize> {
         let rest = other.reads.iter().filter(|v| *v != image);
         form::tile(axes) && axes.iter().all(pairs) && of_image && rest.copied().all(|v| made_before(&v))
     };
-    let pool = (k + 1..s.kernels.len()).find(|other| pools(&s.kernels[*other]))?;
+    let pool = uses.readers_behind([image], k).into_iter().find(|other| pools(&s.kernels[*other]))?;
     let simple = !s.kernels[pool].nodes.iter().any(|v| {
         let epilogue = !matches!(s.graph().node(*v).op, Op::Window { .. });
         epilogue && s.graph().node(*v).inputs.iter().any(|i| s.base(*i) == *image)
     });
-    (simple && !s.is_needed_outside(*image, &[k, pool])).then_some(pool)
+    (simple && !uses.is_needed_outside(*image, &[k, pool])).then_some(pool)
 }
 
-fn join_pool(s: &mut Schedule, k: usize, pool: usize) {
-    let pool = s.kernels.remove(pool);
-    let kernel = &mut s.kernels[k];
+fn join_pool(s: &mut Schedule, uses: &mut Uses, k: usize, pool: usize) {
+    let pool = uses.remove(s, pool);
+    let mut kernel = s.kernels[k].clone();
     kernel.nodes.extend(pool.nodes);
     kernel.reads.extend(pool.reads.iter().filter(|v| !kernel.stores.contains(v)));
     kernel.reads.sort_unstable();
     kernel.reads.dedup();
     kernel.stores = pool.stores;
+    uses.replace(s, k, kernel);
 }
 
 /// A kernel of sums over the batch that can be taken while kernel `k` makes their operand. It suffices that both walk the same
 /// elements, that all elements of a channel are summed (`whole`), so that each task adds up what it makes, that nothing which the
 /// sum reads besides is made by kernel `k` or later, or is itself a sum that ends with the pass (`waits_for_no_sum`), and that
 /// loops over windows are over the same ones and route nothing that the pass makes.
-fn sum_to_join(s: &Schedule, k: usize) -> Option<usize> {
+fn sum_to_join(s: &Schedule, uses: &Uses, k: usize) -> Option<usize> {
     let kernel = &s.kernels[k];
     let iter = elements(s, kernel).or(match kernel.form {
         // Sums have joined already.
@@ -285,17 +281,16 @@ fn sum_to_join(s: &Schedule, k: usize) -> Option<usize> {
         let same = !matches!(kernel.form, Form::Column { reduced: r, .. } if r != reduced);
         let whole = reduced.batch && !reduced.channels && (reduced.pixels || iter.pixels == 1);
         let other = |v: &&Value| !kernel.stores.contains(v) && !kernel.reads.contains(v);
-        let made = |v: &Value| s.kernels[k..].iter().any(|other| other.stores.contains(v));
+        let made = |v: &Value| uses.maker(*v).is_some_and(|maker| maker >= k);
         own == iter
             && same
             && whole
-            && sum.reads.iter().any(|v| kernel.stores.contains(v))
             && waits_for_no_sum(s, kernel, sum, iter)
             && !sum.reads.iter().filter(other).any(made)
             && same_windows(s, &[kernel, sum])
             && !routes(s, sum, kernel)
     };
-    (k + 1..s.kernels.len()).find(|other| fits(&s.kernels[*other]))
+    uses.readers_behind(&kernel.stores, k).into_iter().find(|other| fits(&s.kernels[*other]))
 }
 
 /// Whether all that `sum` reads of `kernel` is there element by element. A sum that has joined before is whole only when the pass
@@ -305,19 +300,18 @@ fn waits_for_no_sum(s: &Schedule, kernel: &Kernel, sum: &Kernel, iter: Iter) -> 
     sum.reads.iter().filter(|v| kernel.stores.contains(v)).all(element)
 }
 
-fn join_sum(s: &mut Schedule, k: usize, sum: usize) {
-    let mut joined = s.kernels.remove(sum);
+fn join_sum(s: &mut Schedule, uses: &mut Uses, k: usize, sum: usize) {
+    let mut joined = uses.remove(s, sum);
     let kernel = s.kernels[k].clone();
     prepend(&mut joined, &kernel);
     joined.reads.retain(|v| !kernel.stores.contains(v));
     let sums = std::mem::take(&mut joined.stores);
     joined.stores = kernel.stores;
     joined.stores.extend(sums);
-    s.kernels[k] = joined;
     // What only the sums read need not be stored any more.
-    let stores = std::mem::take(&mut s.kernels[k].stores);
-    let kept = |v: &Value| s.is_needed_outside(*v, &[k]) || !matches!(s.storage(*v), None | Some(Storage::Batch));
-    s.kernels[k].stores = stores.into_iter().filter(kept).collect();
+    let kept = |v: &Value| uses.is_needed_outside(*v, &[k]) || !matches!(s.storage(*v), None | Some(Storage::Batch));
+    joined.stores.retain(kept);
+    uses.replace(s, k, joined);
 }
 
 #[cfg(test)]
@@ -356,7 +350,7 @@ mod tests {
         let first = s.kernels.iter().position(|k| matches!(k.form, Form::Winograd { .. })).unwrap();
         let statistics = s.kernels.iter().find(|k| matches!(k.form, Form::Moments { .. })).unwrap();
         assert!(matches!(statistics.form, Form::Moments { tiled: true, .. }));
-        assert_eq!(super::super::moments::producer(&s, statistics), Some(first));
+        assert_eq!(super::super::moments::producer(&Uses::of(&s), statistics), Some(first));
         // … but not where many tasks would compute it over and over.
         assert!(stored(&net(192)) > 2);
     }

@@ -123,7 +123,7 @@ fn estimate(target: &Target, rates: Rates, kind: ProgramKind, role: ConvRole, g:
 
 /// Up to which batch the readers of a transformed weight do without it: each task transforms what it multiplies by, within
 /// its cache. 0 where the weight is kept from run to run.
-pub fn own(s: &Schedule, copy: Value, target: &Target) -> usize {
+pub fn own(s: &Schedule, copy: Value, readers: &[Value], target: &Target) -> usize {
     let graph = s.graph();
     let tiles = |v: Value| match &graph.node(v).op {
         Op::Conv { role, geometry: g } if graph.node(v).inputs[1] == copy => {
@@ -132,7 +132,7 @@ pub fn own(s: &Schedule, copy: Value, target: &Target) -> usize {
         }
         _ => None,
     };
-    let most = graph.values().filter_map(tiles).max().filter(|_| !derived::keeps(s, target));
+    let most = readers.iter().copied().filter_map(tiles).max().filter(|_| !derived::keeps(s, target));
     most.map_or(0, |most| OWN / most)
 }
 

@@ -39,8 +39,12 @@ impl Device {
         Device::Cpu
     }
 
-    /// CUDA device 0 where there is a GPU, a driver and NVRTC, and `KILN_CUDA` does not say `off`; else the CPU.
+    /// CUDA device 0 where there is a GPU, a driver and NVRTC, and `KILN_CUDA` does not say `off`; else the CPU. Without the
+    /// feature `cuda` networks have no kernels for it.
     pub fn best() -> Self {
+        if !cfg!(feature = "cuda") {
+            return Device::Cpu;
+        }
         match cuda::open(0) {
             Ok(_) => Device::Cuda(0),
             Err(_) => Device::Cpu,

@@ -8,7 +8,7 @@ use crate::schedule::form::{Iter, Read, read};
 use crate::schedule::{Kernel, Schedule, Storage};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// What a kernel's pointers stand for, in the order of its argument table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -24,12 +24,14 @@ pub enum Arg {
 #[derive(Default)]
 pub struct Args {
     pub list: Vec<Arg>,
+    /// Where in the list each is.
+    places: HashMap<Arg, usize>,
 }
 
 impl Args {
     /// The name of the pointer for `arg`.
     pub fn pointer(&mut self, arg: Arg) -> Ident {
-        let at = self.list.iter().position(|a| *a == arg).unwrap_or_else(|| {
+        let at = *self.places.entry(arg).or_insert_with(|| {
             self.list.push(arg);
             self.list.len() - 1
         });
@@ -37,9 +39,9 @@ impl Args {
     }
 
     /// `let p0 = cx.arg(0);` and so on.
-    pub fn bindings(&self) -> TokenStream {
-        let names = (0..self.list.len()).map(|i| format_ident!("p{i}"));
-        let numbers = 0..self.list.len();
+    pub fn bindings(count: usize) -> TokenStream {
+        let names = (0..count).map(|i| format_ident!("p{i}"));
+        let numbers = 0..count;
         quote!(#(let #names = cx.arg(#numbers);)*)
     }
 }
@@ -121,6 +123,8 @@ fn offset(pointer: &Ident, terms: impl IntoIterator<Item = Option<TokenStream>>)
 pub struct Eval<'a> {
     pub s: &'a Schedule,
     pub kernel: &'a Kernel,
+    /// The kernel's nodes.
+    own: HashSet<Value>,
     pub at: At,
     pool: Pool,
     leaves: Vec<TokenStream>,
@@ -131,7 +135,8 @@ pub struct Eval<'a> {
 impl<'a> Eval<'a> {
     pub fn new(s: &'a Schedule, kernel: &'a Kernel, at: At) -> Self {
         let (pool, leaves) = (Pool::default(), Vec::new());
-        Eval { s, kernel, at, pool, leaves, known: HashMap::new(), indices: HashMap::new() }
+        let own = kernel.nodes.iter().copied().collect();
+        Eval { s, kernel, own, at, pool, leaves, known: HashMap::new(), indices: HashMap::new() }
     }
 
     /// This value is in a variable already.
@@ -153,7 +158,7 @@ impl<'a> Eval<'a> {
             return *id;
         }
         let node = self.s.graph().node(base);
-        let id = if !self.kernel.nodes.contains(&base) {
+        let id = if !self.own.contains(&base) {
             let tokens = self.load(value, under, args);
             self.leaf(tokens)
         } else {

@@ -21,12 +21,12 @@ use crate::graph::{Module, Value};
 use crate::memory::{Planned, partials};
 use crate::schedule::lanes::SMALL_BATCH;
 use crate::schedule::verify::demand_pointer;
-use crate::schedule::{self, Cost, Form, Kernel, ParamPlan, ProgramKind, Schedule, Storage, Target};
+use crate::schedule::{self, Cost, Form, Kernel, ParamPlan, ProgramKind, Programs, Schedule, Storage, Target, Uses};
 use body::{Arg, Args};
 use proc_macro2::{Literal, TokenStream};
 use quote::{format_ident, quote};
 use sharing::{Chosen, Kernels, Printed};
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 /// The version of `kiln::plan` that this prints.
 const VERSION: u32 = 8;
@@ -48,10 +48,11 @@ struct Launch {
 /// What the writers of kernels read.
 struct Writer<'a> {
     s: &'a Schedule,
+    uses: &'a Uses,
     kernel: &'a Kernel,
     chunks: usize,
     /// Parameters that are updated by the kernels of their gradients.
-    updated: &'a [usize],
+    updated: &'a BTreeSet<usize>,
     /// By parameter: whether weight decay applies.
     decays: &'a [bool],
 }
@@ -119,6 +120,7 @@ impl Writer<'_> {
 /// An expression of type `&'static Plan`; `small` are programs for small batches, `cuda` is its other half.
 pub fn expand(
     module: &Module,
+    originals: &Programs,
     params: &ParamPlan,
     [programs, small]: [&[Planned]; 2],
     target: &Target,
@@ -150,7 +152,7 @@ pub fn expand(
     }
     let rest = tables::rest(module, params, programs);
     let fused = kernel_counts(|kind| programs.iter().find(|p| p.kind == kind).map(|p| p.schedule.kernels.len()));
-    let unfused = kernel_counts(|kind| schedule::unfused_kernels(module, params, kind, target));
+    let unfused = kernel_counts(|kind| Some(schedule::unfused_kernels(module, params, originals.get(kind)?, target)));
     let name = &module.name;
     let weights = tables::weights(module, params, programs);
     let inputs = module.inputs.iter().map(tables::port);
@@ -218,11 +220,11 @@ pub fn text(planned: &Planned, params: &ParamPlan) -> String {
 }
 
 /// What each of a kernel's launches costs: a second one adds up the partial results of the first.
-fn costs(s: &Schedule, kernel: &Kernel, chunks: usize, launches: usize) -> Vec<TokenStream> {
-    let mut first = Cost::of(s, kernel);
+fn costs(s: &Schedule, uses: &Uses, kernel: &Kernel, chunks: usize, launches: usize) -> Vec<TokenStream> {
+    let mut first = Cost::of(s, uses, kernel);
     let mut list = Vec::new();
     if launches > 1 {
-        let partials = partials(s, kernel, chunks).map_or(0, |(_, floats)| floats as u64);
+        let partials = partials(s, uses, kernel, chunks).map_or(0, |(_, floats)| floats as u64);
         first.floats += partials;
         list.resize(launches - 1, Cost { flops: partials, floats: partials, ..Cost::default() });
     }
@@ -252,17 +254,18 @@ struct Written {
 /// The launches of a program, in order.
 fn write(p: &Planned, params: &ParamPlan, target: &Target, kernels: &mut Kernels) -> Vec<Written> {
     let s = &p.schedule;
+    let uses = Uses::of(s);
     let mut list = Vec::new();
     for (index, kernel) in s.kernels.iter().enumerate() {
-        let own = writer(p, index, params, target.chunks).write();
+        let own = writer(p, &uses, index, params, target.chunks).write();
         let layers = s.layers(&kernel.nodes);
         let ops: Vec<&str> = kernel.nodes.iter().map(|v| s.graph().node(*v).op.name()).collect();
         let ops = ops.join(", ");
-        let costs = costs(s, kernel, target.chunks, own.len());
+        let costs = costs(s, &uses, kernel, target.chunks, own.len());
         for (launch, cost) in own.into_iter().zip(costs) {
             for arg in &launch.args {
                 if let Arg::Value(value) = arg {
-                    demand_pointer(p.kind, s, &[kernel], *value, false);
+                    demand_pointer(p.kind, (s, &uses), &[kernel], *value, false);
                 }
             }
             let chosen = kernels.choose(&launch, &format!(" {layers}: {ops}"));
@@ -272,18 +275,19 @@ fn write(p: &Planned, params: &ParamPlan, target: &Target, kernels: &mut Kernels
     list
 }
 
-fn writer<'a>(p: &'a Planned, kernel: usize, params: &'a ParamPlan, chunks: usize) -> Writer<'a> {
-    let (updated, decays) = (&p.launches.updated[..], &params.decays[..]);
-    Writer { s: &p.schedule, kernel: &p.schedule.kernels[kernel], chunks, updated, decays }
+fn writer<'a>(p: &'a Planned, uses: &'a Uses, kernel: usize, params: &'a ParamPlan, chunks: usize) -> Writer<'a> {
+    let (updated, decays) = (&p.launches.updated, &params.decays[..]);
+    Writer { s: &p.schedule, uses, kernel: &p.schedule.kernels[kernel], chunks, updated, decays }
 }
 
 /// One way to run a program, for batches up to `guard`.
 fn variant(p: &Planned, guard: usize, params: &ParamPlan, written: &[Written], printed: &Printed) -> TokenStream {
     let s = &p.schedule;
+    let uses = Uses::of(s);
     let mut launches = Vec::new();
     let (mut scratch, mut needs) = (Vec::new(), HashSet::new());
     for Written { launch, kernel: index, chosen, cost, layers, ops } in written {
-        let writer = writer(p, *index, params, 0);
+        let writer = writer(p, &uses, *index, params, 0);
         let derived = s.is_derived(writer.kernel);
         let (module, numbers) = printed.module(*chosen);
         let numbers = numbers.iter().map(|n| Literal::usize_unsuffixed(*n));
@@ -341,6 +345,5 @@ pub fn kept(p: &Planned, params: &ParamPlan, target: &Target) -> Vec<Kept> {
 }
 
 fn kept_of(p: &Planned, written: &[Written]) -> Vec<Kept> {
-    let last = |kernel: usize| written.iter().rposition(|w| w.kernel == kernel).expect("every kernel is launched");
-    tables::kept(&p.schedule, last)
+    tables::kept(&p.schedule, written.iter().map(|w| [w.kernel]))
 }

@@ -16,7 +16,7 @@ use quote::quote;
 /// One launch leaves the moments of parts of the batch, unless the tiles of a convolution have; another merges them and
 /// computes what follows.
 pub fn moments(w: &Writer, iter: Iter, x: Value) -> Vec<Launch> {
-    if let Some(producer) = producer(w.s, w.kernel) {
+    if let Some(producer) = producer(w.uses, w.kernel) {
         let Form::Winograd { role, geometry, own } = &w.s.kernels[producer].form else {
             unreachable!("{} leaves no moments", w.s.kernels[producer].form.name())
         };

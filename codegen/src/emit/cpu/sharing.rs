@@ -194,7 +194,7 @@ fn type_and_value(descriptor: TokenStream) -> (TokenTree, TokenStream) {
 impl Family {
     fn print(&self, name: Ident) -> (TokenStream, (Ident, Vec<Vec<usize>>)) {
         let (slots, tables) = slots(&self.members);
-        let bindings = Args { list: self.first.args.clone() }.bindings();
+        let bindings = Args::bindings(self.first.args.len());
         let Launch { descriptor, tasks, body, .. } = self.first.clone();
         let count = tables.first().map_or(0, Vec::len);
         let text = if count == 0 {

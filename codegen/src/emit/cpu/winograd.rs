@@ -67,7 +67,7 @@ pub fn winograd(w: &Writer, role: ConvRole, geometry: &ConvGeometry, own: usize)
 
 /// An expression of type `Option<Statistics>`: the partial moments that tasks leave.
 fn statistics(w: &Writer, geometry: &ConvGeometry, args: &mut Args) -> TokenStream {
-    let Some((served, of)) = served(w.s, w.kernel) else { return quote!(::core::option::Option::None) };
+    let Some((served, of)) = served(w.uses, w.kernel) else { return quote!(::core::option::Option::None) };
     let (from, sample) = pointer(w, of, args);
     let to = args.pointer(Arg::PartialsOf(served));
     let pixels = geometry.output[0] * geometry.output[1];

@@ -279,7 +279,7 @@ fn conv_forward(w: &Writer, g: &ConvGeometry, value: Value, tile: Tile) -> Phase
     let b = matrix(read(w, node.inputs[1]), depth, 1, vector(&[depth]));
     let rows = (format!("launch.batch * {pixels}u"), Work::samples(pixels, tile.rows));
     let product = Product { a, b, rows, cols: g.outputs, depth: fixed(depth), splits: 1 };
-    let served = moments::served(w.s, w.kernel);
+    let served = moments::served(w.uses, w.kernel);
     let mut sink = element_sink(w, value, pixels, served.map(|(_, x)| x));
     if let Some((kernel, x)) = served {
         sink += &tile_members(w, kernel, x, tile.cols, tile.rows);

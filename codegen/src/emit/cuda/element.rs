@@ -116,7 +116,7 @@ impl<'w, 'a> Site<'w, 'a> {
     pub fn at(&mut self, value: Value, at: &[String], home: bool) -> Id {
         let w = self.w;
         let base = w.s.base(value);
-        if !w.kernel.nodes.contains(&base) {
+        if !w.own.contains(&base) {
             let key = (value, key(&w.dims(value), at));
             if let Some(id) = self.known.get(&key) {
                 return *id;

@@ -121,7 +121,7 @@ impl Rounds {
         let mut list: Vec<Vec<Value>> = Vec::new();
         for &value in &w.kernel.nodes {
             let node = graph.node(value);
-            let inputs = node.inputs.iter().map(|i| w.s.base(*i)).filter(|i| w.kernel.nodes.contains(i));
+            let inputs = node.inputs.iter().map(|i| w.s.base(*i)).filter(|i| w.own.contains(i));
             let below = inputs.map(|i| depth[i.index()]).max().unwrap_or(0);
             depth[value.index()] = below;
             if let Op::Reduce { .. } = node.op {

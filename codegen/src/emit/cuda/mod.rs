@@ -12,6 +12,7 @@ mod gather;
 mod index;
 mod loops;
 mod moments;
+mod order;
 mod rows;
 mod writer;
 
@@ -20,7 +21,8 @@ use crate::declaration::Precision;
 use crate::graph::Module;
 use crate::memory::{Planned, partials};
 use crate::schedule::verify::demand_pointer;
-use crate::schedule::{Form, Launch, ParamPlan, ProgramKind, Rows, Target};
+use crate::schedule::{Form, Launch, ParamPlan, ProgramKind, Rows, Target, Uses};
+use order::Order;
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use std::cell::RefCell;
@@ -179,30 +181,37 @@ fn program_table(p: &Planned, params: &ParamPlan, target: &Target, kernels: &mut
 
 /// What the kernels of a program store, by launches.
 pub fn kept(p: &Planned) -> Vec<Kept> {
-    let list = &p.launches.list;
-    let holds = |launch: &Launch, kernel: usize| launch.parts.iter().any(|part| part.kernel == kernel);
-    let last = |kernel: usize| list.iter().rposition(|l| holds(l, kernel)).expect("every kernel is launched");
-    tables::kept(&p.schedule, last)
+    let launches = p.launches.list.iter().map(|launch| launch.parts.iter().map(|part| part.kernel));
+    tables::kept(&p.schedule, launches)
 }
 
 /// The launches of a program in order; their kernels join `kernels`.
 pub fn launch_list(p: &Planned, params: &ParamPlan, target: &Target, kernels: &mut Kernels) -> Vec<Entry> {
+    let uses = Uses::of(&p.schedule);
+    let mut order = Order::default();
     let mut entries: Vec<Entry> = Vec::new();
     for launch in &p.launches.list {
-        let mut entry = launch_entry(p, launch, params, target, kernels);
-        entry.after = dependencies(&entry, &entries);
+        let mut entry = launch_entry(p, &uses, launch, params, target, kernels);
+        entry.after = order.after(&entry.regions);
         entries.push(entry);
     }
     entries
 }
 
-fn launch_entry(p: &Planned, launch: &Launch, params: &ParamPlan, target: &Target, kernels: &mut Kernels) -> Entry {
+fn launch_entry(
+    p: &Planned,
+    uses: &Uses,
+    launch: &Launch,
+    params: &ParamPlan,
+    target: &Target,
+    kernels: &mut Kernels,
+) -> Entry {
     let s = &p.schedule;
     let args = RefCell::new(Args::default());
     let updated = &p.launches.updated;
     let (mut phases, mut nodes, mut names, mut updates) = (Vec::new(), Vec::new(), Vec::new(), false);
     for part in &launch.parts {
-        let w = Writer::new(s, part.kernel, target.chunks, target.precision, updated, &args);
+        let w = Writer::new((s, uses), part.kernel, target.chunks, target.precision, updated, &args);
         updates |= w.updates;
         let phase = write(&w, part.phase);
         names.push(form_name(&w.kernel.form, part.phase));
@@ -215,11 +224,11 @@ fn launch_entry(p: &Planned, launch: &Launch, params: &ParamPlan, target: &Targe
     let parts: Vec<_> = launch.parts.iter().map(|part| &s.kernels[part.kernel]).collect();
     for (arg, access) in &list {
         if let Arg::Value(value) = arg {
-            demand_pointer(p.kind, s, &parts, *value, *access != Access::Read);
+            demand_pointer(p.kind, (s, uses), &parts, *value, *access != Access::Read);
         }
     }
     let kernel = kernels.add(&names, &phases, list.len(), updates, format!("{layers}: {ops}"));
-    let regions = list.iter().map(|(arg, access)| region(p, params, target, *arg, *access)).collect();
+    let regions = list.iter().map(|(arg, access)| region(p, uses, params, target, *arg, *access)).collect();
     let work = phases.into_iter().map(|phase| phase.work).collect();
     Entry { kernel, layers, ops, regions, work, after: Vec::new() }
 }
@@ -251,7 +260,7 @@ fn form_name(form: &Form, phase: usize) -> String {
     if phase == 0 { name } else { format!("{name}_end") }
 }
 
-fn region(p: &Planned, params: &ParamPlan, target: &Target, arg: Arg, access: Access) -> Region {
+fn region(p: &Planned, uses: &Uses, params: &ParamPlan, target: &Target, arg: Arg, access: Access) -> Region {
     let s = &p.schedule;
     let (space, offset, floats) = match arg {
         Arg::Value(value) => {
@@ -259,7 +268,7 @@ fn region(p: &Planned, params: &ParamPlan, target: &Target, arg: Arg, access: Ac
             (space, offset, s.layout(s.base(value)).size)
         }
         Arg::Partials(kernel) => {
-            let (_, floats) = partials(s, &s.kernels[kernel], target.chunks).expect("a kernel in parts");
+            let (_, floats) = partials(s, uses, &s.kernels[kernel], target.chunks).expect("a kernel in parts");
             let (space, offset) = tables::partials(&p.memory, kernel);
             (space, offset, floats)
         }
@@ -270,36 +279,6 @@ fn region(p: &Planned, params: &ParamPlan, target: &Target, arg: Arg, access: Ac
         Arg::Hyper(param) => (Space::Hyper, params.params[param].offset, HYPERS),
     };
     Region { space, offset, floats, access }
-}
-
-/// Earlier launches that touch the same memory, one of them writing; not those that others among them wait for anyway.
-fn dependencies(entry: &Entry, earlier: &[Entry]) -> Vec<usize> {
-    let conflict = |a: &Region, b: &Region| {
-        let writes = a.access != Access::Read || b.access != Access::Read;
-        // Ports are numbered, everything else has offsets in one space.
-        let meets = if a.space == Space::Port {
-            a.offset == b.offset
-        } else {
-            a.offset < b.offset + b.floats && b.offset < a.offset + a.floats
-        };
-        writes && a.space == b.space && meets
-    };
-    let mut implied = vec![false; earlier.len()];
-    let mut after = Vec::new();
-    for (i, other) in earlier.iter().enumerate().rev() {
-        let depends = entry.regions.iter().any(|a| other.regions.iter().any(|b| conflict(a, b)));
-        if depends && !implied[i] {
-            after.push(i);
-            implied[i] = true;
-        }
-        if implied[i] {
-            for before in &other.after {
-                implied[*before] = true;
-            }
-        }
-    }
-    after.sort_unstable();
-    after
 }
 
 impl Kernels {

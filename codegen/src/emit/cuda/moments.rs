@@ -15,7 +15,7 @@ pub fn moments(w: &Writer, iter: Iter, tiled: bool, phase: usize) -> Phase {
     let per_chunk = format!("({total} + {0}u) / {1}u", w.chunks - 1, w.chunks);
     let (load, rows, chunks) = match (tiled, phase) {
         (true, _) => {
-            let run = tile_rows(w.s, w.kernel);
+            let run = tile_rows(w.s, w.uses, w.kernel);
             let rows = format!("({total} + {}u) / {run}u", run - 1);
             (load_part(w, channels, &format!("{run}u"), &total), rows, "1u".to_string())
         }

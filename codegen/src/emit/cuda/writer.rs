@@ -2,9 +2,9 @@
 
 use crate::declaration::Precision;
 use crate::graph::Value;
-use crate::schedule::{Kernel, Schedule, Storage};
+use crate::schedule::{Kernel, Schedule, Storage, Uses};
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// What a pointer of a launch stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -29,11 +29,13 @@ pub enum Access {
 #[derive(Clone, Debug, Default)]
 pub struct Args {
     pub list: Vec<(Arg, Access)>,
+    /// Where in the list each is.
+    places: HashMap<Arg, usize>,
 }
 
 impl Args {
     fn index(&mut self, arg: Arg, access: Access) -> usize {
-        match self.list.iter().position(|(known, _)| *known == arg) {
+        match self.places.get(&arg).copied() {
             Some(at) => {
                 if self.list[at].1 != access {
                     self.list[at].1 = Access::ReadWrite;
@@ -41,6 +43,7 @@ impl Args {
                 at
             }
             None => {
+                self.places.insert(arg, self.list.len());
                 self.list.push((arg, access));
                 self.list.len() - 1
             }
@@ -51,13 +54,16 @@ impl Args {
 /// One phase of a kernel while it is written.
 pub struct Writer<'a> {
     pub s: &'a Schedule,
+    pub uses: &'a Uses,
     pub kernel: &'a Kernel,
+    /// The kernel's nodes.
+    pub own: HashSet<Value>,
     /// Its number in the schedule.
     pub number: usize,
     pub chunks: usize,
     pub precision: Precision,
     /// Parameters that are updated by the kernels of their gradients.
-    pub updated: &'a [usize],
+    pub updated: &'a BTreeSet<usize>,
     /// Whether this kernel updates parameters.
     pub updates: bool,
     /// Values that lie in shared memory, and the names of their arrays.
@@ -105,24 +111,26 @@ pub struct Phase {
 
 impl<'a> Writer<'a> {
     pub fn new(
-        s: &'a Schedule,
+        (s, uses): (&'a Schedule, &'a Uses),
         number: usize,
         chunks: usize,
         precision: Precision,
-        updated: &'a [usize],
+        updated: &'a BTreeSet<usize>,
         args: &'a RefCell<Args>,
     ) -> Self {
         let kernel = &s.kernels[number];
         let updates =
             kernel.stores.iter().any(|v| matches!(s.storage(*v), Some(Storage::Grad(p)) if updated.contains(&p)));
+        let own = kernel.nodes.iter().copied().collect();
         let (resident, kept, count) = (HashMap::new(), None, Cell::new(0));
-        Writer { s, kernel, number, chunks, precision, updated, updates, resident, kept, args, count }
+        Writer { s, uses, kernel, own, number, chunks, precision, updated, updates, resident, kept, args, count }
     }
 
     /// The writer of a stage of this block.
     pub fn stage<'b>(&'b self, kernel: &'b Kernel, resident: &HashMap<Value, String>) -> Writer<'b> {
         Writer {
             kernel,
+            own: kernel.nodes.iter().copied().collect(),
             resident: resident.clone(),
             kept: Some(&self.kernel.stores),
             count: Cell::new(0),

@@ -11,6 +11,7 @@ fn host(tokens: TokenStream) -> (String, Vec<String>) {
     for declaration in &declarations {
         let plan = |member: &Member| MemberPlans {
             network: quote!(&PLAN),
+            training_bytes: None,
             probes: vec![(quote!(&PLAN), Some(quote!(&PLAN))); member.module.probes.len()],
         };
         let plans: Vec<_> = declaration.members.iter().map(plan).collect();

@@ -15,11 +15,11 @@ use super::blocks::Stage;
 use super::form::{self, Access, Form};
 use super::layout::{LANES, Layout};
 use super::params::behind_reshapes;
-use super::{Kernel, Schedule, Target};
+use super::{Kernel, Schedule, Target, Uses};
 use crate::graph::expr::{Expr, Scalar};
 use crate::graph::op::{ConvGeometry, ConvRole, Leaf, Op, ReduceOp, WindowAxis, WindowOp};
 use crate::graph::{DType, Value};
-pub use scratch::lowest_gap;
+use std::collections::{BTreeSet, HashSet};
 
 /// The largest batch that runs without chains: a group that is mostly empty costs as much as a full one.
 pub const SMALL_BATCH: usize = 15;
@@ -28,7 +28,7 @@ pub const SMALL_BATCH: usize = 15;
 const FEW: usize = 8;
 
 /// What a chain does in one go with a group.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Step {
     pub stage: Stage,
     /// The max-pool of what the stage, a convolution, makes, taken of its tiles. The stage stores what is pooled only where
@@ -62,7 +62,7 @@ impl Step {
 }
 
 /// Where in a worker's scratch a value of a group lies, in vectors of 16 samples, and from which to which step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Slot {
     pub value: Value,
     pub offset: usize,
@@ -72,7 +72,7 @@ pub struct Slot {
 }
 
 /// Kernels that run one after the other on each group of samples.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Chain {
     pub steps: Vec<Step>,
     /// Values of other kernels, in the standard layout.
@@ -102,38 +102,44 @@ pub fn lanes(s: &mut Schedule, target: &Target) {
     if !target.fusion || !target.lanes {
         return;
     }
+    let uses = Uses::of(s);
     let mut regions: Vec<Vec<usize>> = Vec::new();
+    let mut taken = vec![false; s.kernels.len()];
     for first in 0..s.kernels.len() {
-        if !regions.iter().flatten().any(|k| *k == first) {
-            let region = region(s, first, &regions);
+        if !taken[first] {
+            let region = region(s, &uses, first, &taken);
             let worth = |k: &usize| matches!(s.kernels[*k].form, Form::Conv { .. } | Form::ConvWeight { .. });
             if region.len() > 1 && region.iter().any(worth) {
-                regions.push(region);
+                region.iter().for_each(|k| taken[*k] = true);
+                regions.push(region.into_iter().collect());
             }
         }
     }
     if !regions.is_empty() {
-        join(s, &regions);
+        join(s, uses, &regions);
     }
 }
 
 /// Kernels from `first` on that can run with it at its place.
-fn region(s: &Schedule, first: usize, others: &[Vec<usize>]) -> Vec<usize> {
+fn region(s: &Schedule, uses: &Uses, first: usize, taken: &[bool]) -> BTreeSet<usize> {
     if !fits(s, &s.kernels[first]) {
-        return Vec::new();
+        return BTreeSet::new();
     }
-    let mut region = vec![first];
-    for k in first + 1..s.kernels.len() {
-        if others.iter().flatten().any(|other| *other == k) || !fits(s, &s.kernels[k]) {
+    let mut region = BTreeSet::from([first]);
+    // In order: who reads of the region comes behind whom it reads.
+    let mut readers = uses.readers_behind(&s.kernels[first].stores, first);
+    while let Some(k) = readers.pop_first() {
+        if taken[k] || !fits(s, &s.kernels[k]) {
             continue;
         }
-        let from = |v: &Value| s.kernels.iter().position(|other| other.stores.contains(v));
-        let sources: Vec<usize> = reads(s, &s.kernels[k]).iter().filter_map(from).collect();
         let inside = |source: &usize| region.contains(source);
         // A sum over the batch is complete only behind the chain.
         let whole = |source: &usize| inside(source) && sums(s, &s.kernels[*source].stores).is_empty();
-        if sources.iter().any(inside) && sources.iter().all(|source| whole(source) || *source < first) {
-            region.push(k);
+        let reads = reads(s, &s.kernels[k]);
+        let mut sources = reads.iter().filter_map(|v| uses.maker(*v));
+        if sources.clone().any(|source| inside(&source)) && sources.all(|source| whole(&source) || source < first) {
+            region.insert(k);
+            readers.extend(uses.readers_behind(&s.kernels[k].stores, k));
         }
     }
     region
@@ -268,50 +274,50 @@ pub fn partials(s: &Schedule, chain: &Chain) -> (Vec<(Value, usize)>, usize) {
     (list, floats)
 }
 
-fn join(s: &mut Schedule, regions: &[Vec<usize>]) {
-    let shared = shared(s, regions);
+fn join(s: &mut Schedule, mut uses: Uses, regions: &[Vec<usize>]) {
+    let shared = shared(s, &uses, regions);
     for value in &shared {
         s.layouts[value.index()] = Layout::dense(&s.graph().shape(*value).dims);
     }
-    let mut joined: Vec<(usize, Kernel)> = regions.iter().map(|r| (r[0], chain(s, r, &shared))).collect();
-    let mut old = std::mem::take(&mut s.kernels).into_iter().enumerate().collect::<Vec<_>>();
-    old.retain(|(k, _)| !regions.iter().flatten().any(|other| other == k));
-    joined.extend(old);
-    joined.sort_by_key(|(k, _)| *k);
-    s.kernels = joined.into_iter().map(|(_, kernel)| kernel).collect();
+    let chains: Vec<Kernel> = regions.iter().map(|region| chain(s, &uses, region, &shared)).collect();
+    for (region, chain) in regions.iter().zip(chains) {
+        for k in &region[1..] {
+            uses.remove(s, *k);
+        }
+        uses.replace(s, region[0], chain);
+    }
     // Chains read no copies of weights.
-    let mut k = 0;
-    while k < s.kernels.len() {
+    for k in 0..s.kernels.len() {
         let kernel = &s.kernels[k];
         let unread = matches!(kernel.form, Form::ConvFlipped { .. })
-            && !kernel.stores.iter().any(|v| s.is_needed_outside(*v, &[k]));
+            && !kernel.stores.iter().any(|v| uses.is_needed_outside(*v, &[k]));
         if unread {
-            s.kernels.remove(k);
-        } else {
-            k += 1;
+            uses.remove(s, k);
         }
     }
+    uses.finish(s);
 }
 
 /// Values that leave one chain and are read by others only.
-fn shared(s: &Schedule, regions: &[Vec<usize>]) -> Vec<Value> {
-    let chained = |k: usize| regions.iter().any(|r| r.contains(&k));
-    let root = |v: Value| s.program.roots.all().iter().any(|r| s.base(*r) == v);
-    let mut shared = Vec::new();
-    for region in regions {
+fn shared(s: &Schedule, uses: &Uses, regions: &[Vec<usize>]) -> BTreeSet<Value> {
+    let mut home: Vec<Option<usize>> = vec![None; s.kernels.len()];
+    for (i, region) in regions.iter().enumerate() {
+        region.iter().for_each(|k| home[*k] = Some(i));
+    }
+    let mut shared = BTreeSet::new();
+    for (i, region) in regions.iter().enumerate() {
         for value in region.iter().flat_map(|k| &s.kernels[*k].stores).copied() {
-            let readers = s.kernels.iter().enumerate().filter(|(_, kernel)| kernel.reads.contains(&value));
-            let outside: Vec<usize> = readers.map(|(k, _)| k).filter(|k| !region.contains(k)).collect();
-            let others = !outside.is_empty() && outside.iter().all(|k| chained(*k));
-            if s.graph().shape(value).batch && others && !root(value) {
-                shared.push(value);
+            let mut outside = uses.readers(value).map(|k| home[k]).filter(|other| *other != Some(i)).peekable();
+            let others = outside.peek().is_some() && outside.all(|other| other.is_some());
+            if s.graph().shape(value).batch && others && !uses.is_root(value) {
+                shared.insert(value);
             }
         }
     }
     shared
 }
 
-fn chain(s: &Schedule, region: &[usize], all_shared: &[Value]) -> Kernel {
+fn chain(s: &Schedule, uses: &Uses, region: &[usize], all_shared: &BTreeSet<Value>) -> Kernel {
     let kernels = region.iter().map(|k| &s.kernels[*k]);
     let stages: Vec<Stage> = kernels
         .clone()
@@ -322,18 +328,15 @@ fn chain(s: &Schedule, region: &[usize], all_shared: &[Value]) -> Kernel {
         })
         .collect();
     let own: Vec<Value> = stages.iter().flat_map(|stage| stage.stores.iter().copied()).collect();
-    let mut all_reads: Vec<Value> = kernels.flat_map(|kernel| reads(s, kernel)).filter(|v| !own.contains(v)).collect();
+    let inside: HashSet<Value> = own.iter().copied().collect();
+    let mut all_reads: Vec<Value> =
+        kernels.flat_map(|kernel| reads(s, kernel)).filter(|v| !inside.contains(v)).collect();
     all_reads.sort_unstable();
     all_reads.dedup();
-    let mut nodes: Vec<Value> = Vec::new();
-    for stage in &stages {
-        for value in copy(s, &stage.form, &stage.nodes).into_iter().chain(stage.nodes.iter().copied()) {
-            if !nodes.contains(&value) {
-                nodes.push(value);
-            }
-        }
-    }
-    let stores: Vec<Value> = own.iter().copied().filter(|v| s.is_needed_outside(*v, region)).collect();
+    let mut seen = HashSet::new();
+    let all = |stage: &Stage| copy(s, &stage.form, &stage.nodes).into_iter().chain(stage.nodes.clone());
+    let nodes = stages.iter().flat_map(all).filter(|v| seen.insert(*v)).collect();
+    let stores: Vec<Value> = own.iter().copied().filter(|v| uses.is_needed_outside(*v, region)).collect();
     let batch = |v: &Value| s.graph().shape(*v).batch;
     let is_shared = |v: &Value| all_shared.contains(v);
     let mut chain = Chain {

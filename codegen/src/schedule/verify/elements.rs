@@ -15,7 +15,7 @@ use crate::schedule::form::{Iter, Read, Reduced, read};
 use crate::schedule::fuse::column_result;
 use crate::schedule::layout::LANES;
 use crate::schedule::{Form, Kernel, Schedule, Storage};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A place of a walk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -25,10 +25,31 @@ pub struct Place {
     pub lane: usize,
 }
 
+/// A kernel that knows its nodes.
+struct Inside<'a> {
+    kernel: &'a Kernel,
+    own: HashSet<Value>,
+    read: HashSet<Value>,
+}
+
+impl Inside<'_> {
+    fn computes(&self, value: Value) -> bool {
+        self.own.contains(&value)
+    }
+}
+
+impl std::ops::Deref for Inside<'_> {
+    type Target = Kernel;
+
+    fn deref(&self) -> &Kernel {
+        self.kernel
+    }
+}
+
 /// Where nodes are computed together.
 struct Walk<'a> {
     s: &'a Schedule,
-    kernel: &'a Kernel,
+    kernel: &'a Inside<'a>,
     iter: Iter,
     /// Values that are in registers already, and the element that each holds at a place; `None` in lanes that hold nothing.
     given: Vec<(Value, Given)>,
@@ -122,6 +143,8 @@ pub fn reduced_to(element: usize, operand: &[usize], axes: &[usize]) -> usize {
 }
 
 pub fn verify(s: &Schedule, kernel: &Kernel) -> Result<(), String> {
+    let set = |values: &[Value]| values.iter().copied().collect::<HashSet<Value>>();
+    let kernel = &Inside { kernel, own: set(&kernel.nodes), read: set(&kernel.reads) };
     match &kernel.form {
         Form::Map(iter) => walk(s, kernel, *iter, &[]).stores(&kernel.stores),
         Form::Row { iter, per_pixel } => row(s, kernel, *iter, *per_pixel),
@@ -143,7 +166,7 @@ pub fn verify(s: &Schedule, kernel: &Kernel) -> Result<(), String> {
     }
 }
 
-fn walk<'a>(s: &'a Schedule, kernel: &'a Kernel, iter: Iter, given: &[(Value, Given)]) -> Walk<'a> {
+fn walk<'a>(s: &'a Schedule, kernel: &'a Inside<'a>, iter: Iter, given: &[(Value, Given)]) -> Walk<'a> {
     Walk { s, kernel, iter, given: given.to_vec() }
 }
 
@@ -154,25 +177,30 @@ impl Walk<'_> {
 
     /// Whether each of these values is stored where its layout has the element that was computed.
     fn stores(&self, stores: &[Value]) -> Result<(), String> {
+        let mut writes = Vec::new();
         for &value in stores {
             let dims = &self.graph().shape(value).dims;
             let Some(write) = read(dims, dims, self.iter) else {
                 return Err(format!("{value} is no value of this walk"));
             };
-            for place in places(self.iter) {
-                let Some(mut element) = element(self.iter, place) else { continue };
-                if self.graph().shape(value).numel() == 1 {
-                    element = 0;
-                }
-                if element >= self.graph().shape(value).numel() {
+            writes.push((value, dims, write));
+        }
+        for place in places(self.iter) {
+            let Some(own) = element(self.iter, place) else { continue };
+            // One register a value, whoever reads it.
+            let mut seen = HashMap::new();
+            for (value, dims, write) in &writes {
+                let count = self.graph().shape(*value).numel();
+                let element = if count == 1 { 0 } else { own };
+                if element >= count {
                     return Err(format!("{value} has no element {element} to store"));
                 }
-                self.computes(value, element, place)?;
+                self.follow(*value, element, dims, place, &mut seen)?;
                 let at = match write {
                     Read::Number { .. } if place.lane > 0 => continue,
                     write => write.offset(self.iter, place.block, place.pixel, place.lane),
                 };
-                if at != Some(self.s.layout(value).offset(element)) {
+                if at != Some(self.s.layout(*value).offset(element)) {
                     return Err(format!("element {element} of {value} is stored at {at:?}"));
                 }
             }
@@ -209,7 +237,7 @@ impl Walk<'_> {
             Some(before) => return Err(format!("elements {before} and {wanted} of {base} at the one place {place:?}")),
             None => {}
         }
-        if !self.kernel.nodes.contains(&base) {
+        if !self.kernel.computes(base) {
             return self.loads(value, wanted, under, place);
         }
         let node = self.graph().node(base);
@@ -246,7 +274,7 @@ impl Walk<'_> {
     fn loads(&self, value: Value, wanted: usize, under: &[usize], place: Place) -> Result<(), String> {
         let base = self.s.base(value);
         let dims = &self.graph().shape(value).dims;
-        if !self.kernel.reads.contains(&base) && !self.is_part_of_a_read(base) {
+        if !self.kernel.read.contains(&base) && !self.is_part_of_a_read(base) {
             return Err(format!("{base} is read, but not among the kernel's reads"));
         }
         let Some(read) = read(dims, under, self.iter) else {
@@ -323,7 +351,7 @@ fn is_reduction(s: &Schedule, value: Value) -> bool {
 }
 
 /// Reductions and single numbers in order, each of them known to what follows; then the elements.
-fn row(s: &Schedule, kernel: &Kernel, iter: Iter, per_pixel: bool) -> Result<(), String> {
+fn row(s: &Schedule, kernel: &Inside, iter: Iter, per_pixel: bool) -> Result<(), String> {
     let outer = Iter { channels: 1, pixels: if per_pixel { iter.pixels } else { 1 }, ..iter };
     let mut given: Vec<(Value, Given)> = Vec::new();
     for &value in &kernel.nodes {
@@ -361,7 +389,7 @@ fn all_lanes(iter: Iter) -> Vec<Place> {
 }
 
 /// Reductions that keep channels or drop the batch, then maps on the results.
-fn column(s: &Schedule, kernel: &Kernel, iter: Iter, reduced: Reduced) -> Result<(), String> {
+fn column(s: &Schedule, kernel: &Inside, iter: Iter, reduced: Reduced) -> Result<(), String> {
     let result = column_result(iter, reduced);
     let goes = |place: Place| result_of(place, reduced, result);
     let sums = kernel.reduces(s);
@@ -395,7 +423,7 @@ fn batch_is(s: &Schedule, reduction: Value, summed: bool) -> Result<(), String> 
 }
 
 /// Sum and squared distances of `x`, over batch and pixels.
-fn moments(s: &Schedule, kernel: &Kernel, iter: Iter, x: Value, tiled: bool) -> Result<(), String> {
+fn moments(s: &Schedule, kernel: &Inside, iter: Iter, x: Value, tiled: bool) -> Result<(), String> {
     let reduced = Reduced { batch: true, channels: false, pixels: true };
     let result = column_result(iter, reduced);
     let sums = kernel.reduces(s);
@@ -432,13 +460,13 @@ fn moments(s: &Schedule, kernel: &Kernel, iter: Iter, x: Value, tiled: bool) -> 
 }
 
 /// What a template does not store itself, by its sink: everything but gradients of parameters.
-fn sunk(s: &Schedule, kernel: &Kernel) -> Vec<Value> {
+fn sunk(s: &Schedule, kernel: &Inside) -> Vec<Value> {
     let grad = |v: &&Value| !matches!(s.storage(**v), Some(Storage::Grad(_)));
     kernel.stores.iter().filter(grad).copied().collect()
 }
 
 /// The epilogue of a template, the operands that it computes, and the sums that it takes along.
-fn template(s: &Schedule, kernel: &Kernel) -> Result<(), String> {
+fn template(s: &Schedule, kernel: &Inside) -> Result<(), String> {
     let graph = s.graph();
     let anchors = |v: &&Value| matches!(graph.node(**v).op, Op::Contract { .. } | Op::Conv { .. } | Op::Window { .. });
     let anchors: Vec<Value> = kernel.nodes.iter().filter(anchors).copied().collect();
@@ -458,11 +486,11 @@ fn template(s: &Schedule, kernel: &Kernel) -> Result<(), String> {
 
 /// Operands that a kernel computes instead of reading them, element by element in the operand's own walk. An operand in a
 /// template that reads memory must be there.
-fn operands(s: &Schedule, kernel: &Kernel, anchor: Value) -> Result<(), String> {
+fn operands(s: &Schedule, kernel: &Inside, anchor: Value) -> Result<(), String> {
     let node = s.graph().node(anchor);
     for (i, &input) in node.inputs.iter().enumerate() {
         let base = s.base(input);
-        if !kernel.nodes.contains(&base) {
+        if !kernel.computes(base) {
             continue;
         }
         let computes = match &kernel.form {
@@ -485,7 +513,7 @@ fn operands(s: &Schedule, kernel: &Kernel, anchor: Value) -> Result<(), String> 
 }
 
 /// A dense weight's kernel sums the gradient of its outputs over the batch: one number an output.
-fn sum_of_gradient(s: &Schedule, kernel: &Kernel, value: Value, anchors: &[Value]) -> Result<(), String> {
+fn sum_of_gradient(s: &Schedule, kernel: &Inside, value: Value, anchors: &[Value]) -> Result<(), String> {
     let node = s.graph().node(value);
     let Op::Reduce { axes, batch: true, .. } = &node.op else {
         return Err(format!("{value} is no sum over the batch"));
@@ -499,7 +527,7 @@ fn sum_of_gradient(s: &Schedule, kernel: &Kernel, value: Value, anchors: &[Value
 }
 
 /// A convolution by Winograd's algorithm; where it pools, the image and the windows are two walks.
-fn winograd(s: &Schedule, kernel: &Kernel) -> Result<(), String> {
+fn winograd(s: &Schedule, kernel: &Inside) -> Result<(), String> {
     let Some(pooled) = crate::schedule::winograd::pooled(s, kernel) else { return template(s, kernel) };
     let graph = s.graph();
     let conv = kernel.anchor(s);

@@ -10,7 +10,7 @@ use crate::schedule::form::{Access, Form, access, weight_layout};
 use crate::schedule::lanes::{Chain, Slot, Step, anchor, is_sum_of_each_channel};
 use crate::schedule::layout::{LANES, blocks, is_blocked};
 use crate::schedule::{Order, Schedule};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 pub fn verify(s: &Schedule, chain: &Chain) -> Result<(), String> {
     scratch(s, chain)?;
@@ -24,35 +24,32 @@ pub fn verify(s: &Schedule, chain: &Chain) -> Result<(), String> {
 
 /// Runs the steps over a picture of the scratch memory: which value lies where.
 fn scratch(s: &Schedule, chain: &Chain) -> Result<(), String> {
-    let slot = |value: Value| {
-        let slot = chain.slots.iter().find(|slot| slot.value == value);
-        match slot {
-            Some(slot) if slot.floats >= s.graph().shape(value).numel() * LANES => Ok(*slot),
-            Some(slot) => Err(format!("{value} does not fit into {} floats", slot.floats)),
-            None => Err(format!("{value} has no place in the scratch")),
-        }
+    let slots: HashMap<Value, Slot> = chain.slots.iter().rev().map(|slot| (slot.value, *slot)).collect();
+    let set = |values: &[Value]| values.iter().copied().collect::<HashSet<Value>>();
+    let (imports, from_chains) = (set(&chain.imports), set(&chain.shared));
+    let own: HashSet<Value> = chain.stages().flat_map(|stage| stage.stores.iter().copied()).collect();
+    let slot = |value: Value| match slots.get(&value) {
+        Some(slot) if slot.floats >= s.graph().shape(value).numel() * LANES => Ok(*slot),
+        Some(slot) => Err(format!("{value} does not fit into {} floats", slot.floats)),
+        None => Err(format!("{value} has no place in the scratch")),
     };
     let overlap = |a: &Slot, b: &Slot| a.offset < b.offset + b.floats && b.offset < a.offset + a.floats;
-    let mut held: Vec<Slot> = Vec::new();
-    let mut imported: Vec<Value> = Vec::new();
-    let mut shared: Vec<Value> = Vec::new();
+    let mut held = Held::default();
+    let mut imported: HashSet<Value> = HashSet::new();
+    let mut shared: HashSet<Value> = HashSet::new();
     for (i, step) in chain.steps.iter().enumerate() {
         let reads = step.reads(s);
-        for &value in reads.iter().filter(|v| chain.imports.contains(v)) {
-            if !imported.contains(&value) {
-                imported.push(value);
-                let new = slot(value)?;
-                held.retain(|old| !overlap(old, &new));
-                held.push(new);
+        for &value in reads.iter().filter(|v| imports.contains(v)) {
+            if imported.insert(value) {
+                held.put(slot(value)?);
             }
         }
-        let own = |v: &Value| chain.stages().any(|stage| stage.stores.contains(v));
         for &value in &reads {
             // What another chain stored is there; what this one stores is, once it has.
-            let there = if chain.shared.contains(&value) {
-                !own(&value) || shared.contains(&value)
+            let there = if from_chains.contains(&value) {
+                !own.contains(&value) || shared.contains(&value)
             } else {
-                held.contains(&slot(value)?)
+                held.holds(&slot(value)?)
             };
             if !there {
                 return Err(format!("step {i} reads {value}, which does not lie in its place"));
@@ -60,22 +57,21 @@ fn scratch(s: &Schedule, chain: &Chain) -> Result<(), String> {
         }
         let mut new: Vec<Slot> = Vec::new();
         for value in step.stores().filter(|v| s.graph().shape(*v).batch) {
-            if chain.shared.contains(&value) {
-                shared.push(value);
+            if from_chains.contains(&value) {
+                shared.insert(value);
                 continue;
             }
             let slot = slot(value)?;
-            let operand = held.iter().find(|old| reads.contains(&old.value) && overlap(old, &slot));
+            let operand = held.under(&slot).find(|old| reads.contains(&old.value));
             if let Some(other) = operand.or_else(|| new.iter().find(|other| overlap(other, &slot))) {
                 return Err(format!("step {i} writes {value} over {}, which it is still busy with", other.value));
             }
             new.push(slot);
         }
-        held.retain(|old| !new.iter().any(|slot| overlap(old, slot)));
-        held.extend(new);
+        new.into_iter().for_each(|slot| held.put(slot));
     }
     for value in &chain.exports {
-        if !held.contains(&slot(*value)?) {
+        if !held.holds(&slot(*value)?) {
             return Err(format!("{value} is exported, but no longer in its place"));
         }
         // Whole vectors, but for samples of one number.
@@ -91,6 +87,32 @@ fn scratch(s: &Schedule, chain: &Chain) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// What lies in the scratch, by offset; nothing overlaps.
+#[derive(Default)]
+struct Held(BTreeMap<usize, Slot>);
+
+impl Held {
+    /// What lies where this slot does, from behind.
+    fn under(&self, slot: &Slot) -> impl Iterator<Item = &Slot> {
+        let start = slot.offset;
+        let before = self.0.range(..slot.offset + slot.floats).rev().map(|(_, old)| old);
+        before.take_while(move |old| old.offset + old.floats > start)
+    }
+
+    /// Whatever lay there is gone.
+    fn put(&mut self, slot: Slot) {
+        let gone: Vec<usize> = self.under(&slot).map(|old| old.offset).collect();
+        for offset in gone {
+            self.0.remove(&offset);
+        }
+        self.0.insert(slot.offset, slot);
+    }
+
+    fn holds(&self, slot: &Slot) -> bool {
+        self.0.get(&slot.offset) == Some(slot)
+    }
 }
 
 /// Channels and pixels.

@@ -2,14 +2,16 @@
 //! only, so whoever reads comes after whoever stores, and each place is written once; and within a kernel everybody computes
 //! with the elements that they ask for. Memory is verified by `memory`, which knows offsets.
 
+mod alike;
 pub mod elements;
 mod lanes;
 mod operands;
 
 use super::layout::Order;
-use super::{Kernel, ProgramKind, Schedule, Storage, parts};
+use super::{Kernel, ProgramKind, Schedule, Storage, Uses, parts};
 use crate::graph::Value;
 use crate::graph::op::{Leaf, Op};
+use std::collections::{HashMap, HashSet};
 
 /// Refuses a plan that a verifier has found wrong: no program is better than one that computes something else. Every plan is
 /// verified, not only those of debug builds.
@@ -27,13 +29,14 @@ pub fn demand(program: ProgramKind, found: Result<(), String>) {
 pub fn verify(s: &Schedule) -> Result<(), String> {
     let mut stored: Vec<Option<usize>> = vec![None; s.graph().nodes.len()];
     // States, gradients: a place of which there is one.
-    let mut written: Vec<(Storage, usize)> = Vec::new();
+    let mut written: HashMap<Storage, usize> = HashMap::new();
     for (k, kernel) in s.kernels.iter().enumerate() {
         for &read in &kernel.reads {
             check_read(s, k, read, &stored, &written)?;
         }
+        let own: HashSet<Value> = kernel.nodes.iter().copied().collect();
         for &value in &kernel.stores {
-            if !kernel.nodes.contains(&value) {
+            if !own.contains(&value) {
                 return Err(format!("kernel {k} stores {value}, which it does not compute"));
             }
             if let Some(before) = stored[value.index()].replace(k) {
@@ -48,19 +51,22 @@ pub fn verify(s: &Schedule) -> Result<(), String> {
                     return Err(format!("kernel {k} stores {value} into {place:?}, which programs only read"));
                 }
                 Storage::State(_) | Storage::Grad(_) => {
-                    if let Some((_, before)) = written.iter().find(|(p, _)| *p == place) {
+                    if let Some(before) = written.insert(place, k) {
                         return Err(format!("kernels {before} and {k} both write {place:?}"));
                     }
-                    written.push((place, k));
                 }
             }
         }
     }
     check_roots(s, &stored)?;
+    let uses = Uses::of(s);
     for (k, kernel) in s.kernels.iter().enumerate() {
+        let own: HashSet<Value> = kernel.nodes.iter().copied().collect();
+        let read: HashSet<Value> = kernel.reads.iter().copied().collect();
+        let reads = |value: Value| parts::sources(s, &uses, s.base(value)).iter().all(|source| read.contains(source));
         for &value in &kernel.nodes {
             for operand in s.graph().node(value).inputs.iter().map(|v| s.base(*v)) {
-                if !kernel.nodes.contains(&operand) && !reads(s, kernel, operand) {
+                if !own.contains(&operand) && !reads(operand) {
                     return Err(format!(
                         "kernel {k} computes {value} of {operand}, which it neither reads nor computes"
                     ));
@@ -70,8 +76,13 @@ pub fn verify(s: &Schedule) -> Result<(), String> {
     }
     // CUDA's loops take every element's index apart, whatever shares a kernel.
     if s.order == Order::Blocked {
+        let turned = operands::turned(s);
+        let mut known: HashSet<alike::Key> = HashSet::new();
         for (k, kernel) in s.kernels.iter().enumerate() {
-            let found = elements::verify(s, kernel).and_then(|()| operands::verify(s, kernel));
+            if alike::key(s, kernel).is_some_and(|key| !known.insert(key)) {
+                continue;
+            }
+            let found = elements::verify(s, kernel).and_then(|()| operands::verify(s, kernel, &turned));
             found.map_err(|why| format!("kernel {k} ({}): {why}", kernel.form.name()))?;
         }
     }
@@ -79,15 +90,21 @@ pub fn verify(s: &Schedule) -> Result<(), String> {
 }
 
 /// Whether a kernel waits for all that lies where this value does.
-fn reads(s: &Schedule, kernel: &Kernel, value: Value) -> bool {
-    parts::sources(s, s.base(value)).iter().all(|source| kernel.reads.contains(source))
+fn reads(s: &Schedule, uses: &Uses, kernel: &Kernel, value: Value) -> bool {
+    parts::sources(s, uses, s.base(value)).iter().all(|source| kernel.reads.contains(source))
 }
 
 /// Refuses a printed launch that points to something else than what the plan says that its kernels read and store: nobody would
 /// have kept that for it. `writes` says that it is not only read.
-pub fn demand_pointer(program: ProgramKind, s: &Schedule, kernels: &[&Kernel], value: Value, writes: bool) {
+pub fn demand_pointer(
+    program: ProgramKind,
+    (s, uses): (&Schedule, &Uses),
+    kernels: &[&Kernel],
+    value: Value,
+    writes: bool,
+) {
     let stores = |kernel: &&Kernel| kernel.stores.contains(&s.base(value));
-    let is_their_own = kernels.iter().any(|kernel| stores(kernel) || !writes && reads(s, kernel, value));
+    let is_their_own = kernels.iter().any(|kernel| stores(kernel) || !writes && reads(s, uses, kernel, value));
     let names: Vec<&str> = kernels.iter().map(|kernel| kernel.form.name()).collect();
     let found = if is_their_own { Ok(()) } else { Err(format!("{} points to {value}", names.join(", "))) };
     demand(program, found);
@@ -98,11 +115,11 @@ fn check_read(
     k: usize,
     read: Value,
     stored: &[Option<usize>],
-    written: &[(Storage, usize)],
+    written: &HashMap<Storage, usize>,
 ) -> Result<(), String> {
     match &s.graph().node(read).op {
-        Op::Leaf(Leaf::State(i)) => match written.iter().find(|(p, _)| *p == Storage::State(*i)) {
-            Some((_, before)) => Err(format!("kernel {k} reads state {i}, which kernel {before} has assigned")),
+        Op::Leaf(Leaf::State(i)) => match written.get(&Storage::State(*i)) {
+            Some(before) => Err(format!("kernel {k} reads state {i}, which kernel {before} has assigned")),
             None => Ok(()),
         },
         Op::Leaf(_) => Ok(()),

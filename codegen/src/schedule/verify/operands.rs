@@ -8,8 +8,16 @@ use crate::schedule::dense::{product, weight_operands};
 use crate::schedule::form::{Dense, Form, dense, weight_layout};
 use crate::schedule::layout::{LANES, blocks, is_blocked};
 use crate::schedule::{Kernel, Order, Schedule};
+use std::collections::HashMap;
 
-pub fn verify(s: &Schedule, kernel: &Kernel) -> Result<(), String> {
+/// The first node that multiplies by each value.
+pub fn turned(s: &Schedule) -> HashMap<Value, Value> {
+    let reads = |v: Value| Some((*s.graph().node(v).inputs.get(1)?, v));
+    s.graph().values().rev().filter_map(reads).collect()
+}
+
+/// `turned` says for which node a weight was copied.
+pub fn verify(s: &Schedule, kernel: &Kernel, turned: &HashMap<Value, Value>) -> Result<(), String> {
     match &kernel.form {
         Form::Dense(Dense { role: ConvRole::Forward | ConvRole::Input, .. }) => product_operands(s, kernel),
         Form::Dense(_) => gradient_operands(s, kernel),
@@ -30,8 +38,7 @@ pub fn verify(s: &Schedule, kernel: &Kernel) -> Result<(), String> {
         }
         Form::ConvFlipped { .. } | Form::WinogradWeights { .. } => {
             let copy = kernel.nodes[0];
-            let reads = |v: &Value| s.graph().node(*v).inputs.get(1) == Some(&copy);
-            let reader = s.graph().values().find(reads).ok_or_else(|| format!("nobody reads {copy}"))?;
+            let reader = *turned.get(&copy).ok_or_else(|| format!("nobody reads {copy}"))?;
             weight(s, reader, s.graph().node(copy).inputs[0])
         }
         Form::Winograd { .. } => image(s, kernel, s.graph().node(kernel.anchor(s)).inputs[0], false),
