@@ -4,7 +4,7 @@
 //! tokens → syntax → graph (+ shapes) → autodiff → schedule → memory → emit (cpu | host) → tokens
 //! ```
 //!
-//! A stage imports only from its left. Order of imports: `diagnostics`, `graph`, `syntax`, `declaration`, `layers`,
+//! A stage imports only from its left. Order of imports: `diagnostics`, `graph`, `syntax`, `declaration`, `layers`, `habits`,
 //! `lower`, `autodiff`, `probe`, `interpret`, `schedule`, `memory`, `emit`, `update`.
 //!
 //! Mistakes end at the barrier in [`lower::frontend`]: what comes out of it is sound, and nothing after it can fail.
@@ -14,6 +14,7 @@ pub mod declaration;
 pub mod diagnostics;
 pub mod emit;
 pub mod graph;
+pub mod habits;
 pub mod interpret;
 pub mod layers;
 pub mod lower;

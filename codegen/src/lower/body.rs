@@ -224,15 +224,14 @@ impl<'a> Lowering<'a> {
     }
 
     fn network(&mut self, network: &syntax::Network) -> Option<(Mode, Vec<Port>)> {
-        let has_input = network
-            .body
-            .iter()
-            .any(|line| matches!(line.kind, Kind::Input { .. } | Kind::If { .. } | Kind::Broken { .. }));
-        if !has_input {
+        if !network.body.iter().any(may_be_input) {
             let source = Source::at(network.name.span());
             let message = format!("the network `{}` has no `input`", network.name);
             self.errors
-                .push(Diagnostic::new(source, message).help("declare what it is fed: `input image: [1, 28, 28];`"));
+                .push(Mistake::new(source, message).help(format!(
+                    "declare what it is fed: `input image: [1, 28, 28];`; a piece of a network is `block {} {{ … }}`",
+                    network.name
+                )));
             self.complained = true;
             self.current = Current::Poisoned;
         }
@@ -249,7 +248,7 @@ impl<'a> Lowering<'a> {
                 let message =
                     format!("more than {MOST_LEVELS} levels of lines, blocks and lines applied again written out");
                 self.errors
-                    .push(Diagnostic::new(line.source, message).help("let fewer blocks or groups use one another"));
+                    .push(Mistake::new(line.source, message).help("let fewer blocks or groups use one another"));
             }
             self.current = Current::Poisoned;
             return;
@@ -277,7 +276,7 @@ impl<'a> Lowering<'a> {
         if self.lines > MOST_LINES {
             if self.lines == MOST_LINES + 1 {
                 let message = format!("the network has more than {MOST_LINES} lines, repeats and blocks unrolled");
-                self.errors.push(Diagnostic::new(line.source, message));
+                self.errors.push(Mistake::new(line.source, message).help("repeat fewer times, or declare several networks"));
             }
             self.current = Current::Poisoned;
             return;
@@ -291,7 +290,8 @@ impl<'a> Lowering<'a> {
 
     fn bare_line(&mut self, line: &Line, place: &mut Place) {
         match &line.kind {
-            Kind::Broken { .. } => {
+            Kind::Broken { names, .. } => {
+                self.poison(names);
                 self.current = Current::Poisoned;
                 self.begun = true;
             }
@@ -326,7 +326,12 @@ impl<'a> Lowering<'a> {
             Ok(Number::Int(times)) if (0..=4096).contains(&times) => times,
             Ok(other) => {
                 let message = format!("`repeat` takes a whole number from 0 to 4096, found {}", other.text());
-                self.errors.push(Diagnostic::new(count.source, message));
+                let help = match other.float() {
+                    Some(x) if (0.0..=4096.0).contains(&x) => format!("write `repeat {} {{ … }}`", x.round() as i64),
+                    Some(x) if x < 0.0 => "write how often the lines stand there: `repeat 3 { … }`".to_string(),
+                    _ => "write a whole number of times: `repeat 3 { … }`".to_string(),
+                };
+                self.errors.push(Mistake::new(count.source, message).help(help));
                 1
             }
             Err(diagnostic) => {
@@ -435,7 +440,7 @@ impl<'a> Lowering<'a> {
                 self.current = start;
                 if body.is_empty() {
                     let message = "this group is empty, so it has no value";
-                    self.errors.push(Diagnostic::new(line.source, message).help("remove it"));
+                    self.errors.push(Mistake::new(line.source, message).help("remove it"));
                     self.current = Current::Poisoned;
                 }
                 self.names.push(Vec::new());
@@ -493,6 +498,11 @@ impl<'a> Lowering<'a> {
             self.bind(alias, value, Vec::new());
         }
     }
+}
+
+/// Whether the line declares an input, or might.
+pub(super) fn may_be_input(line: &Line) -> bool {
+    matches!(line.kind, Kind::Input { .. } | Kind::If { .. } | Kind::Broken { .. })
 }
 
 /// What a line will name in its braces.
