@@ -42,10 +42,12 @@ pub fn compile(input: TokenStream) -> TokenStream {
         return fetch;
     }
     let front = lower::front(input);
-    let mut tokens = front.errors.to_compile_errors();
-    if let Some(mistake) = front.errors.iter().next() {
-        tokens.extend(front.stubs.iter().map(|stub| emit::host::expand_stub(stub, mistake)));
-    }
+    let mut mistakes = front.errors.iter();
+    let mut tokens = match mistakes.next() {
+        Some(first) => emit::host::expand_stubs(&front.stubs, first),
+        None => TokenStream::new(),
+    };
+    tokens.extend(mistakes.map(|mistake| mistake.to_compile_error()));
     tokens.extend(front.declarations.iter().map(expand));
     tokens.extend(front.exports.iter().map(emit::host::expand_export));
     tokens

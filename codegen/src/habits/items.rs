@@ -22,7 +22,8 @@ struct Head {
 
 pub fn explain(unread: &Unread) -> Diagnostic {
     let head = Head::new(&unread.tokens);
-    let answers: [fn(&Head, &Unread) -> Option<Diagnostic>; 5] = [foreign_word, constants, lines_alone, operands, no_braces];
+    let answers: [fn(&Head, &Unread) -> Option<Diagnostic>; 7] =
+        [attribute_alone, function, foreign_word, constants, lines_alone, operands, no_braces];
     if let Some(answer) = answers.iter().find_map(|answer| answer(&head, unread)) {
         return answer;
     }
@@ -82,7 +83,7 @@ impl Head {
 }
 
 /// `struct Net { … }`, `def f(x)`, `const H: usize = 3;`, `import torch`, `blok Act { … }`
-fn foreign_word(head: &Head, unread: &Unread) -> Option<Diagnostic> {
+fn foreign_word(head: &Head, _: &Unread) -> Option<Diagnostic> {
     let at = usize::from(matches!(head.word(0), "async" | "unsafe" | "export" | "abstract" | "final"));
     let (word, name) = (head.word(at), head.word(at + 1));
     if matches!(word, "const" | "static" | "let" | "var" | "define") || (head.is(at + 1, '=') && head.tokens.len() == 4) {
@@ -138,8 +139,40 @@ fn foreign_word(head: &Head, unread: &Unread) -> Option<Diagnostic> {
         };
         return Some(mistake(format!("`{word}` is no word that an item begins with")).help(help));
     }
-    let _ = unread;
     None
+}
+
+/// `/// text` or `#[…]` with no item behind it.
+fn attribute_alone(head: &Head, unread: &Unread) -> Option<Diagnostic> {
+    head.tokens.is_empty().then(|| {
+        let message = "no network, block or `fn` follows for this attribute";
+        Mistake::new(unread.stopped, message).help("move it before the item that it is for; a comment is `// text`")
+    })
+}
+
+/// A `fn` whose head or body is none.
+fn function(head: &Head, unread: &Unread) -> Option<Diagnostic> {
+    if head.word(0) != "fn" {
+        return None;
+    }
+    let name = match head.word(1) {
+        "" => "name",
+        name => name,
+    };
+    let parameters = parameters(head).unwrap_or_else(|| "x".into());
+    let group = |delimiter: Delimiter| head.tokens.iter().any(|token| matches!(token, TokenTree::Group(g) if g.delimiter() == delimiter));
+    if !group(Delimiter::Brace) || !group(Delimiter::Parenthesis) {
+        let message = format!("a `fn` has operands in `(…)` and a body in `{{ … }}`");
+        return Some(Mistake::new(unread.stopped, message).help(format!("write `fn {name}({parameters}) {{ … }}`")));
+    }
+    let help = "its body is `let name = …;` lines and one value at the end, of numbers, operands, `+ - * /`, `if … { … } else { … }` \
+                and functions such as `exp` and `max`";
+    let message = match unread.message.as_str() {
+        "" => "this belongs to no `fn`".to_string(),
+        message if message.starts_with("expected") => format!("this belongs to no `fn` here: {message}"),
+        message => message.to_string(),
+    };
+    Some(Mistake::new(unread.stopped, message).help(help))
 }
 
 /// The names in the parentheses of a block or function, without types and `self`.
@@ -247,7 +280,7 @@ fn constants_text(tokens: &[TokenTree]) -> Option<(String, Option<(Source, Strin
 }
 
 /// Mistakes in the constants behind the name.
-fn constants(head: &Head, unread: &Unread) -> Option<Diagnostic> {
+fn constants(head: &Head, _: &Unread) -> Option<Diagnostic> {
     let block = head.word(0) == "block";
     let at = usize::from(block);
     let name = head.word(at);
@@ -280,7 +313,6 @@ fn constants(head: &Head, unread: &Unread) -> Option<Diagnostic> {
     if close.is_none() {
         return Some(head.mistake(at + 1, "this `<` is not closed").help(help));
     }
-    let _ = unread;
     None
 }
 
@@ -323,7 +355,7 @@ fn operands(head: &Head, _: &Unread) -> Option<Diagnostic> {
 }
 
 /// `pub Net;`, `pub Net = { … }`, `pub Net: { … }`, `pub Net => { … }`
-fn no_braces(head: &Head, unread: &Unread) -> Option<Diagnostic> {
+fn no_braces(head: &Head, _: &Unread) -> Option<Diagnostic> {
     let name = head.word(0);
     if name.is_empty() || name == "block" || name == "fn" {
         return None;
@@ -332,6 +364,5 @@ fn no_braces(head: &Head, unread: &Unread) -> Option<Diagnostic> {
     if head.body().is_some() && head.tokens.len() > 1 {
         return Some(head.mistake(1, format!("the braces of the network follow its name `{name}`")).help(format!("write `pub {name} {{ … }}`")));
     }
-    let _ = unread;
     Some(head.mistake(0, format!("the network `{name}` has no lines")).help(help))
 }

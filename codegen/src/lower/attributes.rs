@@ -45,6 +45,39 @@ const ON_LINES: &[&str] = &["frozen", "init", "no_decay", "probe", "name"];
 /// Attributes of Rust that people put before a `struct`.
 const OF_RUST: &[&str] = &["derive", "must_use", "inline", "allow", "warn", "deny", "expect", "repr", "deprecated", "non_exhaustive", "test"];
 
+/// Paths of the lines that a network's attributes, or their own, ask to be looked at.
+pub(super) fn probes_written(network: &syntax::Network) -> Vec<String> {
+    let lists = network.attributes.iter().filter(|a| a.path().is_ident("probe")).filter_map(|attribute| match &attribute.meta {
+        Meta::List(list) => parse_dotted(list.tokens.clone()).ok(),
+        Meta::Path(_) | Meta::NameValue(_) => None,
+    });
+    let mut paths: Vec<String> = lists.flatten().map(|(path, _, _)| path).collect();
+    probed_lines(&network.body, "", &mut paths);
+    paths
+}
+
+fn probed_lines(lines: &[Line], prefix: &str, paths: &mut Vec<String>) {
+    for line in lines {
+        let name = line.label.as_ref().or(line.alias.as_ref());
+        let path = name.map(|name| if prefix.is_empty() { name.to_string() } else { format!("{prefix}.{name}") });
+        if let Some(path) = path.as_ref().filter(|_| line.attributes.iter().any(|a| a.path().is_ident("probe"))) {
+            paths.push(path.clone());
+        }
+        let inner = path.as_deref().unwrap_or(prefix);
+        match &line.kind {
+            syntax::Kind::Group { body, .. } | syntax::Kind::Residual { body, .. } | syntax::Kind::Repeat { body, .. } => {
+                probed_lines(body, inner, paths);
+            }
+            syntax::Kind::Concat { branches } => probed_lines(branches, inner, paths),
+            syntax::Kind::If { then, otherwise, .. } => {
+                probed_lines(then, inner, paths);
+                probed_lines(otherwise, inner, paths);
+            }
+            _ => {}
+        }
+    }
+}
+
 /// The network's own attributes; those of its layers are read with the lines.
 pub(super) fn declaration(network: &syntax::Network, errors: &mut Errors) -> Declaration {
     let mut declaration = Declaration {
@@ -212,6 +245,32 @@ impl Lowering<'_> {
         };
         self.errors.push(Mistake::new(source, "`name` takes a text").help("write `#[name = \"encoder.0\"]`"));
         None
+    }
+
+    /// Complains about attributes that ask for something of parameters where a line has none. Before it `met` parameters and
+    /// states were known.
+    pub fn attributes_without_meaning(&mut self, line: &Line, met: (usize, usize)) {
+        let what = match &line.kind {
+            syntax::Kind::Input { .. } => "an `input`".to_string(),
+            syntax::Kind::Target { .. } => "a `target`".to_string(),
+            syntax::Kind::Loss(_) => "a `loss:`".to_string(),
+            syntax::Kind::Output(_) => "an `output`".to_string(),
+            syntax::Kind::From(_) => "a `from`".to_string(),
+            syntax::Kind::Call(call) if self.tables.met() == met && self.current.value().is_some() => {
+                format!("`{}`, which has no parameters", call.name)
+            }
+            _ => return,
+        };
+        let layer = matches!(line.kind, syntax::Kind::Call(_));
+        let asks = |attribute: &&Attribute| {
+            let word = word(attribute);
+            matches!(word.as_str(), "frozen" | "no_decay") || (!layer && matches!(word.as_str(), "probe" | "name" | "init"))
+        };
+        if let Some(attribute) = line.attributes.iter().find(asks) {
+            let message = format!("`#[{}]` means nothing on {what}", word(attribute));
+            let help = "remove it, or move it before a layer with parameters";
+            self.complain(Source::of(attribute.path()), message, help);
+        }
     }
 
     /// Run `inside` with what the attributes ask for.

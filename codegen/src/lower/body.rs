@@ -285,7 +285,9 @@ impl<'a> Lowering<'a> {
             Kind::Call(call) if !self.is_block(&call.name) => Stands::Layer,
             _ => Stands::Group,
         };
+        let met = self.tables.met();
         self.around(&line.attributes, stands, |lowering| lowering.bare_line(line, place));
+        self.attributes_without_meaning(line, met);
     }
 
     fn bare_line(&mut self, line: &Line, place: &mut Place) {

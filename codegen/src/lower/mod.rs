@@ -33,7 +33,8 @@ use crate::syntax::import::{self, Export};
 use crate::habits;
 use crate::syntax::{self, Argument, Block, Found, Given, Item, Kind, Line, Network};
 use proc_macro2::{Ident, TokenStream};
-use std::collections::BTreeSet;
+use quote::ToTokens;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A network with mistakes: what it declares beside its behaviour, so that its uses stay quiet.
 #[derive(Clone, Debug)]
@@ -46,12 +47,15 @@ pub struct Stub {
     pub twin: bool,
     /// Sides with several ports, which are generated structs: `Inputs`, `Targets`, `Outputs`.
     pub structs: Vec<&'static str>,
+    /// Paths of the lines that have a `#[probe]`.
+    pub probes: Vec<String>,
 }
 
 impl Stub {
     /// Of a network whose text could not be read.
     fn unknown(ident: &Ident, vis: &TokenStream) -> Stub {
-        Stub { ident: ident.clone(), vis: vis.clone(), family: Vec::new(), twin: false, structs: Vec::new() }
+        let (family, structs, probes) = (Vec::new(), Vec::new(), Vec::new());
+        Stub { ident: ident.clone(), vis: vis.clone(), family, twin: false, structs, probes }
     }
 
     fn of(network: &Network, fusion: Fusion) -> Stub {
@@ -61,6 +65,7 @@ impl Stub {
             family: network.constants.iter().filter(family).map(|c| c.name.to_string()).collect(),
             twin: fusion == Fusion::Both,
             structs: sides.filter(|(_, count)| *count > 1).map(|(side, _)| side).collect(),
+            probes: attributes::probes_written(network),
             ..Stub::unknown(&network.name, &network.vis)
         }
     }
@@ -282,8 +287,22 @@ fn declared(items: &[Item]) -> BTreeSet<String> {
     names.map(Ident::to_string).collect()
 }
 
+/// What networks declare beside themselves, `NetInputs` and `NetUnfused`, each with its network.
+fn generated_names(items: &[Item]) -> BTreeMap<String, &Ident> {
+    let mut names = BTreeMap::new();
+    for item in items {
+        let Item::Network(network) = item else { continue };
+        let sides = ["Inputs", "Targets", "Outputs"].into_iter().zip(ports_written(&network.body));
+        let twin = network.attributes.iter().any(|a| a.path().is_ident("fusion") && a.to_token_stream().to_string().contains("both"));
+        let suffixes = sides.filter(|(_, count)| *count > 1).map(|(side, _)| side).chain(twin.then_some("Unfused"));
+        names.extend(suffixes.map(|suffix| (format!("{}{suffix}", network.name), &network.name)));
+    }
+    names
+}
+
 fn check_names(items: &[Item], errors: &mut Errors) {
     let mut seen: Vec<&Ident> = Vec::new();
+    let generated = generated_names(items);
     for item in items {
         let (name, what) = match item {
             Item::Network(Network { name, .. }) | Item::Broken { name, .. } => (name, "network"),
@@ -299,6 +318,9 @@ fn check_names(items: &[Item], errors: &mut Errors) {
         } else if what != "network" && foreign::is_taken(&name.to_string()) {
             let message = format!("`{name}` is a layer of the language, and cannot be the name of a {what}");
             errors.push(Mistake::new(source, message).help("give it another name"));
+        } else if let Some(owner) = generated.get(&name.to_string()).filter(|owner| **owner != name) {
+            let message = format!("`{name}` is the name of something that the network `{owner}` declares");
+            errors.push(Mistake::new(source, message).help(format!("give it another name: `{owner}` has several inputs, targets or outputs, or `#[fusion(both)]`")));
         } else if !is_rust_name(name) {
             let message = format!("`{name}` is a word of Rust, and cannot be the name of a {what}");
             errors.push(Mistake::new(source, message).help("give it another name"));

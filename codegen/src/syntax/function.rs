@@ -241,7 +241,7 @@ mod tests {
         };
         check(
             &["fn f(x) { x.exp() }"],
-            "`exp` is no method: there are none here\nhelp: write it as a function: `exp(…)`",
+            "`exp` is no method: there are none here\nhelp: write `exp(x)`",
         );
         check(&["fn f(x) { y }"], "`y` is not defined\nhelp: did you mean `x`?");
         check(&["fn f(value) { valu }"], "`valu` is not defined\nhelp: did you mean `value`?");

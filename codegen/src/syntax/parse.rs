@@ -80,6 +80,7 @@ fn between(input: ParseStream, rest: ParseStream) -> TokenStream {
 /// A syntax error as ours; its text may hold a `help:` line.
 pub fn diagnostic(e: Error) -> Diagnostic {
     told(&e).unwrap_or_else(|(source, message)| {
+        let message = if message.is_empty() { "this is no argument".to_string() } else { message };
         Mistake::new(source, message).help("numbers, names, `[…]` and `{…}` are separated by `,`; names and values by `=`")
     })
 }

@@ -56,7 +56,8 @@ pub(super) fn told(error: &Error) -> std::result::Result<Diagnostic, (Source, St
     let source = Source::of(&error.to_compile_error());
     match text.split_once("\nhelp: ") {
         Some((message, help)) => Ok(Mistake::new(source, message).help(help)),
-        None => Err((source, text)),
+        // What syn says of the end of a stream is true of brackets too, and says nothing.
+        None => Err((source, text.trim_start_matches("unexpected end of input, ").to_string())),
     }
 }
 
