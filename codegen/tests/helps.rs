@@ -72,13 +72,27 @@ fn offered<'h>(help: &'h str, word: &str) -> Option<&'h str> {
     rest.split('`').next()
 }
 
-/// The braces of the mistake stand where the help has `{ … }`.
+/// The braces of the mistake stand where the help has `{ … }`, one after the other.
 fn filled(offer: &str, mistake: &str) -> String {
-    let body = match (mistake.find('{'), mistake.rfind('}')) {
-        (Some(from), Some(to)) if from < to => &mistake[from..=to],
-        _ => "{ Relu; }",
-    };
-    offer.replace("{ … }", body)
+    let mut bodies: Vec<&str> = Vec::new();
+    let mut open = Vec::new();
+    for (at, c) in mistake.char_indices() {
+        match c {
+            '{' => open.push(at),
+            '}' => {
+                let from = open.pop();
+                bodies.extend(from.filter(|_| open.is_empty()).map(|from| &mistake[from..=at]));
+            }
+            _ => {}
+        }
+    }
+    let mut parts = offer.split("{ … }");
+    let mut text = parts.next().unwrap_or_default().to_string();
+    for (i, part) in parts.enumerate() {
+        text += bodies.get(i).or(bodies.last()).unwrap_or(&"{ Relu; }");
+        text += part;
+    }
+    text
 }
 
 fn check(name: &str, file: &str) {
@@ -89,10 +103,19 @@ fn check(name: &str, file: &str) {
         let found = found(&text);
         let shown: Vec<&str> = found.iter().map(|f| f.text.as_str()).collect();
         if show {
-            let at = found.first().map(|f| text.lines().nth(f.line - 1).unwrap_or("").chars().skip(f.column).take(12).collect::<String>());
-            println!("{}\n    at: {}\n    {}\n", case.mistake.replace('\n', " ⏎ "), at.unwrap_or_default(), shown.join("\n").replace('\n', "\n    "));
+            let at = found.first().map(|f| {
+                text.lines().nth(f.line - 1).unwrap_or("").chars().skip(f.column).take(12).collect::<String>()
+            });
+            println!(
+                "{}\n    at: {}\n    {}\n",
+                case.mistake.replace('\n', " ⏎ "),
+                at.unwrap_or_default(),
+                shown.join("\n").replace('\n', "\n    ")
+            );
         }
-        let mut complain = |what: &str| wrong.push(format!("{}\n    {what}\n    {}", case.mistake, shown.join("\n").replace('\n', "\n    ")));
+        let mut complain = |what: &str| {
+            wrong.push(format!("{}\n    {what}\n    {}", case.mistake, shown.join("\n").replace('\n', "\n    ")))
+        };
         let [one] = found.as_slice() else {
             complain(&format!("{} errors", found.len()));
             continue;
@@ -106,7 +129,9 @@ fn check(name: &str, file: &str) {
         if (one.line, one.column) < from || (one.line, one.column) >= to {
             complain(&format!("stands elsewhere: {}:{}", one.line, one.column));
         }
-        let Some(offer) = offered(&one.help, "write").filter(|_| !one.help.contains("with its lines")) else { continue };
+        let Some(offer) = offered(&one.help, "write").filter(|_| !one.help.contains("with its lines")) else {
+            continue;
+        };
         let offer = filled(offer, &case.mistake);
         if offer.contains('…') {
             continue;
@@ -118,8 +143,11 @@ fn check(name: &str, file: &str) {
         // Any words of the mistake in a row, the token that the message stands on among them.
         let at = text.lines().take(one.line - 1).map(|l| l.len() + 1).sum::<usize>()
             + text.lines().nth(one.line - 1).unwrap_or("").chars().take(one.column).map(char::len_utf8).sum::<usize>();
-        let word = |i: usize| !text[..i].ends_with(|c: char| c.is_alphanumeric()) || !text[i..].starts_with(char::is_alphanumeric);
-        let places = |from: usize, to: usize| (from..=to).filter(|i| text.is_char_boundary(*i) && word(*i)).collect::<Vec<_>>();
+        let word = |i: usize| {
+            !text[..i].ends_with(|c: char| c.is_alphanumeric()) || !text[i..].starts_with(char::is_alphanumeric)
+        };
+        let places =
+            |from: usize, to: usize| (from..=to).filter(|i| text.is_char_boundary(*i) && word(*i)).collect::<Vec<_>>();
         for start in places(case.before.len(), at).into_iter().rev() {
             for end in places(at + 1, whole.len()) {
                 tries.push(format!("{}{offer}{}", &text[..start], &text[end..]));
@@ -141,4 +169,9 @@ fn lines() {
 #[test]
 fn items() {
     check("items", include_str!("habits/items.txt"));
+}
+
+#[test]
+fn fresh() {
+    check("fresh", include_str!("habits/fresh.txt"));
 }

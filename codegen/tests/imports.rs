@@ -209,11 +209,17 @@ fn a_block_with_mistakes_is_said_to_have_them() {
         declare(&mut world, "c", "pub block Bad { Linear<; } pub block Good { Relu; } pub block Uses { Bad; }");
     assert_eq!(mistakes.len(), 1, "{mistakes:?}");
     let front = expand("use c::Bad; use c::Good; pub N { input x: [3]; Good; Bad; Linear<2>; }", &world);
-    assert_eq!(texts(&front), ["`Bad` has mistakes where it is declared\n\
-           help: mend it there: its own messages say how"]);
+    assert_eq!(
+        texts(&front),
+        ["`Bad` has mistakes where it is declared\n\
+           help: mend it there: its own messages say how"]
+    );
     assert_eq!(front.stubs.len(), 1);
     let front = expand("pub N<H in [1, 2]> = c::Uses;", &world);
-    assert_eq!(texts(&front), ["`Uses` has mistakes where it is declared\n\
-           help: mend it there: its own messages say how"]);
+    assert_eq!(
+        texts(&front),
+        ["`Uses` has mistakes where it is declared\n\
+           help: mend it there: its own messages say how"]
+    );
     assert_eq!(front.stubs[0].family, ["H"]);
 }

@@ -328,10 +328,16 @@ fn arguments() {
            help: only `size` may stand without a name: write `Linear<10, …>` with `name = value` for the others"],
     );
     check_lines("Relu<1>; Flatten; Linear<10>;", &["1: `Relu` takes no arguments, found 1\nhelp: write `Relu`"]);
-    check_lines("Flatten; Linear<0>; Linear<10>;", &["0: `size` of `Linear` is a positive whole number, found 0\n\
-           help: the smallest is 1, as in `Linear<120>`"]);
-    check_lines("Flatten; Linear<-5>; Linear<10>;", &["-: `size` of `Linear` is a positive whole number, found -5\n\
-           help: the smallest is 1, as in `Linear<120>`"]);
+    check_lines(
+        "Flatten; Linear<0>; Linear<10>;",
+        &["0: `size` of `Linear` is a positive whole number, found 0\n\
+           help: the smallest is 1, as in `Linear<120>`"],
+    );
+    check_lines(
+        "Flatten; Linear<-5>; Linear<10>;",
+        &["-: `size` of `Linear` is a positive whole number, found -5\n\
+           help: the smallest is 1, as in `Linear<120>`"],
+    );
     check_lines(
         "Conv2d<8, 5>; Conv2d<9, 3, groups = 4>; Flatten; Linear<10>;",
         &["4: `groups` = 4 does not divide the 9 output channels\n\
@@ -355,8 +361,11 @@ fn arguments() {
         &["HIDDEN: `HIDDEN` is no constant of `Net`, and a macro cannot see Rust constants\n\
            help: declare it with the network: `Net<HIDDEN = 64>`"],
     );
-    check("pub Net { input x: [0]; Linear<1>; }", &["0: a size of `x` is a positive whole number, found 0\n\
-           help: the smallest size is 1"]);
+    check(
+        "pub Net { input x: [0]; Linear<1>; }",
+        &["0: a size of `x` is a positive whole number, found 0\n\
+           help: the smallest size is 1"],
+    );
 }
 
 #[test]
@@ -512,8 +521,11 @@ fn losses() {
            help: both must have the same shape\n\
            trail: x [4] → Linear [10] → here"],
     );
-    check(&net("[10]", "MSELoss(_, y)"), &["MSELoss: there is no loss `MSELoss`\n\
-           help: write `Mse(_, y)`"]);
+    check(
+        &net("[10]", "MSELoss(_, y)"),
+        &["MSELoss: there is no loss `MSELoss`\n\
+           help: write `Mse(_, y)`"],
+    );
 }
 
 #[test]

@@ -8,10 +8,14 @@ use crate::syntax::constant::tokens_text;
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 /// Words that declare something like a network in other languages.
-const NETWORK_WORDS: &[&str] = &["struct", "class", "network", "net", "model", "module", "Module", "type", "enum", "trait", "mod", "object", "record"];
+const NETWORK_WORDS: &[&str] = &[
+    "struct", "class", "network", "net", "model", "module", "Module", "type", "enum", "trait", "mod", "object",
+    "record",
+];
 
 /// Words that declare something like a block or a function.
-const BLOCK_WORDS: &[&str] = &["layer", "Block", "blk", "component", "template", "macro", "submodule", "piece", "group"];
+const BLOCK_WORDS: &[&str] =
+    &["layer", "Block", "blk", "component", "template", "macro", "submodule", "piece", "group"];
 const FUNCTION_WORDS: &[&str] = &["def", "func", "function", "fun", "lambda", "activation", "fnc"];
 
 /// The tokens of an item without its visibility.
@@ -27,7 +31,11 @@ pub fn explain(unread: &Unread) -> Diagnostic {
     if let Some(answer) = answers.iter().find_map(|answer| answer(&head, unread)) {
         return answer;
     }
-    let message = if unread.message.is_empty() { "this item cannot be read".to_string() } else { unread.message.clone() };
+    let message = if unread.message.is_empty() || unread.message.starts_with("expected") {
+        "this item cannot be read".to_string()
+    } else {
+        unread.message.clone()
+    };
     Mistake::new(unread.stopped, message)
         .help("in `network!` stand networks, `pub Name { … }`, pieces of them, `block Name { … }`, functions, `fn name(x) { … }`, and `use path::Block;`")
 }
@@ -68,13 +76,16 @@ impl Head {
     /// What stands in the braces at the end.
     fn body(&self) -> Option<Vec<TokenTree>> {
         match self.tokens.last() {
-            Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Brace => Some(group.stream().into_iter().collect()),
+            Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Brace => {
+                Some(group.stream().into_iter().collect())
+            }
             _ => None,
         }
     }
 
     fn has_input(&self) -> bool {
-        self.body().is_some_and(|body| body.iter().any(|token| matches!(token, TokenTree::Ident(word) if *word == "input")))
+        self.body()
+            .is_some_and(|body| body.iter().any(|token| matches!(token, TokenTree::Ident(word) if *word == "input")))
     }
 
     fn text(&self, from: usize, to: usize) -> String {
@@ -86,18 +97,25 @@ impl Head {
 fn foreign_word(head: &Head, _: &Unread) -> Option<Diagnostic> {
     let at = usize::from(matches!(head.word(0), "async" | "unsafe" | "export" | "abstract" | "final"));
     let (word, name) = (head.word(at), head.word(at + 1));
-    if matches!(word, "const" | "static" | "let" | "var" | "define") || (head.is(at + 1, '=') && head.tokens.len() == 4) {
+    if matches!(word, "const" | "static" | "let" | "var" | "define") || (head.is(at + 1, '=') && head.tokens.len() == 4)
+    {
         let (name, from) = if head.is(at + 1, '=') { (word, at + 2) } else { (name, at + 2) };
         let equals = (at..head.tokens.len()).find(|i| head.is(*i, '='));
         let end = head.tokens.len() - usize::from(head.is(head.tokens.len() - 1, ';'));
         let value = head.text(equals.map_or(from, |equals| equals + 1).min(end), end);
         let value = if value.is_empty() || value.contains(['(', '"']) { "64" } else { value.as_str() };
         let message = format!("`{word}` declares nothing here: constants belong to a network");
-        return Some(head.mistake(at, message).help(format!("declare it behind the network's name: `pub Net<{name} = {value}> {{ … }}`")));
+        return Some(
+            head.mistake(at, message)
+                .help(format!("declare it behind the network's name: `pub Net<{name} = {value}> {{ … }}`")),
+        );
     }
     if matches!(word, "import" | "from" | "include" | "extern" | "using" | "require") {
         let message = format!("`{word}` does not exist here");
-        return Some(head.mistake(at, message).help("layers are known without it; a block of elsewhere comes by `use path::Block;`"));
+        return Some(
+            head.mistake(at, message)
+                .help("layers are known without it; a block of elsewhere comes by `use path::Block;`"),
+        );
     }
     if word == "impl" {
         let help = "remove it: what a network does is its lines, and Rust's `impl` stands beside the macro";
@@ -111,7 +129,9 @@ fn foreign_word(head: &Head, _: &Unread) -> Option<Diagnostic> {
         let constants = angle_text(head, at + 2);
         let block = head.body().is_some() && !head.has_input() && !matches!(word, "network" | "net" | "model");
         let help = match block {
-            true => format!("a network is `pub {name}{constants} {{ input …; … }}`, a piece of one `block {name}{constants} {{ … }}`"),
+            true => format!(
+                "a network is `pub {name}{constants} {{ input …; … }}`, a piece of one `block {name}{constants} {{ … }}`"
+            ),
             false => format!("write `pub {name}{constants} {{ … }}`"),
         };
         return Some(mistake(format!("`{word}` declares no network: its name alone does")).help(help));
@@ -119,23 +139,34 @@ fn foreign_word(head: &Head, _: &Unread) -> Option<Diagnostic> {
     if FUNCTION_WORDS.contains(&word) {
         let parameters = parameters(head).unwrap_or_else(|| "x".into());
         let constants = angle_text(head, at + 2);
-        return Some(mistake(format!("`{word}` declares no function: `fn` does")).help(format!("write `fn {name}{constants}({parameters}) {{ … }}`")));
+        return Some(
+            mistake(format!("`{word}` declares no function: `fn` does"))
+                .help(format!("write `fn {name}{constants}({parameters}) {{ … }}`")),
+        );
     }
     let near = closest(word, ["block", "fn"].into_iter());
     if !matches!(word, "block" | "fn") && (BLOCK_WORDS.contains(&word) || near.is_some()) {
         if near == Some("fn") {
             let parameters = parameters(head).unwrap_or_else(|| "x".into());
-            return Some(mistake(format!("`{word}` declares no function: `fn` does")).help(format!("write `fn {name}({parameters}) {{ … }}`")));
+            return Some(
+                mistake(format!("`{word}` declares no function: `fn` does"))
+                    .help(format!("write `fn {name}({parameters}) {{ … }}`")),
+            );
         }
         let constants = angle_text(head, at + 2);
         let operands = parameters(head).map_or(String::new(), |names| format!("({names})"));
-        return Some(mistake(format!("`{word}` declares no block: `block` does")).help(format!("write `block {name}{constants}{operands} {{ … }}`")));
+        return Some(
+            mistake(format!("`{word}` declares no block: `block` does"))
+                .help(format!("write `block {name}{constants}{operands} {{ … }}`")),
+        );
     }
     if head.body().is_some() && word != "block" && word != "fn" {
         let constants = angle_text(head, at + 2);
         let help = match head.has_input() {
             true => format!("write `pub {name}{constants} {{ … }}`"),
-            false => format!("a network is `pub {name}{constants} {{ … }}`, a piece of one `block {name}{constants} {{ … }}`"),
+            false => format!(
+                "a network is `pub {name}{constants} {{ … }}`, a piece of one `block {name}{constants} {{ … }}`"
+            ),
         };
         return Some(mistake(format!("`{word}` is no word that an item begins with")).help(help));
     }
@@ -160,7 +191,9 @@ fn function(head: &Head, unread: &Unread) -> Option<Diagnostic> {
         name => name,
     };
     let parameters = parameters(head).unwrap_or_else(|| "x".into());
-    let group = |delimiter: Delimiter| head.tokens.iter().any(|token| matches!(token, TokenTree::Group(g) if g.delimiter() == delimiter));
+    let group = |delimiter: Delimiter| {
+        head.tokens.iter().any(|token| matches!(token, TokenTree::Group(g) if g.delimiter() == delimiter))
+    };
     if !group(Delimiter::Brace) || !group(Delimiter::Parenthesis) {
         let message = format!("a `fn` has operands in `(…)` and a body in `{{ … }}`");
         return Some(Mistake::new(unread.stopped, message).help(format!("write `fn {name}({parameters}) {{ … }}`")));
@@ -184,7 +217,9 @@ fn parameters(head: &Head) -> Option<String> {
     let tokens: Vec<TokenTree> = group.stream().into_iter().collect();
     let names = tokens.split(|token| matches!(token, TokenTree::Punct(p) if p.as_char() == ',')).filter_map(|part| {
         part.iter().find_map(|token| match token {
-            TokenTree::Ident(word) if !matches!(word.to_string().as_str(), "self" | "mut" | "ref") => Some(word.to_string()),
+            TokenTree::Ident(word) if !matches!(word.to_string().as_str(), "self" | "mut" | "ref") => {
+                Some(word.to_string())
+            }
             _ => None,
         })
     });
@@ -227,7 +262,14 @@ fn constants_text(tokens: &[TokenTree]) -> Option<(String, Option<(Source, Strin
         // A type, or a value behind the wrong sign.
         if part.len() > 2 && sign(&part[1], ':') {
             let typed = matches!(&part[2], TokenTree::Ident(word) if matches!(word.to_string().as_str(), "usize" | "u32" | "i32" | "u64" | "i64" | "bool" | "f32" | "f64" | "int" | "float"));
-            note(&part[1], if typed { "a constant has no type".into() } else { format!("the value of `{name}` stands behind a `=`") });
+            note(
+                &part[1],
+                if typed {
+                    "a constant has no type".into()
+                } else {
+                    format!("the value of `{name}` stands behind a `=`")
+                },
+            );
             if typed {
                 part.drain(1..3);
             } else {
@@ -244,7 +286,14 @@ fn constants_text(tokens: &[TokenTree]) -> Option<(String, Option<(Source, Strin
                     note(token, "a list of values is a family, which `in` declares".into());
                     format!("{name} in {}", text(value))
                 } else {
-                    format!("{name} = {}", if value.len() > 1 && !sign(&value[0], '-') { format!("{{{}}}", text(value)) } else { text(value) })
+                    format!(
+                        "{name} = {}",
+                        if value.len() > 1 && !sign(&value[0], '-') {
+                            format!("{{{}}}", text(value))
+                        } else {
+                            text(value)
+                        }
+                    )
                 }
             }
             Some(TokenTree::Ident(word)) if *word == "in" || *word == "of" => {
@@ -289,7 +338,9 @@ fn constants(head: &Head, _: &Unread) -> Option<Diagnostic> {
         return None;
     }
     let bracketed = match head.tokens.get(at + 1) {
-        Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Bracket || (group.delimiter() == Delimiter::Parenthesis && !block) => {
+        Some(TokenTree::Group(group))
+            if group.delimiter() == Delimiter::Bracket || (group.delimiter() == Delimiter::Parenthesis && !block) =>
+        {
             Some(group.stream().into_iter().collect::<Vec<_>>())
         }
         _ => None,
@@ -305,7 +356,8 @@ fn constants(head: &Head, _: &Unread) -> Option<Diagnostic> {
     let close = (at + 1..head.tokens.len()).rfind(|i| head.is(*i, '>'));
     let end = close.unwrap_or_else(|| head.tokens.len() - usize::from(head.body().is_some()));
     let (text, odd) = constants_text(&head.tokens[at + 2..end])?;
-    let operands = if block { parameters(head).map_or(String::new(), |names| format!("({names})")) } else { String::new() };
+    let operands =
+        if block { parameters(head).map_or(String::new(), |names| format!("({names})")) } else { String::new() };
     let help = format!("write `{word} {name}{text}{operands} {{ … }}`");
     if let Some((source, message)) = odd {
         return Some(Mistake::new(source, message).help(help));
@@ -319,12 +371,14 @@ fn constants(head: &Head, _: &Unread) -> Option<Diagnostic> {
 /// `input x: [3];` or `Linear<3>;` beside the networks.
 fn lines_alone(head: &Head, _: &Unread) -> Option<Diagnostic> {
     let word = head.word(0);
-    let statement = matches!(word, "input" | "target" | "param" | "output" | "loss" | "repeat" | "from" | "if" | "return" | "for");
+    let statement =
+        matches!(word, "input" | "target" | "param" | "output" | "loss" | "repeat" | "from" | "if" | "return" | "for");
     let layer = is_layer(word) && super::names_layer(word);
     let ended = head.is(head.tokens.len().checked_sub(1)?, ';');
     (statement || layer || (head.is(1, ':') && !head.is(2, ':')) && ended).then(|| {
         let message = "this line stands in no network";
-        head.mistake(0, message).help("lines stand in the braces of a network, `pub Name { … }`, or of a `block Name { … }`")
+        head.mistake(0, message)
+            .help("lines stand in the braces of a network, `pub Name { … }`, or of a `block Name { … }`")
     })
 }
 
@@ -335,7 +389,10 @@ fn operands(head: &Head, _: &Unread) -> Option<Diagnostic> {
     }
     let name = head.word(1);
     let constants = angle_text(head, 2);
-    let parens = head.tokens.iter().position(|token| matches!(token, TokenTree::Group(group) if group.delimiter() == Delimiter::Parenthesis));
+    let parens = head
+        .tokens
+        .iter()
+        .position(|token| matches!(token, TokenTree::Group(group) if group.delimiter() == Delimiter::Parenthesis));
     let names = parameters(head).map_or(String::new(), |names| format!("({names})"));
     let help = format!("write `block {name}{constants}{names} {{ … }}`");
     if let Some(at) = parens {
@@ -343,11 +400,17 @@ fn operands(head: &Head, _: &Unread) -> Option<Diagnostic> {
             TokenTree::Group(group) => group.stream().into_iter().collect(),
             _ => Vec::new(),
         };
-        if let Some(token) = inner.iter().find(|token| !matches!(token, TokenTree::Ident(_)) && !matches!(token, TokenTree::Punct(p) if p.as_char() == ',')) {
-            return Some(Mistake::new(Source::of(token), format!("operands of the block `{name}` are names alone")).help(help));
+        if let Some(token) = inner.iter().find(|token| {
+            !matches!(token, TokenTree::Ident(_)) && !matches!(token, TokenTree::Punct(p) if p.as_char() == ',')
+        }) {
+            return Some(
+                Mistake::new(Source::of(token), format!("operands of the block `{name}` are names alone")).help(help),
+            );
         }
         if !matches!(head.tokens.get(at + 1), Some(TokenTree::Group(_))) && head.tokens.len() > at + 1 {
-            return Some(head.mistake(at + 1, format!("the braces of the block `{name}` follow its operands")).help(help));
+            return Some(
+                head.mistake(at + 1, format!("the braces of the block `{name}` follow its operands")).help(help),
+            );
         }
     }
     let at = head.tokens.len() - 1;
@@ -360,9 +423,16 @@ fn no_braces(head: &Head, _: &Unread) -> Option<Diagnostic> {
     if name.is_empty() || name == "block" || name == "fn" {
         return None;
     }
+    if head.is(1, '!') {
+        let help = "remove it: networks stand in one `network!`, each as `pub Name { … }`";
+        return Some(head.mistake(0, format!("`{name}!` is called in a `network!`")).help(help));
+    }
     let help = format!("write `pub {name} {{ … }}`, with its lines in the braces");
     if head.body().is_some() && head.tokens.len() > 1 {
-        return Some(head.mistake(1, format!("the braces of the network follow its name `{name}`")).help(format!("write `pub {name} {{ … }}`")));
+        return Some(
+            head.mistake(1, format!("the braces of the network follow its name `{name}`"))
+                .help(format!("write `pub {name} {{ … }}`")),
+        );
     }
     Some(head.mistake(0, format!("the network `{name}` has no lines")).help(help))
 }

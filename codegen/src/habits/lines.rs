@@ -18,6 +18,8 @@ struct Line<'t> {
 const HABITS: &[fn(&Line) -> Option<Diagnostic>] = &[
     comment,
     attribute_alone,
+    decorator,
+    unfinished,
     loop_,
     repeat,
     branch,
@@ -43,7 +45,8 @@ pub fn explain(unread: &Unread) -> Diagnostic {
         return answer;
     }
     let message = match &unread.message {
-        message if message.is_empty() => "this line cannot be read".to_string(),
+        // The parser's own words speak of tokens.
+        message if message.is_empty() || message.starts_with("expected") => "this line cannot be read".to_string(),
         message => message.clone(),
     };
     Mistake::new(unread.stopped, message).help(
@@ -53,7 +56,7 @@ pub fn explain(unread: &Unread) -> Diagnostic {
 }
 
 /// The habits that a word alone is recognised by.
-const WORDS: &[fn(&Line) -> Option<Diagnostic>] = &[loop_, branch, definition, import, printed, returned];
+const WORDS: &[fn(&Line) -> Option<Diagnostic>] = &[unfinished, loop_, branch, definition, import, printed, returned];
 
 /// What a line means that could be read, but calls what is no layer.
 pub fn word(unread: &Unread) -> Option<Diagnostic> {
@@ -108,6 +111,33 @@ impl<'t> Line<'t> {
 fn comment(line: &Line) -> Option<Diagnostic> {
     (line.is(0, '#') && line.group(1, Delimiter::Bracket).is_none())
         .then(|| line.mistake(0, "`#` begins no comment").help("a comment is `// text`"))
+}
+
+/// `@frozen`
+fn decorator(line: &Line) -> Option<Diagnostic> {
+    let name = line.word(1);
+    (line.is(0, '@') && !name.is_empty() && !is_layer(name))
+        .then(|| line.mistake(0, "`@` begins no attribute").help(format!("write `#[{name}]`, before a layer or group")))
+}
+
+/// `Relu as`, `from`, `output`: a word with nothing behind it.
+fn unfinished(line: &Line) -> Option<Diagnostic> {
+    const FORMS: &[(&str, &str)] = &[
+        ("from", "`from name;` makes the value of a line the current one"),
+        ("output", "`output name;` names what the network returns"),
+        ("input", "`input x: [1, 28, 28];` declares what the network is fed"),
+        ("target", "`target y: class<10>;` declares what a loss compares with"),
+        ("param", "`param scale: [16, 1, 1] = Constant<0.25>;` declares a trainable value"),
+        ("loss", "`loss: CrossEntropy(_, y);` says what is minimised"),
+        ("repeat", "`repeat 3 { … }` writes lines several times"),
+    ];
+    if line.tokens.len() == 1 {
+        let (word, form) = FORMS.iter().find(|(word, _)| *word == line.word(0))?;
+        return Some(line.mistake(0, format!("`{word}` is not finished")).help(*form));
+    }
+    let last = line.tokens.len().checked_sub(1)?;
+    (line.word(last) == "as")
+        .then(|| line.mistake(last, "the name behind `as` is missing").help("`Layer as name;` names its value"))
 }
 
 /// `/// text` or `#[frozen]` with no line behind it.
@@ -209,7 +239,8 @@ fn repeat(line: &Line) -> Option<Diagnostic> {
         let message = "`repeat` is followed by the number of times and `{ … }`";
         return Some(line.mistake(at, message).help(format!("write `repeat {count} {{ … }}`")));
     }
-    let number = matches!(line.tokens.first(), Some(TokenTree::Literal(number)) if number.to_string().parse::<u32>().is_ok());
+    let number =
+        matches!(line.tokens.first(), Some(TokenTree::Literal(number)) if number.to_string().parse::<u32>().is_ok());
     if number && line.body().is_some() {
         let message = "a number writes no lines several times: `repeat` does";
         return Some(line.mistake(0, message).help(format!("write `repeat {} {{ … }}`", line.text(0, 1))));
@@ -241,12 +272,35 @@ fn branch(line: &Line) -> Option<Diagnostic> {
             let help = "write `if BN { … }`, with constants of the network and comparisons of them";
             Some(line.mistake(1, "`if let` does not exist here").help(help))
         }
+        "if" if line.words.iter().any(|word| matches!(word.as_str(), "training" | "is_training" | "train")) => {
+            let help = "layers such as `Dropout` know by themselves whether the network trains: write their lines without `if`";
+            Some(line.mistake(1, "a network is not told whether it trains").help(help))
+        }
+        "if" if line.words.iter().skip(1).any(|word| word == "else") => {
+            let at = line.words.iter().position(|word| word == "else")?;
+            let body = line
+                .tokens
+                .iter()
+                .position(|token| matches!(token, TokenTree::Group(g) if g.delimiter() == Delimiter::Brace))?;
+            let help = format!("write `if {} {{ … }} else {{ … }}`", line.text(1, body));
+            Some(
+                line.mistake(
+                    (at + 1).min(line.tokens.len() - 1),
+                    "the lines of an `else` stand in `{ … }`, right behind it",
+                )
+                .help(help),
+            )
+        }
         "if" => {
             const WORDS: &[(&str, &str)] =
                 &[("and", "&&"), ("or", "||"), ("not", "!"), ("is", "=="), ("then", ""), ("None", "0")];
-            let end = line.tokens.iter().position(|token| matches!(token, TokenTree::Group(g) if g.delimiter() == Delimiter::Brace));
+            let end = line
+                .tokens
+                .iter()
+                .position(|token| matches!(token, TokenTree::Group(g) if g.delimiter() == Delimiter::Brace));
             let end = end.unwrap_or_else(|| {
-                let colon = line.tokens.iter().position(|token| matches!(token, TokenTree::Punct(p) if p.as_char() == ':'));
+                let colon =
+                    line.tokens.iter().position(|token| matches!(token, TokenTree::Punct(p) if p.as_char() == ':'));
                 colon.unwrap_or(line.tokens.len())
             });
             let mut odd = None;
@@ -267,7 +321,8 @@ fn branch(line: &Line) -> Option<Diagnostic> {
             if odd.is_none() && condition.split(' ').any(|part| part.is_empty()) {
                 return None;
             }
-            let (at, message) = odd.unwrap_or((end.min(line.tokens.len() - 1), "the lines of an `if` stand in `{ … }`".into()));
+            let (at, message) =
+                odd.unwrap_or((end.min(line.tokens.len() - 1), "the lines of an `if` stand in `{ … }`".into()));
             Some(line.mistake(at, message).help(format!("write `if {condition} {{ … }}`")))
         }
         _ => None,
@@ -278,6 +333,13 @@ fn branch(line: &Line) -> Option<Diagnostic> {
 fn definition(line: &Line) -> Option<Diagnostic> {
     let at = usize::from(matches!(line.word(0), "pub" | "async" | "static" | "export" | "unsafe"));
     let word = line.word(at);
+    if matches!(line.word(0), "async" | "unsafe" | "with" | "try" | "do" | "static")
+        && line.body().is_some()
+        && line.word(1) != "fn"
+    {
+        let message = format!("`{}` does not exist here", line.word(0));
+        return Some(line.mistake(0, message).help("write the lines alone; a group of lines is `name: { … }`"));
+    }
     match word {
         "def" | "fn" | "func" | "function" | "fun" | "lambda" | "proc" => {
             let name = line.word(at + 1);
@@ -286,28 +348,39 @@ fn definition(line: &Line) -> Option<Diagnostic> {
             let help = if whole.contains(&name) || name.starts_with('_') {
                 "write the lines alone: each takes what the one before it gave".to_string()
             } else {
-                format!("an element-wise function stands before the network: `fn {name}(x) {{ … }}`; a piece with layers is `block {name} {{ … }}`")
+                format!(
+                    "an element-wise function stands before the network: `fn {name}(x) {{ … }}`; a piece with layers is `block {name} {{ … }}`"
+                )
             };
             Some(line.mistake(at, message).help(help))
         }
-        "class" | "struct" | "impl" | "trait" | "enum" | "type" | "mod" | "module" | "interface" | "union" if !line.word(at + 1).is_empty() => {
+        "class" | "struct" | "impl" | "trait" | "enum" | "type" | "mod" | "module" | "interface" | "union"
+            if !line.word(at + 1).is_empty() =>
+        {
             let name = line.word(at + 1);
             let message = format!("`{word}` stands in no network");
-            Some(line.mistake(at, message).help(format!("a piece with layers is a block before the network: `block {name} {{ … }}`")))
+            Some(
+                line.mistake(at, message)
+                    .help(format!("a piece with layers is a block before the network: `block {name} {{ … }}`")),
+            )
         }
         "block" => {
             let name = line.word(at + 1);
             let message = "a `block` stands beside the networks, not in one";
             let help = match name {
                 "" => "write `block Name { … }` before the network, and `Name;` here".into(),
-                name => format!("move it before the network, and write `{name};` here; a group is `name: {{ … }}`"),
+                name => format!("move it before the network: `{name};` uses it here; a group is `name: {{ … }}`"),
             };
             Some(line.mistake(at, message).help(help))
         }
-        "pass" | "break" | "continue" | "todo" | "global" | "del" | "with" | "try" | "except" | "raise" | "yield" | "async" | "unsafe" | "super"
+        "pass" | "break" | "continue" | "todo" | "global" | "del" | "with" | "try" | "except" | "raise" | "yield"
+        | "async" | "unsafe" | "super"
             if !line.is(at + 1, ':') && !line.is(at + 1, '<') =>
         {
-            Some(line.mistake(at, format!("`{word}` does not exist here")).help("remove it: a network is lines of layers, in order"))
+            Some(
+                line.mistake(at, format!("`{word}` does not exist here"))
+                    .help("remove it: a network is lines of layers, in order"),
+            )
         }
         _ => None,
     }
@@ -317,13 +390,19 @@ fn definition(line: &Line) -> Option<Diagnostic> {
 fn import(line: &Line) -> Option<Diagnostic> {
     let at = usize::from(line.word(0) == "pub");
     let word = line.word(at);
-    let python = word == "from" && line.tokens.iter().any(|token| matches!(token, TokenTree::Ident(word) if *word == "import"));
+    let python =
+        word == "from" && line.tokens.iter().any(|token| matches!(token, TokenTree::Ident(word) if *word == "import"));
     if python || matches!(word, "use" | "import" | "include" | "extern" | "require") {
         let own = word == "use";
-        let message = if own { "a `use` stands beside the networks, not in one".to_string() } else { format!("`{word}` does not exist here") };
+        let message = if own {
+            "a `use` stands beside the networks, not in one".to_string()
+        } else {
+            format!("`{word}` does not exist here")
+        };
         let help = match own {
             true => format!("move `{};` before the network", line.text(at, line.tokens.len())),
-            false => "layers are known without it; a block of elsewhere comes by `use path::Block;` before the network".into(),
+            false => "layers are known without it; a block of elsewhere comes by `use path::Block;` before the network"
+                .into(),
         };
         return Some(line.mistake(at, message).help(help));
     }
@@ -332,9 +411,27 @@ fn import(line: &Line) -> Option<Diagnostic> {
 
 /// `println!("{x}")`, `print(x.shape)`, `assert x`
 fn printed(line: &Line) -> Option<Diagnostic> {
-    const WORDS: &[&str] = &["print", "println", "eprintln", "dbg", "printf", "assert", "assert_eq", "debug_assert", "log", "panic", "todo", "summary", "echo", "console"];
+    const WORDS: &[&str] = &[
+        "print",
+        "println",
+        "eprintln",
+        "dbg",
+        "printf",
+        "assert",
+        "assert_eq",
+        "debug_assert",
+        "log",
+        "panic",
+        "todo",
+        "summary",
+        "echo",
+        "console",
+    ];
     let word = line.word(0);
-    let called = line.is(1, '!') || line.group(1, Delimiter::Parenthesis).is_some() || !line.word(1).is_empty() || matches!(word, "assert" | "console");
+    let called = line.is(1, '!')
+        || line.group(1, Delimiter::Parenthesis).is_some()
+        || !line.word(1).is_empty()
+        || matches!(word, "assert" | "console");
     (WORDS.contains(&word) && called).then(|| {
         let message = format!("`{word}` has nothing to do in a declaration: nothing runs here");
         line.mistake(0, message).help("remove it; `summary()` of the network prints all shapes")
@@ -344,8 +441,22 @@ fn printed(line: &Line) -> Option<Diagnostic> {
 /// The words that declare a name in other languages, `let mut` as two.
 fn declared(line: &Line) -> usize {
     let mut at = 0;
-    while matches!(line.word(at), "let" | "var" | "val" | "const" | "static" | "mut" | "auto" | "final" | "pub" | "self" | "double" | "float" | "int")
-        || (at > 0 && line.is(at, '.') && line.word(at - 1) == "self")
+    while matches!(
+        line.word(at),
+        "let"
+            | "var"
+            | "val"
+            | "const"
+            | "static"
+            | "mut"
+            | "auto"
+            | "final"
+            | "pub"
+            | "self"
+            | "double"
+            | "float"
+            | "int"
+    ) || (at > 0 && line.is(at, '.') && line.word(at - 1) == "self")
     {
         at += 1;
     }
@@ -379,7 +490,10 @@ fn constant(line: &Line) -> Option<Diagnostic> {
     };
     let at = if at > 0 { 0 } else { equals };
     let message = format!("`{name}` is a number, and numbers with a name are constants of the network");
-    Some(line.mistake(at, message).help(format!("declare it behind the network's name: `pub Net<{name} = {text}> {{ … }}`")))
+    Some(
+        line.mistake(at, message)
+            .help(format!("declare it behind the network's name: `pub Net<{name} = {text}> {{ … }}`")),
+    )
 }
 
 /// `return x`
@@ -387,13 +501,14 @@ fn returned(line: &Line) -> Option<Diagnostic> {
     if line.word(0) != "return" {
         return None;
     }
-    let mistake = line.mistake(0, "`return` does not exist here: a network returns its prediction, or what `output` names");
+    let mistake =
+        line.mistake(0, "`return` does not exist here: a network returns its prediction, or what `output` names");
     let rest = &line.tokens[1..];
     Some(match names(rest) {
         Some(names) if !names.is_empty() => mistake.help(format!("write `output {};`", names.join(", "))),
         _ => match write::line(&running(rest, line), &line.unread.named) {
             Some(written) => mistake.help(format!("write `{}`", written.lines)),
-            None => mistake.help("write `output name;` with the name of a line"),
+            None => mistake.help("`output name;` names the line whose value is returned"),
         },
     })
 }
@@ -444,7 +559,8 @@ fn output(line: &Line) -> Option<Diagnostic> {
     if word != "output" || rest.is_empty() {
         return None;
     }
-    let skip = rest.iter().take_while(|token| matches!(token, TokenTree::Punct(p) if ":=".contains(p.as_char()))).count();
+    let skip =
+        rest.iter().take_while(|token| matches!(token, TokenTree::Punct(p) if ":=".contains(p.as_char()))).count();
     let written = write::line(&Reader::new(rest[skip..].iter().cloned()).line(), &line.unread.named)?;
     let message = "`output` names values, and computes none";
     let (before, last) = match written.lines.trim_end_matches(';').rsplit_once("; ") {
@@ -481,8 +597,13 @@ fn extents(tokens: &[TokenTree]) -> Option<String> {
                 }
             }
             // The batch axis, which is not written.
-            TokenTree::Ident(word) if matches!(word.to_string().as_str(), "None" | "batch" | "batch_size" | "B" | "N" | "_") => {}
-            TokenTree::Ident(word) if word.to_string().chars().all(|c| c.is_uppercase() || c == '_' || c.is_numeric()) => all.push(word.to_string()),
+            TokenTree::Ident(word)
+                if matches!(word.to_string().as_str(), "None" | "batch" | "batch_size" | "B" | "N" | "_") => {}
+            TokenTree::Ident(word)
+                if word.to_string().chars().all(|c| c.is_uppercase() || c == '_' || c.is_numeric()) =>
+            {
+                all.push(word.to_string())
+            }
             TokenTree::Group(group) => return extents(&group.stream().into_iter().collect::<Vec<_>>()),
             _ => {}
         }
@@ -492,10 +613,11 @@ fn extents(tokens: &[TokenTree]) -> Option<String> {
 
 /// The kind of an input or target, however it is written.
 pub fn port_text(kind: &str, tokens: &[TokenTree]) -> Option<String> {
-    const CLASSES: &[&str] = &["class", "classes", "usize", "u8", "int", "long", "i64", "label", "int64", "onehot", "categorical"];
-    let class = tokens.iter().any(|token| {
-        matches!(token, TokenTree::Ident(word) if CLASSES.contains(&word.to_string().to_lowercase().as_str()))
-    });
+    const CLASSES: &[&str] =
+        &["class", "classes", "usize", "u8", "int", "long", "i64", "label", "int64", "onehot", "categorical"];
+    let class = tokens.iter().any(
+        |token| matches!(token, TokenTree::Ident(word) if CLASSES.contains(&word.to_string().to_lowercase().as_str())),
+    );
     let lone = matches!(tokens, [TokenTree::Literal(_)] | [TokenTree::Ident(_)]);
     let shape = extents(tokens)?;
     if kind == "target" && (class || lone) {
@@ -512,7 +634,11 @@ fn port(line: &Line) -> Option<Diagnostic> {
     // `x: input …` and `x = Input(shape = …)` say the name first.
     let first = declared(line);
     let behind = (line.is(first + 1, ':') || line.is(first + 1, '=')) && !line.word(first).is_empty();
-    let mut at = if behind && !INPUTS.contains(&line.word(first)) && !TARGETS.contains(&line.word(first)) { first + 2 } else { 0 };
+    let mut at = if behind && !INPUTS.contains(&line.word(first)) && !TARGETS.contains(&line.word(first)) {
+        first + 2
+    } else {
+        0
+    };
     while at > 0 && line.is(at + 1, '.') {
         at += 2;
     }
@@ -561,7 +687,9 @@ fn port(line: &Line) -> Option<Diagnostic> {
     let mistake = line.mistake(odd, message);
     Some(match port {
         Some(port) => mistake.help(format!("write `{kind} {name}: {port};`")),
-        None if kind == "input" => mistake.help(format!("write `input {name}: [1, 28, 28];`, with the shape of one sample")),
+        None if kind == "input" => {
+            mistake.help(format!("write `input {name}: [1, 28, 28];`, with the shape of one sample"))
+        }
         None => mistake.help(format!("write `target {name}: class<10>;`, or `target {name}: [3];` for dense values")),
     })
 }
@@ -569,21 +697,26 @@ fn port(line: &Line) -> Option<Diagnostic> {
 /// `param w = Zeros<[3]>`, `param w [3]`, `parameter w: [3]`
 fn param(line: &Line) -> Option<Diagnostic> {
     let word = line.word(0);
-    if !matches!(word, "param" | "parameter" | "Parameter" | "weight" | "weights" | "variable") || line.word(1).is_empty() {
+    if !matches!(word, "param" | "parameter" | "Parameter" | "weight" | "weights" | "variable")
+        || line.word(1).is_empty()
+    {
         return None;
     }
     let name = line.word(1);
     let end = (2..line.tokens.len()).find(|at| line.is(*at, '=')).unwrap_or(line.tokens.len());
     let shape = extents(&line.tokens[2..end]);
     // Behind `=`, or without it behind the shape.
-    let behind = (2..line.tokens.len()).find(|at| matches!(line.tokens[*at], TokenTree::Group(_))).map_or(end, |at| at + 1);
+    let behind =
+        (2..line.tokens.len()).find(|at| matches!(line.tokens[*at], TokenTree::Group(_))).map_or(end, |at| at + 1);
     let start = if end < line.tokens.len() { end + 1 } else { behind };
     let init = line.text(start.min(line.tokens.len()), line.tokens.len());
     let init = match init.parse::<f64>() {
         Ok(number) if number == 0.0 => "Zeros".to_string(),
         Ok(number) if number == 1.0 => "Ones".to_string(),
         Ok(_) => format!("Constant<{init}>"),
-        Err(_) if init.chars().next().is_some_and(char::is_uppercase) && !init.contains(['(', '[', '.']) => init.clone(),
+        Err(_) if init.chars().next().is_some_and(char::is_uppercase) && !init.contains(['(', '[', '.']) => {
+            init.clone()
+        }
         Err(_) => "Zeros".to_string(),
     };
     let (at, message) = if word != "param" {
@@ -591,7 +724,10 @@ fn param(line: &Line) -> Option<Diagnostic> {
     } else if line.is(2, ':') && line.group(3, Delimiter::Bracket).is_some() && line.tokens.len() > 4 {
         (4, format!("the start value of `{name}` stands behind a `=`"))
     } else {
-        (2.min(line.tokens.len() - 1), format!("`param {name}` has its shape behind a `:`, and a start value behind a `=`"))
+        (
+            2.min(line.tokens.len() - 1),
+            format!("`param {name}` has its shape behind a `:`, and a start value behind a `=`"),
+        )
     };
     let shape = shape.unwrap_or_else(|| "[16, 1, 1]".into());
     Some(line.mistake(at, message).help(format!("write `param {name}: {shape} = {init};`")))
@@ -612,6 +748,10 @@ fn loss(line: &Line) -> Option<Diagnostic> {
     let rest = &line.tokens[at.min(line.tokens.len())..];
     let mut loss: Vec<TokenTree> = "loss:".parse::<TokenStream>().ok()?.into_iter().collect();
     loss.extend(rest.iter().cloned());
+    if let Some(sum) = several_terms(rest) {
+        let comma = parts(rest)[0].len() + at;
+        return Some(line.mistake(comma, "terms of a loss are added").help(format!("write `loss: {sum};`")));
+    }
     let mut reader = Reader::new(loss);
     let said = reader.line();
     let (at, message) = if word != "loss" {
@@ -635,16 +775,35 @@ fn loss(line: &Line) -> Option<Diagnostic> {
         };
         return Some(Mistake::new(line.unread.stopped, message).help(help));
     };
-    const FORM: &str = "a loss is `loss: CrossEntropy(_, y);`, or a sum of such terms with weights: `loss: A(_, y) + 0.3 * B(_, y);`";
+    const FORM: &str =
+        "a loss is `loss: CrossEntropy(_, y);`, or a sum of such terms with weights: `loss: A(_, y) + 0.3 * B(_, y);`";
     Some(match write::line(&said, &line.unread.named) {
         Some(written) => line.mistake(at, message).help(format!("write `{}`", written.lines)),
         None => line.mistake(at, message).help(FORM),
     })
 }
 
+/// `A(_, y), B(_, y)` as a sum.
+fn several_terms(tokens: &[TokenTree]) -> Option<String> {
+    let parts = parts(tokens);
+    let terms = parts.iter().map(|part| {
+        let mut line: Vec<TokenTree> = "loss:".parse::<TokenStream>().ok()?.into_iter().collect();
+        line.extend(part.iter().cloned());
+        let written = write::line(&Reader::new(line).line(), &[])?;
+        Some(written.lines.trim_start_matches("loss: ").trim_end_matches(';').to_string())
+    });
+    let terms: Vec<String> = terms.collect::<Option<_>>()?;
+    (terms.len() > 1).then(|| terms.join(" + "))
+}
+
 /// `Residual: { … }`, `Shortcut { … }`, `residual { … }`, `Residual(…) { … }`
 fn residual(line: &Line) -> Option<Diagnostic> {
     let word = line.word(0);
+    if matches!(word, "Residual" | "Concat") && line.group(1, Delimiter::Bracket).is_some() {
+        return Some(
+            line.mistake(1, format!("`{word}` is followed by its lines in braces")).help(format!("`{word} {{ … }}`")),
+        );
+    }
     if line.body().is_none() && line.group(1, Delimiter::Parenthesis).is_none() {
         return None;
     }
@@ -660,7 +819,9 @@ fn residual(line: &Line) -> Option<Diagnostic> {
         "residual" | "ResidualBlock" | "skip" | "Skip" | "SkipConnection" | "resnet" if line.body().is_some() => {
             Some(line.mistake(0, format!("there is no `{word}`")).help("write `Residual { … }`"))
         }
-        "concat" | "Concatenate" | "parallel" | "Parallel" | "branches" | "cat" | "Inception" if line.body().is_some() => {
+        "concat" | "Concatenate" | "parallel" | "Parallel" | "branches" | "cat" | "Inception"
+            if line.body().is_some() =>
+        {
             Some(line.mistake(0, format!("there is no `{word}`")).help("write `Concat { … }`"))
         }
         _ => None,
@@ -672,9 +833,14 @@ fn group(line: &Line) -> Option<Diagnostic> {
     if let Some(body) = line.body() {
         let head = line.tokens.len() - 1;
         let words: Vec<&str> = (0..head).map(|at| line.word(at)).filter(|word| !word.is_empty()).collect();
-        let name = words.iter().rev().find(|word| !matches!(**word, "mut" | "let" | "self" | "Sequential" | "nn"))?.to_string();
+        let name = words
+            .iter()
+            .rev()
+            .find(|word| !matches!(**word, "mut" | "let" | "self" | "Sequential" | "nn"))?
+            .to_string();
         // `Linear { 3 }` holds arguments, not lines.
-        let lines = body.stream().into_iter().any(|token| matches!(token, TokenTree::Punct(p) if p.as_char() == ';')) || body.stream().is_empty();
+        let lines = body.stream().into_iter().any(|token| matches!(token, TokenTree::Punct(p) if p.as_char() == ';'))
+            || body.stream().is_empty();
         if names_layer(&name) || is_layer(&name) && words.len() == 1 {
             if !lines {
                 return None;
@@ -699,10 +865,12 @@ fn group(line: &Line) -> Option<Diagnostic> {
     let named = (line.is(at + 1, ':') || line.is(at + 1, '=')) && !line.word(at).is_empty();
     let list = line.tokens.last().is_some_and(|token| match token {
         TokenTree::Group(group) if group.delimiter() == Delimiter::Bracket => true,
-        TokenTree::Group(group) if group.delimiter() == Delimiter::Parenthesis => line.tokens.len() > 1 && {
-            let word = line.word(line.tokens.len() - 2);
-            matches!(word, "Sequential" | "sequential" | "ModuleList" | "Chain" | "serial")
-        },
+        TokenTree::Group(group) if group.delimiter() == Delimiter::Parenthesis => {
+            line.tokens.len() > 1 && {
+                let word = line.word(line.tokens.len() - 2);
+                matches!(word, "Sequential" | "sequential" | "ModuleList" | "Chain" | "serial")
+            }
+        }
         _ => false,
     });
     if !list {
@@ -771,11 +939,20 @@ fn several_lines(line: &Line) -> Option<Diagnostic> {
     if all.len() < 2 {
         return None;
     }
+    // `Add a, b` has values, not lines.
+    let value =
+        |part: &Vec<TokenTree>| matches!(part.as_slice(), [TokenTree::Ident(word)] if !is_layer(&word.to_string()));
+    if all.iter().skip(1).any(value) {
+        return None;
+    }
     let lines = lines_of(line.tokens, &line.unread.named)?;
     let at = all[0].len();
     let comma = line.is(at, ',');
-    let (at, message) =
-        if comma { (at, "lines are separated by `;`, not by `,`") } else { (at - 1, "the `;` behind this line is missing") };
+    let (at, message) = if comma {
+        (at, "lines are separated by `;`, not by `,`")
+    } else {
+        (at - 1, "the `;` behind this line is missing")
+    };
     Some(line.mistake(at, message).help(format!("write `{lines}`")))
 }
 
@@ -785,7 +962,8 @@ fn expression(line: &Line) -> Option<Diagnostic> {
     let mut reader = Reader::new(line.tokens[from..].iter().cloned());
     let mut said = reader.line();
     let mut missing = None;
-    if said.label.is_none() && line.tokens.len() > from + 1 && !line.word(from).is_empty() && !is_layer(line.word(from)) {
+    if said.label.is_none() && line.tokens.len() > from + 1 && !line.word(from).is_empty() && !is_layer(line.word(from))
+    {
         // `logits Linear<3>`
         let next = line.word(from + 1);
         if !next.is_empty() && (is_layer(next) || names_layer(next)) {
@@ -793,7 +971,8 @@ fn expression(line: &Line) -> Option<Diagnostic> {
             said = behind.line();
             reader.odd = behind.odd;
             said.label = Some(line.word(from).to_string());
-            missing = Some(line.mistake(from + 1, format!("the name `{}` of a line is followed by `:`", line.word(from))));
+            missing =
+                Some(line.mistake(from + 1, format!("the name `{}` of a line is followed by `:`", line.word(from))));
         }
     }
     let mistake = match (missing, reader.odd.first()) {
@@ -805,7 +984,8 @@ fn expression(line: &Line) -> Option<Diagnostic> {
         (None, Some(odd)) => Mistake::new(odd.source, odd.message.clone()),
         (None, None) => {
             let message = &line.unread.message;
-            let message = if message.is_empty() { "this line cannot be read".into() } else { message.clone() };
+            let own = message.is_empty() || message.starts_with("expected");
+            let message = if own { "this line cannot be read".into() } else { message.clone() };
             Mistake::new(line.unread.stopped, message)
         }
     };
@@ -821,18 +1001,29 @@ fn expression(line: &Line) -> Option<Diagnostic> {
 
 /// The mistake is known, but no line says what was meant.
 fn explain_odd(line: &Line, mistake: Mistake, reader: &Reader) -> Option<Diagnostic> {
-    let has = |signs: &str| line.tokens.iter().any(|token| matches!(token, TokenTree::Punct(p) if signs.contains(p.as_char())));
+    let has = |signs: &str| {
+        line.tokens.iter().any(|token| matches!(token, TokenTree::Punct(p) if signs.contains(p.as_char())))
+    };
     if has("@") {
-        return Some(mistake.help("a product with weights that are learned is `Linear<16>;`, one of two values `Dot(a, b);`"));
+        return Some(
+            mistake.help("a product with weights that are learned is `Linear<16>;`, one of two values `Dot(a, b);`"),
+        );
     }
     if line.word(0).is_empty() && matches!(line.tokens.first(), Some(TokenTree::Literal(_))) {
-        return Some(line.mistake(0, "a line begins with a layer or a name").help("write `Layer<arguments>;` or `name: Layer<arguments>;`"));
+        return Some(
+            line.mistake(0, "a line begins with a layer or a name")
+                .help("a line is `Layer<arguments>;` or `name: Layer<arguments>;`"),
+        );
     }
     if line.words.iter().any(|word| word == "self") {
-        let help = "a layer is declared where it is applied, `name: Layer<arguments>;`, and applied again as `name(value);`";
-        return Some(line.mistake(line.words.iter().position(|word| word == "self")?, "`self` is not written here").help(help));
+        let help =
+            "a layer is declared where it is applied, `name: Layer<arguments>;`, and applied again as `name(value);`";
+        return Some(
+            line.mistake(line.words.iter().position(|word| word == "self")?, "`self` is not written here").help(help),
+        );
     }
-    let index = line.tokens.iter().any(|token| matches!(token, TokenTree::Group(g) if g.delimiter() == Delimiter::Bracket));
+    let index =
+        line.tokens.iter().any(|token| matches!(token, TokenTree::Group(g) if g.delimiter() == Delimiter::Bracket));
     if index && !reader.odd.is_empty() {
         return Some(mistake.help("a part of a value is `Slice<axis = 0, start = 0, end = 3>(value);`"));
     }

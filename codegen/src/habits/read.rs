@@ -127,6 +127,13 @@ impl Reader {
         let label = self.label();
         let mut value = self.expression(true);
         let mut alias = None;
+        if let Some(sign) =
+            ["->", "=>", "="].into_iter().find(|sign| self.signs(sign) && self.names_at_the_end(sign.len()))
+        {
+            self.note(self.here(), format!("`{sign}` names nothing here: `as` does"));
+            alias = self.word(sign.len());
+            self.at += sign.len() + 1;
+        }
         while self.word(0).is_some_and(|word| word == "as") && self.word(1).is_some() {
             if alias.is_some() {
                 self.note(self.here(), "this line has two names behind `as`");
@@ -159,7 +166,7 @@ impl Reader {
         let start = self.here();
         self.at += 1;
         let sign = [":=", "->", "=>", "<-", "=", ":"].into_iter().find(|sign| self.signs(sign));
-        let between = |sign: &&str| is_layer(&name) && !matches!(*sign, ":" | "=");
+        let between = |sign: &&str| is_layer(&name) && *sign != ":";
         let Some(sign) = sign.filter(|sign| !self.signs("::") && !self.signs("==") && !between(sign)) else {
             self.at -= 1;
             return None;
@@ -170,10 +177,14 @@ impl Reader {
             self.note(start, "a name is written without quotes");
         }
         self.at += sign.len();
-        // `x: Tensor = …`
-        if sign == ":" && self.word(0).is_some() && self.is(1, '=') {
+        // `x: Tensor = …`, `x: torch.Tensor = …`
+        let typed = (0..self.tokens.len() - self.at).find(|i| self.is(*i, '=')).filter(|end| {
+            *end > 0
+                && (0..*end).all(|i| self.word(i).is_some() || self.is(i, '.') || self.is(i, ':') || self.is(i, '&'))
+        });
+        if let (":", Some(end)) = (sign, typed) {
             self.note(self.here(), "a value has no type that is written");
-            self.at += 2;
+            self.at += end + 1;
         }
         Some(name)
     }
@@ -183,13 +194,21 @@ impl Reader {
         let first = self.sum();
         let mut all = vec![first];
         while chained && !self.done() {
-            let Some(sign) = ["|>", "->", "=>", ">>", "|", "→"].into_iter().find(|sign| self.signs(sign)) else { break };
+            let Some(sign) = ["|>", "->", "=>", ">>", "|"].into_iter().find(|sign| self.signs(sign)) else { break };
+            if self.names_at_the_end(sign.len()) {
+                break;
+            }
             self.note(self.here(), format!("`{sign}` does not stand between layers: `;` does"));
             self.at += sign.chars().count();
             let next = self.sum();
             all.push(next);
         }
         if all.len() == 1 { all.swap_remove(0) } else { Expr::Chain(all) }
+    }
+
+    /// A lone name follows, and nothing else: `Relu -> a`.
+    fn names_at_the_end(&self, ahead: usize) -> bool {
+        self.word(ahead).is_some_and(|word| !is_layer(&word)) && self.peek(ahead + 1).is_none()
     }
 
     fn sum(&mut self) -> Expr {
@@ -222,7 +241,7 @@ impl Reader {
     fn operation(&mut self, sign: char, left: Expr, right: fn(&mut Self) -> Expr) -> Expr {
         self.note(self.here(), format!("`{sign}` does not stand between values: layers do"));
         self.at += 1;
-        if matches!(sign, '+' | '*') && self.is(0, '=') {
+        if self.is(0, '=') {
             self.at += 1;
         }
         Expr::Operation(sign, Box::new(left), Box::new(right(self)))
@@ -380,6 +399,10 @@ impl Reader {
                 }
                 self.at += sign.len();
                 name = Some(word);
+            } else if matches!(self.peek(1), Some(TokenTree::Literal(_))) && word.starts_with(char::is_lowercase) {
+                self.at += 1;
+                self.note(self.here(), format!("a `=` is missing between `{word}` and its value"));
+                name = Some(word);
             }
         }
         let value = self.expression(false);
@@ -411,7 +434,9 @@ impl Reader {
                 value = self.member(value);
             } else if self.is(0, '<') && !self.signs("<-") && matches!(value, Expr::Path(_) | Expr::Call(_)) {
                 value = self.angle(value);
-            } else if let Some(group) = self.group(Delimiter::Parenthesis).filter(|_| matches!(value, Expr::Path(_) | Expr::Call(_))) {
+            } else if let Some(group) =
+                self.group(Delimiter::Parenthesis).filter(|_| matches!(value, Expr::Path(_) | Expr::Call(_)))
+            {
                 self.at += 1;
                 let items = self.within(&group);
                 let mut call = self.called(value);
@@ -429,7 +454,9 @@ impl Reader {
                 self.note(self.here(), "a value has no parts that could be taken by `[…]`");
                 self.at += 1;
                 value = Expr::Call(Box::new(Call { name: "[]".into(), ..self.called(value) }));
-            } else if let Some(group) = self.group(Delimiter::Brace).filter(|_| matches!(value, Expr::Path(_) | Expr::Call(_))) {
+            } else if let Some(group) =
+                self.group(Delimiter::Brace).filter(|_| matches!(value, Expr::Path(_) | Expr::Call(_)))
+            {
                 let arguments = is_named_layer(&value) && is_argument_list(&group);
                 let start = self.here();
                 self.at += 1;
@@ -446,6 +473,13 @@ impl Reader {
             } else if self.is(0, '?') || (self.is(0, '!') && matches!(self.peek(1), Some(TokenTree::Group(_)))) {
                 self.note(self.here(), "this sign has no meaning here");
                 self.at += 1;
+            } else if is_named_layer(&value) && self.word(0).is_some_and(|word| word != "as" && !is_layer(&word)) {
+                // `Add a, b`
+                self.note(self.here(), "values stand in `(…)`");
+                let items = self.values();
+                let mut call = self.called(value);
+                call.given.push(items);
+                value = Expr::Call(Box::new(call));
             } else if is_named_layer(&value) && matches!(self.peek(0), Some(TokenTree::Literal(_))) {
                 // `Conv2d 8, 3>`
                 self.note(self.here(), "the `<` before the first argument is missing");
@@ -503,6 +537,12 @@ impl Reader {
         let open = self.here();
         self.at += 1;
         let mut call = self.called(value);
+        if let (Some(group), true) = (self.group(Delimiter::Parenthesis), self.is(1, '>')) {
+            // `Conv2d<(8, 3)>`
+            self.note(self.here(), "arguments stand in `<…>` without parentheses");
+            self.at += 1;
+            call.fixed.extend(self.within(&group));
+        }
         call.fixed.extend(self.arguments(true));
         call.angled = true;
         if self.is(0, '>') {

@@ -7,12 +7,62 @@ use crate::layers::{self, Operands};
 
 /// Modules of other languages: what stands before the dot is no value.
 const MODULES: &[&str] = &[
-    "nn", "F", "torch", "tf", "keras", "layers", "functional", "jax", "jnp", "np", "numpy", "tch", "burn", "candle_nn", "candle",
-    "flax", "linen", "hk", "eqx", "optim", "activation", "activations", "losses", "tensor", "ops", "kiln", "mx", "paddle",
+    "nn",
+    "F",
+    "torch",
+    "tf",
+    "keras",
+    "layers",
+    "functional",
+    "jax",
+    "jnp",
+    "np",
+    "numpy",
+    "tch",
+    "burn",
+    "candle_nn",
+    "candle",
+    "flax",
+    "linen",
+    "hk",
+    "eqx",
+    "optim",
+    "activation",
+    "activations",
+    "losses",
+    "tensor",
+    "ops",
+    "kiln",
+    "mx",
+    "paddle",
 ];
 
 /// Words that make a layer in other languages and say nothing here.
-const MAKERS: &[&str] = &["new", "init", "build", "default", "to", "cuda", "cpu", "contiguous", "clone", "unwrap", "compile", "create"];
+const MAKERS: &[&str] = &[
+    "new",
+    "init",
+    "build",
+    "default",
+    "to",
+    "cuda",
+    "cpu",
+    "contiguous",
+    "clone",
+    "unwrap",
+    "compile",
+    "create",
+    "into",
+    "detach",
+    "eval",
+    "train",
+    "as_ref",
+    "borrow",
+    "iter",
+    "collect",
+];
+
+/// What Rust puts around values.
+const WRAPPERS: &[&str] = &["Box", "Arc", "Rc", "Some", "Ok", "RefCell", "Cell", "Mutex"];
 
 /// Words that apply a layer which stands before them.
 const APPLIES: &[&str] = &["forward", "apply", "call", "__call__", "forward_t", "pipe"];
@@ -103,7 +153,8 @@ fn mentions(value: &Expr, name: &str) -> bool {
     match value {
         Expr::Path(path) => path.len() == 1 && path[0] == name,
         Expr::Call(call) => {
-            call.receiver.as_ref().is_some_and(|receiver| mentions(receiver, name)) || call.given.iter().any(|args| within(args))
+            call.receiver.as_ref().is_some_and(|receiver| mentions(receiver, name))
+                || call.given.iter().any(|args| within(args))
         }
         Expr::Chain(all) => all.iter().any(|one| mentions(one, name)),
         Expr::List(items) => within(items),
@@ -138,7 +189,7 @@ impl Writer {
                 let name = *path.last()?;
                 let module = path[..path.len() - 1].iter().any(|word| MODULES.contains(word));
                 if is_layer(name) || module {
-                    return self.layer(name, &[], &[]);
+                    return self.layer(name, &[], &[], module);
                 }
                 if self.assigned.as_deref() == Some(name) && path.len() == 1 {
                     return Some(if self.pieces.is_empty() { Place::Start } else { Place::Last });
@@ -158,7 +209,9 @@ impl Writer {
                 for item in items {
                     place = Some(self.value(&item.value)?);
                 }
-                place.filter(|_| items.iter().all(|item| matches!(&item.value, Expr::Call(_)) || is_layer_path(&item.value)))
+                place.filter(|_| {
+                    items.iter().all(|item| matches!(&item.value, Expr::Call(_)) || is_layer_path(&item.value))
+                })
             }
             Expr::Operation(sign, a, b) => self.operation(*sign, a, b),
             Expr::Number(_) | Expr::Text(_) | Expr::Range(..) | Expr::Braces(_) | Expr::Odd => None,
@@ -182,7 +235,11 @@ impl Writer {
         let mut names: Vec<String> = Vec::new();
         let whole = Expr::Operation(sign, Box::new(a.clone()), Box::new(b.clone()));
         let body = formula(&whole, &mut names, 0)?;
-        let parameters: Vec<String> = names.iter().enumerate().map(|(i, _)| ["x", "y", "z", "w"].get(i).map(|n| n.to_string())).collect::<Option<_>>()?;
+        let parameters: Vec<String> = names
+            .iter()
+            .enumerate()
+            .map(|(i, _)| ["x", "y", "z", "w"].get(i).map(|n| n.to_string()))
+            .collect::<Option<_>>()?;
         let name = match (sign, parameters.len()) {
             ('-', 2) => "difference",
             ('/', 2) => "quotient",
@@ -227,13 +284,16 @@ impl Writer {
         if call.body && matches!(call.name.as_str(), "Residual" | "Concat") && call.given.is_empty() {
             return Some(self.push(format!("{} {{ … }}", call.name)));
         }
-        if call.body {
+        if call.body || call.name == "[]" {
             return None;
         }
         // What `self` has is a line of this network, if there is such a line.
         let of_self = matches!(&call.receiver, Some(Expr::Path(path)) if path.iter().all(|word| word == "self"));
         if of_self && !self.named.iter().any(|own| own == &call.name) {
             return None;
+        }
+        if let (true, None, [one]) = (WRAPPERS.contains(&call.name.as_str()), &call.receiver, call.given.as_slice()) {
+            return self.value(&one.first()?.value);
         }
         // A module before the dot is no value.
         let receiver = call.receiver.as_ref().filter(|receiver| !is_module(receiver));
@@ -245,9 +305,15 @@ impl Writer {
                 return match receiver {
                     Expr::Path(path) => {
                         let made = path.last()?;
+                        if WRAPPERS.contains(&made.as_str()) {
+                            return self.value(&own.first()?.value);
+                        }
+                        if !is_layer(made) {
+                            return self.value(receiver);
+                        }
                         let made = made.strip_suffix("Config").unwrap_or(made);
                         let (fixed, operands) = self.split(made, &call.fixed, &call.given);
-                        self.layer(made, &fixed, &operands)
+                        self.layer(made, &fixed, &operands, false)
                     }
                     other => self.value(other),
                 };
@@ -261,9 +327,18 @@ impl Writer {
                 }
                 return self.call(&made);
             }
+            if matches!(name, "add" | "push" | "append" | "insert" | "add_module")
+                && own.len() == 1
+                && gives_lines(&own[0].value)
+            {
+                // `model.add(Dense(10))`
+                return self.value(&own[0].value);
+            }
             if APPLIES.contains(&name) {
                 let applied = match receiver {
-                    Expr::Path(path) => path.last()?.clone(),
+                    Expr::Path(path) if is_layer(path.last()?) || self.named.contains(path.last()?) => {
+                        path.last()?.clone()
+                    }
                     Expr::Call(made) => {
                         let mut made = (**made).clone();
                         made.given.extend(call.given.iter().cloned());
@@ -272,7 +347,7 @@ impl Writer {
                     _ => return None,
                 };
                 let operands: Vec<&Expr> = own.iter().map(|arg| &arg.value).collect();
-                return self.layer(&applied, &[], &operands);
+                return self.layer(&applied, &[], &operands, false);
             }
             // `x.relu()`, `Linear<3>.relu()`
             let (fixed, mut operands) = self.split(name, &call.fixed, &call.given);
@@ -281,13 +356,13 @@ impl Writer {
                 other => other.clone(),
             };
             if matches!(&receiver, Expr::Path(path) if path.is_empty()) {
-                return self.layer(name, &fixed, &operands);
+                return self.layer(name, &fixed, &operands, true);
             }
             operands.insert(0, &receiver);
-            return self.layer(name, &fixed, &operands);
+            return self.layer(name, &fixed, &operands, true);
         }
         let (fixed, operands) = self.split(name, &call.fixed, &call.given);
-        self.layer(name, &fixed, &operands)
+        self.layer(name, &fixed, &operands, call.receiver.is_some())
     }
 
     /// What of a call is fixed, and what are values.
@@ -298,10 +373,27 @@ impl Writer {
         for arg in given.iter().flatten() {
             match (&arg.name, &arg.value) {
                 // `x.size(0)` and `x.shape[0]` are the batch, which is not written.
-                (_, Expr::Call(call)) if matches!(call.name.as_str(), "size" | "shape" | "len" | "dim" | "[]") => {}
+                (_, Expr::Call(call))
+                    if matches!(call.name.as_str(), "size" | "shape" | "len" | "dim" | "[]" | "default") => {}
                 (None, Expr::List(items)) if several => operands.extend(items.iter().map(|item| &item.value)),
                 (None, value) if is_value(value) => operands.push(value),
-                (Some(name), value) if is_value(value) && matches!(name.as_str(), "input" | "inputs" | "x" | "tensor" | "tensors" | "other" | "prediction" | "target" | "truth" | "labels" | "logits") => {
+                (Some(name), value)
+                    if is_value(value)
+                        && matches!(
+                            name.as_str(),
+                            "input"
+                                | "inputs"
+                                | "x"
+                                | "tensor"
+                                | "tensors"
+                                | "other"
+                                | "prediction"
+                                | "target"
+                                | "truth"
+                                | "labels"
+                                | "logits"
+                        ) =>
+                {
                     operands.push(value);
                 }
                 _ => arguments.push(arg),
@@ -311,9 +403,11 @@ impl Writer {
     }
 
     /// `Layer<…>(…)`, after the lines that give its operands.
-    fn layer(&mut self, name: &str, fixed: &[&Arg], operands: &[&Expr]) -> Option<Place> {
+    fn layer(&mut self, name: &str, fixed: &[&Arg], operands: &[&Expr], method: bool) -> Option<Place> {
         let stem = name.strip_suffix("Config").unwrap_or(name);
-        let ours = foreign::ours(stem).filter(|ours| layers::find(ours).is_some() || (self.loss && layers::find_loss(ours).is_some()));
+        let stem = if stem == "mean" && !self.loss { "Average" } else { stem };
+        let ours = foreign::ours(stem)
+            .filter(|ours| layers::find(ours).is_some() || (self.loss && layers::find_loss(ours).is_some()));
         if matches!(stem, "Sequential" | "sequential" | "ModuleList" | "Chain" | "serial") {
             let mut place = None;
             for one in fixed.iter().map(|arg| &arg.value).chain(operands.iter().copied()) {
@@ -325,20 +419,27 @@ impl Writer {
             return None;
         }
         let ours = match ours {
+            // A line of the network goes before a foreign name.
+            _ if self.named.iter().any(|own| own == name) => name,
             Some("Reshape") if flattens(fixed) => "Flatten",
             Some(ours) => ours,
-            None if stem == "Residual" => {
-                return None;
-            }
+            None if stem == "Residual" || method && !self.named.iter().any(|own| own == stem) => return None,
             None => stem,
         };
+        if ours == "Permute" {
+            return self.permuted(fixed, operands);
+        }
         let texts = self.operands(operands)?;
         let (arguments, behind) = match foreign::arguments(ours) {
             Some(slots) => self.arguments(ours, slots, fixed)?,
             None => (fixed.iter().map(|arg| argument_text(arg)).collect::<Option<Vec<_>>>()?, Vec::new()),
         };
         let mut text = ours.to_string();
-        if !arguments.is_empty() {
+        // Keras's windows are of 2 where nothing is said.
+        let window = arguments.is_empty() && matches!(ours, "MaxPool2d" | "AvgPool2d" | "MaxPool1d" | "AvgPool1d");
+        if window {
+            text += "<2>";
+        } else if !arguments.is_empty() {
             text += &format!("<{}>", arguments.join(", "));
         }
         let one = !takes_several(ours);
@@ -355,24 +456,52 @@ impl Writer {
         Some(place)
     }
 
+    /// `permute(0, 2, 3, 1)`, which counts the batch.
+    fn permuted(&mut self, fixed: &[&Arg], operands: &[&Expr]) -> Option<Place> {
+        let values: Vec<&Expr> = match fixed {
+            [Arg { value: Expr::List(items), .. }] => items.iter().map(|item| &item.value).collect(),
+            all => all.iter().map(|arg| &arg.value).collect(),
+        };
+        let axes: Vec<i64> = values
+            .into_iter()
+            .map(|value| match value {
+                Expr::Number(number) => number.parse().ok(),
+                _ => None,
+            })
+            .collect::<Option<_>>()?;
+        let batch = axes.len() > 2 && axes[0] == 0;
+        let axes: Vec<String> =
+            axes.iter().skip(usize::from(batch)).map(|axis| (axis - i64::from(batch)).to_string()).collect();
+        let texts = self.operands(operands)?;
+        let operand =
+            if texts.is_empty() || texts == ["_"] { String::new() } else { format!("({})", texts.join(", ")) };
+        Some(self.push(format!("Permute<[{}]>{operand}", axes.join(", "))))
+    }
+
     /// The arguments as ours, and the layers that one of them asked for.
     fn arguments(&mut self, layer: &str, slots: &[Slot], fixed: &[&Arg]) -> Option<(Vec<String>, Vec<&'static str>)> {
         let names: Vec<&'static str> = slots.iter().map(|slot| slot.name).collect();
         let positional: Vec<&'static str> = slots.iter().filter(|slot| slot.positional).map(|slot| slot.name).collect();
         let mut given: Vec<(&'static str, &Expr)> = Vec::new();
         let mut behind = Vec::new();
+        let mut axes = None;
         let by_place: Vec<&&Arg> = fixed.iter().filter(|arg| arg.name.is_none()).collect();
         // `Conv2d(1, 6, kernel_size = 5)`: what is given by name is not given by place too.
         let by_name = fixed.iter().filter_map(|arg| foreign::argument(arg.name.as_ref()?, &names));
         let twice = by_name.filter(|name| positional.iter().take(by_place.len()).any(|own| own == name)).count() > 0;
-        let places: Vec<&str> = match (PLACES.iter().find(|(own, _)| *own == layer), layers::find(layer).map(|l| l.surplus)) {
-            (Some((_, places)), _) if by_place.len() > positional.len() || twice || (layer == "GroupNorm" && by_place.len() > 1) => places.to_vec(),
-            (_, Some(Surplus::Named(more))) => positional.iter().copied().chain(more.iter().copied()).collect(),
-            (_, Some(Surplus::First)) if by_place.len() > positional.len() => {
-                std::iter::once("").chain(positional.iter().copied()).collect()
-            }
-            _ => positional.clone(),
-        };
+        let places: Vec<&str> =
+            match (PLACES.iter().find(|(own, _)| *own == layer), layers::find(layer).map(|l| l.surplus)) {
+                (Some((_, places)), _)
+                    if by_place.len() > positional.len() || twice || (layer == "GroupNorm" && by_place.len() > 1) =>
+                {
+                    places.to_vec()
+                }
+                (_, Some(Surplus::Named(more))) => positional.iter().copied().chain(more.iter().copied()).collect(),
+                (_, Some(Surplus::First)) if by_place.len() > positional.len() => {
+                    std::iter::once("").chain(positional.iter().copied()).collect()
+                }
+                _ => positional.clone(),
+            };
         let mut place = 0;
         for arg in fixed {
             if let (Expr::Range(start, end), true) = (&arg.value, names.contains(&"start")) {
@@ -412,6 +541,12 @@ impl Writer {
                 Some(name) => foreign::argument(name, &names),
             };
             let Some(name) = name else { continue };
+            // PyTorch counts the batch among the axes.
+            if let (Some("dim"), Expr::Number(axis)) = (arg.name.as_deref(), &arg.value) {
+                axes = axis.parse::<i64>().ok().filter(|axis| *axis > 0).map(|axis| format!("axis = {}", axis - 1));
+                axes.as_ref()?;
+                continue;
+            }
             if !given.iter().any(|(own, _)| *own == name) {
                 given.push((name, &arg.value));
             }
@@ -445,6 +580,7 @@ impl Writer {
                 _ => texts.push(format!("{name} = {}", value_text(name, value)?)),
             }
         }
+        texts.extend(axes);
         Some((texts, behind))
     }
 
@@ -454,7 +590,9 @@ impl Writer {
         match value {
             Expr::Operation(sign @ ('+' | '-'), a, b) => Some(format!("{} {sign} {}", self.terms(a)?, self.terms(b)?)),
             Expr::Operation('*', a, b) => match (&**a, &**b) {
-                (Expr::Number(weight), term) | (term, Expr::Number(weight)) => Some(format!("{weight} * {}", self.terms(term)?)),
+                (Expr::Number(weight), term) | (term, Expr::Number(weight)) => {
+                    Some(format!("{weight} * {}", self.terms(term)?))
+                }
                 _ => None,
             },
             Expr::Operation('/', a, b) => match &**b {
@@ -469,7 +607,8 @@ impl Writer {
                 let ours = foreign::ours(&call.name).filter(|ours| layers::find_loss(ours).is_some())?;
                 let texts: Vec<String> = operands.iter().map(|operand| operand_text(operand)).collect::<Option<_>>()?;
                 let (arguments, _) = self.arguments(ours, foreign::arguments(ours)?, &fixed)?;
-                let arguments = if arguments.is_empty() { String::new() } else { format!("<{}>", arguments.join(", ")) };
+                let arguments =
+                    if arguments.is_empty() { String::new() } else { format!("<{}>", arguments.join(", ")) };
                 (texts.len() == 2).then(|| format!("{ours}{arguments}({})", texts.join(", ")))
             }
             _ => None,
@@ -494,6 +633,9 @@ fn formula(value: &Expr, names: &mut Vec<String>, strength: u8) -> Option<String
         Expr::Number(number) => Some(number.clone()),
         Expr::Path(path) => {
             let name = path.iter().skip_while(|word| *word == "self").cloned().collect::<Vec<_>>().join(".");
+            if is_layer(&name) {
+                return None;
+            }
             let at = names.iter().position(|own| *own == name).unwrap_or_else(|| {
                 names.push(name);
                 names.len() - 1
@@ -523,7 +665,8 @@ fn is_value(value: &Expr) -> bool {
     match value {
         Expr::Path(path) => {
             let name = path.last().map_or("", String::as_str);
-            let constant = !name.is_empty() && name.chars().all(|c| c.is_uppercase() || c.is_numeric() || c == '_') && name != "_";
+            let constant =
+                !name.is_empty() && name.chars().all(|c| c.is_uppercase() || c.is_numeric() || c == '_') && name != "_";
             !constant && !matches!(name, "None" | "none" | "device" | "dev" | "vs" | "same" | "valid")
         }
         Expr::Call(call) => is_layer(&call.name) || call.receiver.is_some() || !call.given.is_empty(),
@@ -535,7 +678,9 @@ fn is_value(value: &Expr) -> bool {
 
 fn is_module(value: &Expr) -> bool {
     match value {
-        Expr::Path(path) => path.iter().any(|word| MODULES.contains(&word.as_str())) && !path.iter().any(|word| is_layer(word)),
+        Expr::Path(path) => {
+            path.iter().any(|word| MODULES.contains(&word.as_str())) && !path.iter().any(|word| is_layer(word))
+        }
         _ => false,
     }
 }
@@ -617,9 +762,12 @@ fn number_text(value: &Expr) -> Option<String> {
         Expr::Number(number) => Some(number.clone()),
         Expr::Path(path) => path.last().cloned(),
         Expr::Operation('/', a, b) => Some(format!("{} / {}", number_text(a)?, number_text(b)?)),
-        Expr::Operation(sign @ ('+' | '-' | '*' | '%'), a, b) => Some(format!("{} {sign} {}", number_text(a)?, number_text(b)?)),
+        Expr::Operation(sign @ ('+' | '-' | '*' | '%'), a, b) => {
+            Some(format!("{} {sign} {}", number_text(a)?, number_text(b)?))
+        }
         Expr::Call(call) => {
-            let texts: Vec<String> = call.given.iter().flatten().map(|arg| number_text(&arg.value)).collect::<Option<_>>()?;
+            let texts: Vec<String> =
+                call.given.iter().flatten().map(|arg| number_text(&arg.value)).collect::<Option<_>>()?;
             Some(format!("{}({})", call.name, texts.join(", ")))
         }
         _ => None,

@@ -75,6 +75,18 @@ impl<'a> Args<'a> {
                 errors.push(behind_a_named_one(call, argument, slots, &given));
                 return None;
             }
+            if let (None, ArgumentValue::Word(word, own)) = (&argument.name, &argument.value)
+                && own.is_empty()
+                && constants.get(word).is_none()
+                && slots.iter().any(|slot| word == slot.name)
+            {
+                let message = format!("`{word}` of `{layer}` has no value");
+                errors.push(
+                    Mistake::new(argument.source, message)
+                        .help(format!("write `{word} = …` with its value, such as `true` or a number")),
+                );
+                return None;
+            }
             let slot = match &argument.name {
                 None => match places.next() {
                     Some(slot) => slot,
@@ -159,10 +171,15 @@ impl<'a> Args<'a> {
         let help = match (name, word.as_ref().map(|word| word.to_lowercase()).as_deref()) {
             ("padding", Some("same")) => Some(self.same_padding()),
             ("padding", Some("valid" | "none")) => Some("leave `padding` out: it is 0".to_string()),
+            (_, Some(text)) if text.parse::<f64>().is_ok() => Some(format!("write `{text}`, without quotes")),
             _ => matches!(argument.value, ArgumentValue::Text(_)).then(|| format!("write a number{}", self.example())),
         };
         if let (Some(word), Some(help)) = (word, help) {
-            let found = if matches!(argument.value, ArgumentValue::Text(_)) { format!("{word:?}") } else { format!("`{word}`") };
+            let found = if matches!(argument.value, ArgumentValue::Text(_)) {
+                format!("{word:?}")
+            } else {
+                format!("`{word}`")
+            };
             let message = format!("`{name}` of `{}` is a number, found {found}", self.layer);
             return Err(Mistake::new(argument.source, message).help(help));
         }
@@ -446,6 +463,13 @@ impl<'a> Args<'a> {
                 let message = format!("`{name}` of `{}` is `true` or `false`, found `{word}`", self.layer);
                 Err(Mistake::new(argument.source, message).help(format!("write `{small}`")))
             }
+            ArgumentValue::Word(word, own)
+                if own.is_empty() && matches!(word.to_string().as_str(), "yes" | "no" | "on" | "off") =>
+            {
+                let truth = word == "yes" || word == "on";
+                let message = format!("`{name}` of `{}` is `true` or `false`, found `{word}`", self.layer);
+                Err(Mistake::new(argument.source, message).help(format!("write `{truth}`")))
+            }
             _ => match self.number(argument)? {
                 Number::Bool(b) => Ok(b),
                 other => {
@@ -518,7 +542,10 @@ fn too_many(
         _ if count > 0 && slots.len() > count => {
             let own: Vec<&str> = slots.iter().filter(|s| s.positional).map(|s| s.name).collect();
             let all = listed(own.into_iter());
-            format!("only {all} may stand without a name: write `{}, …>` with `name = value` for the others", call_text(texts[..count].to_vec()).trim_matches(['`', '>']))
+            format!(
+                "only {all} may stand without a name: write `{}, …>` with `name = value` for the others",
+                call_text(texts[..count].to_vec()).trim_matches(['`', '>'])
+            )
         }
         _ => format!("for example `{usage}`"),
     };

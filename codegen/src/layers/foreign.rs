@@ -106,8 +106,14 @@ const MISSING: &[(&str, &str)] = &[
     ("relu6", "declare it before the network: `fn relu6(x) { min(max(x, 0), 6) }`, and write `relu6;`"),
     ("hardtanh", "declare it before the network: `fn hardtanh(x) { min(max(x, -1), 1) }`, and write `hardtanh;`"),
     ("selu", "`Elu<1.0>` is the nearest layer, or declare a `fn` of your own before the network"),
-    ("hardsigmoid", "declare it before the network: `fn hardsigmoid(x) { min(max(x / 6 + 0.5, 0), 1) }`, and write `hardsigmoid;`"),
-    ("hardswish", "declare it before the network: `fn hardswish(x) { x * min(max(x / 6 + 0.5, 0), 1) }`, and write `hardswish;`"),
+    (
+        "hardsigmoid",
+        "declare it before the network: `fn hardsigmoid(x) { min(max(x / 6 + 0.5, 0), 1) }`, and write `hardsigmoid;`",
+    ),
+    (
+        "hardswish",
+        "declare it before the network: `fn hardswish(x) { x * min(max(x / 6 + 0.5, 0), 1) }`, and write `hardswish;`",
+    ),
     ("softsign", "declare it before the network: `fn softsign(x) { x / (1 + abs(x)) }`, and write `softsign;`"),
     ("prelu", "a slope that is learned is a `param`: `LeakyRelu<0.25>` has a fixed one"),
     ("instancenorm2d", "`GroupNorm<G>` with as many groups as channels normalises each channel by itself"),
@@ -151,6 +157,9 @@ const ARGUMENTS: &[(&str, &str)] = &[
     ("out_dim", "size"),
     ("output_dim", "size"),
     ("embedding_dim", "size"),
+    ("outputs", "size"),
+    ("out", "size"),
+    ("n_out", "size"),
     ("features", "channels"),
     ("out_channels", "channels"),
     ("filters", "channels"),
@@ -173,6 +182,9 @@ const ARGUMENTS: &[(&str, &str)] = &[
 const INFERRED: &[&str] = &[
     "in_channels",
     "in_features",
+    "in",
+    "n_in",
+    "inputs",
     "num_features",
     "input_dim",
     "input_shape",
@@ -205,7 +217,7 @@ pub fn ours(name: &str) -> Option<&'static str> {
 
 /// The word for a list of layers in order, which is nothing here.
 pub fn container(name: &str) -> Option<&'static str> {
-    ["Sequential", "ModuleList"].into_iter().find(|own| bare(own) == bare(name))
+    ["Sequential", "ModuleList", "Some", "Ok", "Box", "Arc", "Rc"].into_iter().find(|own| bare(own) == bare(name))
 }
 
 /// What to do without a layer of other languages.
@@ -220,7 +232,11 @@ pub fn argument(name: &str, known: &[&'static str]) -> Option<&'static str> {
         return Some(own);
     }
     let small = name.to_lowercase();
-    ARGUMENTS.iter().filter(|(foreign, _)| *foreign == small).find_map(|(_, ours)| known.iter().find(|own| *own == ours)).copied()
+    ARGUMENTS
+        .iter()
+        .filter(|(foreign, _)| *foreign == small)
+        .find_map(|(_, ours)| known.iter().find(|own| *own == ours))
+        .copied()
 }
 
 /// Whether the argument says what is inferred here.
@@ -231,8 +247,10 @@ pub fn is_inferred(name: &str) -> bool {
 /// Whether other languages have the argument, and its value can be said among `known` or is not needed. An axis is counted
 /// otherwise here, so it is none of these.
 pub fn is_argument(name: &str, known: &[&'static str]) -> bool {
-    const ELSEWHERE: &[&str] = &["activation", "name", "inplace", "device", "dtype", "data_format", "kernel_initializer", "bias_initializer"];
-    !matches!(name, "dim" | "axis") && (argument(name, known).is_some() || is_inferred(name) || ELSEWHERE.contains(&name))
+    const ELSEWHERE: &[&str] =
+        &["activation", "name", "inplace", "device", "dtype", "data_format", "kernel_initializer", "bias_initializer"];
+    !matches!(name, "dim" | "axis")
+        && (argument(name, known).is_some() || is_inferred(name) || ELSEWHERE.contains(&name))
 }
 
 /// The nearest name among ours and `local` ones.

@@ -18,7 +18,11 @@ fn lower(site: &mut Site) -> Result<Value> {
     let Some(dims) = site.args.indices("dims")? else { return Err(site.args.missing("dims")) };
     let counts_batch = dims.len() == rank + 1 && dims[0] == 0 && dims[1..].iter().all(|axis| *axis > 0);
     if counts_batch {
-        let message = format!("`dims` of `Permute` lists {} axes, but its input {} has {rank}", dims.len(), dims_text(&site.dims(0)));
+        let message = format!(
+            "`dims` of `Permute` lists {} axes, but its input {} has {rank}",
+            dims.len(),
+            dims_text(&site.dims(0))
+        );
         let own: Vec<usize> = dims[1..].iter().map(|axis| axis - 1).collect();
         let help = format!("the batch is none of them: write `{}`", dims_text(&own));
         return Err(Mistake::new(site.args.source("dims"), message).help(help).trail(site.trail.clone()));

@@ -50,7 +50,9 @@ impl Site<'_> {
         let wrong = |message: String| Mistake::new(self.args.source(name), message).trail(self.trail.clone());
         if axes.is_empty() {
             let message = format!("`{name}` of `{}` lists no axis", self.args.layer);
-            return Err(wrong(message).help(format!("list one, such as `{name} = 0`, or leave `{name}` out for all of them")));
+            return Err(
+                wrong(message).help(format!("list one, such as `{name} = 0`, or leave `{name}` out for all of them"))
+            );
         }
         for (i, axis) in axes.iter().enumerate() {
             if *axis >= dims.len() {

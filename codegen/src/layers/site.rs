@@ -185,7 +185,9 @@ impl Site<'_> {
                     "`Reshape<[channels, height, width]>;`".to_string()
                 };
                 let help = match (dims.len(), self.args.layer.strip_suffix("2d")) {
-                    (2, Some(stem)) if super::find(&format!("{stem}1d")).is_some() => format!("`{stem}1d` takes sequences"),
+                    (2, Some(stem)) if super::find(&format!("{stem}1d")).is_some() => {
+                        format!("`{stem}1d` takes sequences")
+                    }
                     _ => format!("put it before `Flatten`, or {example} before it"),
                 };
                 Err(self.shape_error(message).help(help))
@@ -231,7 +233,9 @@ impl Site<'_> {
         let numel = dims.iter().try_fold(1usize, |n, d| n.checked_mul(*d)).filter(|n| *n < 1 << 32);
         let Some(numel) = numel else {
             let message = format!("`{full}` would have shape {}, which is too large", dims_text(dims));
-            return Err(self.shape_error(message).help("make the layer or its input smaller: 2^32 numbers are the most"));
+            return Err(self
+                .shape_error(message)
+                .help("make the layer or its input smaller: 2^32 numbers are the most"));
         };
         let index = self.tables.params_met;
         if let Some(again) = self.tables.again.clone() {

@@ -37,7 +37,11 @@ fn lower(site: &mut Site) -> Result<Value> {
     if start >= end {
         let name = if site.args.has("start") { "start" } else { "end" };
         let message = format!("`Slice` from {start} to {end} is empty: `start` must be below `end`");
-        return wrong(name, message, format!("write `start = {}, end = {end}`, or another range", end.saturating_sub(1)));
+        return wrong(
+            name,
+            message,
+            format!("write `start = {}, end = {end}`, or another range", end.saturating_sub(1)),
+        );
     }
     if (start, end) == (0, extent) {
         return Ok(x);

@@ -72,7 +72,8 @@ impl Lowering<'_> {
         let known = self.names.iter().flatten().find(|own| segments[0] == own.ident);
         // `x.relu()` is a habit, unless the group `x` names a line so.
         let method = || {
-            let named = known.is_some_and(|own| own.value.is_none() || own.inner.iter().any(|inner| call.name == inner.ident));
+            let named =
+                known.is_some_and(|own| own.value.is_none() || own.inner.iter().any(|inner| call.name == inner.ident));
             segments.len() == 2 && !named && (foreign::ours(&name).is_some() || layers::find(&name).is_some())
         };
         (!taken && known.is_some() && !method()).then_some(Path { segments })

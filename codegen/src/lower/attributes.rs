@@ -43,14 +43,29 @@ const ON_NETWORKS: &[&str] = &["frozen", "init", "no_decay", "probe", "fusion", 
 const ON_LINES: &[&str] = &["frozen", "init", "no_decay", "probe", "name"];
 
 /// Attributes of Rust that people put before a `struct`.
-const OF_RUST: &[&str] = &["derive", "must_use", "inline", "allow", "warn", "deny", "expect", "repr", "deprecated", "non_exhaustive", "test"];
+const OF_RUST: &[&str] = &[
+    "derive",
+    "must_use",
+    "inline",
+    "allow",
+    "warn",
+    "deny",
+    "expect",
+    "repr",
+    "deprecated",
+    "non_exhaustive",
+    "test",
+];
 
 /// Paths of the lines that a network's attributes, or their own, ask to be looked at.
 pub(super) fn probes_written(network: &syntax::Network) -> Vec<String> {
-    let lists = network.attributes.iter().filter(|a| a.path().is_ident("probe")).filter_map(|attribute| match &attribute.meta {
-        Meta::List(list) => parse_dotted(list.tokens.clone()).ok(),
-        Meta::Path(_) | Meta::NameValue(_) => None,
-    });
+    let lists =
+        network.attributes.iter().filter(|a| a.path().is_ident("probe")).filter_map(|attribute| {
+            match &attribute.meta {
+                Meta::List(list) => parse_dotted(list.tokens.clone()).ok(),
+                Meta::Path(_) | Meta::NameValue(_) => None,
+            }
+        });
     let mut paths: Vec<String> = lists.flatten().map(|(path, _, _)| path).collect();
     probed_lines(&network.body, "", &mut paths);
     paths
@@ -65,7 +80,9 @@ fn probed_lines(lines: &[Line], prefix: &str, paths: &mut Vec<String>) {
         }
         let inner = path.as_deref().unwrap_or(prefix);
         match &line.kind {
-            syntax::Kind::Group { body, .. } | syntax::Kind::Residual { body, .. } | syntax::Kind::Repeat { body, .. } => {
+            syntax::Kind::Group { body, .. }
+            | syntax::Kind::Residual { body, .. }
+            | syntax::Kind::Repeat { body, .. } => {
                 probed_lines(body, inner, paths);
             }
             syntax::Kind::Concat { branches } => probed_lines(branches, inner, paths),
@@ -119,7 +136,7 @@ pub(super) fn declaration(network: &syntax::Network, errors: &mut Errors) -> Dec
                 }
                 _ => errors.push(
                     Mistake::new(inside(attribute, source), "`cuda` takes a precision")
-                        .help("write `#[cuda(precision = tf32)]`, with `f32`, `tf32` or `bf16`"),
+                        .help("`#[cuda(precision = tf32)]` lets products round to tf32; `f32` and `bf16` are the others"),
                 ),
             },
             "cpu" => match key_value(attribute) {
@@ -264,7 +281,8 @@ impl Lowering<'_> {
         let layer = matches!(line.kind, syntax::Kind::Call(_));
         let asks = |attribute: &&Attribute| {
             let word = word(attribute);
-            matches!(word.as_str(), "frozen" | "no_decay") || (!layer && matches!(word.as_str(), "probe" | "name" | "init"))
+            matches!(word.as_str(), "frozen" | "no_decay")
+                || (!layer && matches!(word.as_str(), "probe" | "name" | "init"))
         };
         if let Some(attribute) = line.attributes.iter().find(asks) {
             let message = format!("`#[{}]` means nothing on {what}", word(attribute));
@@ -353,9 +371,9 @@ impl Lowering<'_> {
                 let all = listed(known.iter().copied());
                 self.errors.push(match closest(&other, known.iter().copied()) {
                     Some(near) => mistake.help(format!("did you mean `{near}`?")),
-                    None if OF_RUST.contains(&other.as_str()) => {
-                        mistake.help(format!("remove it: attributes of Rust stand beside the macro; before {place} stand {all}"))
-                    }
+                    None if OF_RUST.contains(&other.as_str()) => mistake.help(format!(
+                        "remove it: attributes of Rust stand beside the macro; before {place} stand {all}"
+                    )),
                     None => mistake.help(format!("before {place} stand {all}")),
                 });
             }
@@ -450,8 +468,9 @@ impl Lowering<'_> {
     }
 
     fn init_attribute(&mut self, attribute: &Attribute, source: Source, stands: Stands) {
+        let before = self.errors.len();
         let entries = self.entries(attribute);
-        if entries.is_empty() {
+        if entries.is_empty() && self.errors.len() == before {
             let help = "write `#[init(weight = KaimingNormal<mode = fan_out>, bias = Zeros)]`";
             self.errors.push(Mistake::new(source, "`init` names no parameter").help(help));
         }

@@ -9,6 +9,7 @@ use crate::graph::{Graph, Mean, Probe};
 use crate::layers::site::Wishes;
 use crate::syntax::limits::MOST_LEVELS;
 use crate::syntax::{Kind, Line};
+use proc_macro2::TokenTree;
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
@@ -227,11 +228,10 @@ impl<'a> Lowering<'a> {
         if !network.body.iter().any(may_be_input) {
             let source = Source::at(network.name.span());
             let message = format!("the network `{}` has no `input`", network.name);
-            self.errors
-                .push(Mistake::new(source, message).help(format!(
-                    "declare what it is fed: `input image: [1, 28, 28];`; a piece of a network is `block {} {{ … }}`",
-                    network.name
-                )));
+            self.errors.push(Mistake::new(source, message).help(format!(
+                "declare what it is fed: `input image: [1, 28, 28];`; a piece of a network is `block {} {{ … }}`",
+                network.name
+            )));
             self.complained = true;
             self.current = Current::Poisoned;
         }
@@ -247,8 +247,7 @@ impl<'a> Lowering<'a> {
             if let Some(line) = lines.first().filter(|_| !std::mem::replace(&mut self.too_deep, true)) {
                 let message =
                     format!("more than {MOST_LEVELS} levels of lines, blocks and lines applied again written out");
-                self.errors
-                    .push(Mistake::new(line.source, message).help("let fewer blocks or groups use one another"));
+                self.errors.push(Mistake::new(line.source, message).help("let fewer blocks or groups use one another"));
             }
             self.current = Current::Poisoned;
             return;
@@ -276,7 +275,8 @@ impl<'a> Lowering<'a> {
         if self.lines > MOST_LINES {
             if self.lines == MOST_LINES + 1 {
                 let message = format!("the network has more than {MOST_LINES} lines, repeats and blocks unrolled");
-                self.errors.push(Mistake::new(line.source, message).help("repeat fewer times, or declare several networks"));
+                self.errors
+                    .push(Mistake::new(line.source, message).help("repeat fewer times, or declare several networks"));
             }
             self.current = Current::Poisoned;
             return;
@@ -312,6 +312,7 @@ impl<'a> Lowering<'a> {
                 Ok(true) => self.body(then, place),
                 Ok(false) => self.body(otherwise, place),
                 Err(diagnostic) => {
+                    let diagnostic = self.value_in_condition(condition).unwrap_or(diagnostic);
                     self.errors.push(diagnostic);
                     self.current = Current::Poisoned;
                 }
@@ -321,6 +322,22 @@ impl<'a> Lowering<'a> {
                 self.computing_line(line, place);
             }
         }
+    }
+
+    /// `if x > 0 { … }` over a value of the network.
+    fn value_in_condition(&self, condition: &syn::Expr) -> Option<Diagnostic> {
+        let known = |token: &TokenTree| match token {
+            TokenTree::Ident(word) => {
+                self.constants.get(word).is_none() && self.names.iter().flatten().any(|name| *word == name.ident)
+            }
+            _ => false,
+        };
+        let token = condition.to_token_stream().into_iter().find(known)?;
+        let message = format!("`{token}` is a value, and `if` chooses while compiling, by constants");
+        let help = format!(
+            "what depends on values is a function before the network: `fn f({token}) {{ if {token} > 0 {{ {token} }} else {{ 0 }} }}`"
+        );
+        Some(Mistake::new(Source::at(token.span()), message).help(help))
     }
 
     fn repeat(&mut self, count: &Argument, body: &[Line], place: &mut Place) {

@@ -151,7 +151,7 @@ impl<'a> Lowering<'a> {
             self.errors.push(diagnostic);
             return None;
         }
-        if let Some(diagnostic) = self.foreign_arguments(layer, call) {
+        if let Some(diagnostic) = self.nested(layer, call).or_else(|| self.foreign_arguments(layer, call)) {
             self.errors.push(diagnostic);
             return None;
         }
@@ -208,12 +208,58 @@ impl<'a> Lowering<'a> {
         }
     }
 
+    /// `Add(Relu(x), Tanh(x))`, `Add(x, Relu)`, `Add<x, y>`: layers where names of values stand, and values in `<…>`.
+    fn nested(&self, layer: &Layer, call: &Call) -> Option<Diagnostic> {
+        let several = matches!(layer.operands, Operands::Two | Operands::AtLeastTwo);
+        if several && call.operands.is_none() && call.arguments.iter().filter(|a| a.name.is_none()).count() > 1 {
+            let first = call.arguments.first()?;
+            let texts: Vec<String> = call.arguments.iter().map(Argument::text).collect();
+            let message = format!("values of `{}` stand in `(…)`", layer.name);
+            return Some(Mistake::new(first.source, message).help(format!(
+                "write `{}({})`",
+                layer.name,
+                texts.join(", ")
+            )));
+        }
+        let is_layer = |operand: &&Operand| match operand {
+            Operand::Call(inner) => inner.name != "one_hot",
+            Operand::Path(path) => {
+                path.segments.len() == 1
+                    && layers::find(&path.segments[0].to_string()).is_some()
+                    && !self.names.iter().flatten().any(|name| path.segments[0] == name.ident)
+            }
+            Operand::Current(_) | Operand::Other(_) => false,
+        };
+        let operand = call.operands.iter().flatten().find(is_layer)?;
+        let message = format!("`{}` stands where the name of a value is expected", habits::operand_text(operand));
+        Some(Mistake::new(operand.source(), message).help(match habits::within(call, &self.known_names()) {
+            Some(text) => format!("write `{text}`"),
+            None => "give it a line of its own, and name that: `name: Layer;`".into(),
+        }))
+    }
+
     /// `kernel_size = 3`, `activation = relu`: arguments that other languages have, all of them at once.
     fn foreign_arguments(&self, layer: &Layer, call: &Call) -> Option<Diagnostic> {
         let known: Vec<&str> = layer.arguments.iter().map(|slot| slot.name).collect();
-        let unknown: Vec<&Ident> =
-            call.arguments.iter().filter_map(|a| a.name.as_ref()).filter(|name| !known.iter().any(|own| *name == own)).collect();
+        let unknown: Vec<&Ident> = call
+            .arguments
+            .iter()
+            .filter_map(|a| a.name.as_ref())
+            .filter(|name| !known.iter().any(|own| *name == own))
+            .collect();
         let foreign = |name: &&Ident| foreign::is_argument(&name.to_string(), &known);
+        // `Linear<16, Relu>`
+        let layer_word = call.arguments.iter().find(|a| match (&a.name, &a.value) {
+            (None, ArgumentValue::Word(word, own)) => own.is_empty() && layers::find(&word.to_string()).is_some(),
+            _ => false,
+        });
+        if let (Some(argument), []) = (layer_word, unknown.as_slice()) {
+            let mut own = call.clone();
+            own.arguments.retain(|a| a.source.first.start() != argument.source.first.start());
+            let message = format!("`{}` is a layer, not an argument", argument.value.text());
+            let text = format!("write `{}; {}`", habits::within(&own, &self.known_names())?, argument.value.text());
+            return Some(Mistake::new(argument.source, message).help(text));
+        }
         let first = *unknown.first().filter(|_| unknown.iter().all(foreign))?;
         let text = habits::within(call, &self.known_names())?;
         let message = format!("`{}` has no argument `{first}`", layer.name);
@@ -302,13 +348,17 @@ impl<'a> Lowering<'a> {
         }
         if layers::find_loss(&name).is_some() {
             let message = format!("`{name}` is a loss, not a layer");
-            return Mistake::new(source, message).help(format!("write `loss: {};`", habits::loss(call).unwrap_or_else(|| format!("{name}(_, truth)"))));
+            return Mistake::new(source, message)
+                .help(format!("write `loss: {};`", habits::loss(call).unwrap_or_else(|| format!("{name}(_, truth)"))));
         }
         if let Some(diagnostic) = habits::statement(call, source) {
             return diagnostic;
         }
         if name == "Residual" {
-            let inner = call.operands.as_deref().and_then(|operands| operands.iter().map(habits::operand).collect::<Option<Vec<_>>>());
+            let inner = call
+                .operands
+                .as_deref()
+                .and_then(|operands| operands.iter().map(habits::operand).collect::<Option<Vec<_>>>());
             let help = match inner {
                 Some(lines) if !lines.is_empty() => format!("write `Residual {{ {} }}`", lines.join(" ")),
                 _ => "its lines stand in braces: `Residual { … }`".to_string(),
@@ -325,13 +375,16 @@ impl<'a> Lowering<'a> {
         if let Some(same) = declared.iter().find(|own| own.to_lowercase() == name.to_lowercase()) {
             return mistake.help(format!("did you mean `{same}`?"));
         }
-        if let (Some(_), Some(text)) = (foreign::ours(&name).or(foreign::container(&name)), habits::within(call, &self.known_names())) {
+        if let (Some(_), Some(text)) =
+            (foreign::ours(&name).or(foreign::container(&name)), habits::within(call, &self.known_names()))
+        {
             return mistake.help(format!("write `{text}`"));
         }
         if let Some(help) = foreign::missing(&name) {
             return mistake.help(help);
         }
-        let labels: Vec<&str> = self.names.iter().flatten().filter(|n| n.definition.is_some()).map(|n| n.ident.as_str()).collect();
+        let labels: Vec<&str> =
+            self.names.iter().flatten().filter(|n| n.definition.is_some()).map(|n| n.ident.as_str()).collect();
         if let Some(near) = foreign::suggestion(&name, declared.iter().map(String::as_str).chain(labels)) {
             return mistake.help(format!("did you mean `{near}`?"));
         }
@@ -349,7 +402,9 @@ impl<'a> Lowering<'a> {
     /// `self.conv1` where no line is called so.
     fn layer_of_self(&self, before: &str, name: &str) -> String {
         if before.starts_with("self") {
-            format!("a layer is declared where it is applied: `{name}: Layer<arguments>;`, and applied again as `{name}(value);`")
+            format!(
+                "a layer is declared where it is applied: `{name}: Layer<arguments>;`, and applied again as `{name}(value);`"
+            )
         } else {
             "layers are named without what stands before the dot, and blocks come by `use path::Block;` before the network".into()
         }

@@ -60,10 +60,15 @@ impl Lowering<'_> {
             "Dirac" => (&const { [named("groups")] }, "Dirac<groups = 1>"),
             other => {
                 let diagnostic = Mistake::new(Source::at(name.span()), format!("there is no initialiser `{other}`"));
-                self.errors.push(match closest(other, NAMES.into_iter()) {
+                let bare = |name: &str| {
+                    name.to_lowercase().replace('_', "").replace("glorot", "xavier").replace("he", "kaiming")
+                };
+                let same = NAMES.into_iter().find(|own| bare(own) == bare(other));
+                self.errors.push(match same.or(closest(other, NAMES.into_iter())) {
                     Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
                     None => {
-                        let alike: Vec<&str> = NAMES.into_iter().filter(|n| n.starts_with(other)).collect();
+                        let alike: Vec<&str> =
+                            NAMES.into_iter().filter(|n| n.to_lowercase().starts_with(&other.to_lowercase())).collect();
                         let names = if alike.is_empty() { NAMES.to_vec() } else { alike };
                         diagnostic.help(format!("initialisers are {}", listed(names.into_iter())))
                     }

@@ -18,8 +18,7 @@ impl Lowering<'_> {
     pub fn loss_line(&mut self, terms: &[Term], source: Source) {
         if self.loss.is_some() || !self.calls.is_empty() {
             let message = if self.loss.is_some() { "the loss is already given" } else { "a block has no `loss:`" };
-            self.errors
-                .push(Mistake::new(source, message).help("one line adds all terms: `loss: A(…) + 0.3 * B(…);`"));
+            self.errors.push(Mistake::new(source, message).help("one line adds all terms: `loss: A(…) + 0.3 * B(…);`"));
             return;
         }
         let mut lost =
@@ -166,13 +165,13 @@ impl Lowering<'_> {
             return None;
         };
         let constants = self.constants.clone();
-        let args = Args::read(call, loss.arguments, Surplus::Nothing, loss.usage, &constants, None, self.errors);
         let operands = call.operands.as_deref().unwrap_or_default();
         if let Some(diagnostic) = self.no_operands(loss, call, operands) {
             self.errors.push(diagnostic);
             lost.predictions.push(None);
             return None;
         }
+        let args = Args::read(call, loss.arguments, Surplus::Nothing, loss.usage, &constants, None, self.errors);
         let (prediction_operand, truth_operand) = match (operands, loss.truth) {
             ([value], Truth::Nothing) => (value, None),
             ([prediction, truth], Truth::Class | Truth::Dense) => (prediction, Some(truth)),
@@ -250,11 +249,14 @@ impl Lowering<'_> {
         for operand in operands {
             let Operand::Other(tokens) = operand else { continue };
             let (source, message) = habits::odd_operand(tokens)?;
-            let help = habits::loss(call).map_or(format!("for example `{}`", loss.usage), |term| format!("write `{term}`"));
+            let help =
+                habits::loss(call).map_or(format!("for example `{}`", loss.usage), |term| format!("write `{term}`"));
             return Some(Mistake::new(source, message).help(help));
         }
         let target = |operand: &Operand| match operand {
-            Operand::Path(path) if path.segments.len() == 1 => self.targets.iter().any(|port| path.segments[0] == port.name),
+            Operand::Path(path) if path.segments.len() == 1 => {
+                self.targets.iter().any(|port| path.segments[0] == port.name)
+            }
             _ => false,
         };
         if let [first, second] = operands
@@ -262,18 +264,35 @@ impl Lowering<'_> {
             && !target(second)
         {
             let message = format!("`{}` takes the prediction first, then the truth", loss.name);
-            let help = format!("write `{}{arguments}({}, {})`", loss.name, habits::operand_text(second), habits::operand_text(first));
+            let help = format!(
+                "write `{}{arguments}({}, {})`",
+                loss.name,
+                habits::operand_text(second),
+                habits::operand_text(first)
+            );
             return Some(Mistake::new(first.source(), message).help(help));
         }
-        if let ([], [target], true) = (operands, self.targets.as_slice(), loss.truth != Truth::Nothing) {
-            let message = format!("`{}` takes a prediction and a truth, found 0 values", loss.name);
+        let values = call.arguments.iter().filter(|a| a.name.is_none()).collect::<Vec<_>>();
+        if let ([], [first, _]) = (operands, values.as_slice()) {
+            let named: Vec<Argument> = call.arguments.iter().filter(|a| a.name.is_some()).cloned().collect();
+            let texts: Vec<String> = values.iter().map(|a| a.value.text()).collect();
+            let message = format!("values of `{}` stand in `(…)`", loss.name);
+            let help = format!("write `{}{}({})`", loss.name, crate::syntax::arguments_text(&named), texts.join(", "));
+            return Some(Mistake::new(first.source, message).help(help));
+        }
+        if let ([] | [Operand::Current(_)], [target], true) =
+            (operands, self.targets.as_slice(), loss.truth != Truth::Nothing)
+        {
+            let message =
+                format!("`{}` takes a prediction and a truth, found {}", loss.name, counted(operands.len(), "value"));
             let help = format!("write `{}{arguments}(_, {})`", loss.name, target.name);
             return Some(Mistake::new(Source::at(call.name.span()), message).help(help));
         }
         if let ([Operand::Path(path)], true) = (operands, loss.truth != Truth::Nothing)
             && path.segments.last().is_some_and(|last| last == "weight" || last == "bias")
         {
-            let message = format!("`{}` compares a prediction with a truth, and `{}` is a parameter", loss.name, path.text());
+            let message =
+                format!("`{}` compares a prediction with a truth, and `{}` is a parameter", loss.name, path.text());
             let help = "weights are kept small by the optimizer's `weight_decay`";
             return Some(Mistake::new(path.source(), message).help(help));
         }

@@ -24,13 +24,13 @@ use crate::declaration::{Declaration, Fusion, Member};
 use crate::diagnostics::{Diagnostic, Errors, Mistake, Source};
 use crate::graph::simplify::simplify;
 use crate::graph::{Counted, Label, LayerRow, Mode, Module, Port, Value};
+use crate::habits;
 use crate::layers::args::listed;
 use crate::layers::foreign;
 use crate::layers::site::Tables;
 use crate::syntax::constant::{Constants, Number};
 use crate::syntax::function::Function;
 use crate::syntax::import::{self, Export};
-use crate::habits;
 use crate::syntax::{self, Argument, Block, Found, Given, Item, Kind, Line, Network};
 use proc_macro2::{Ident, TokenStream};
 use quote::ToTokens;
@@ -252,7 +252,9 @@ fn blocks_without_their_word(items: &mut [Item], errors: &mut Errors) {
         let constants: Vec<String> = network.constants.iter().map(syntax::Constant::text).collect();
         let constants = if constants.is_empty() { String::new() } else { format!("<{}>", constants.join(", ")) };
         let message = format!("`{name}` has no `input`, and is used as a layer: it is a block");
-        errors.push(Mistake::new(Source::at(name.span()), message).help(format!("write `block {name}{constants} {{ … }}`")));
+        errors.push(
+            Mistake::new(Source::at(name.span()), message).help(format!("write `block {name}{constants} {{ … }}`")),
+        );
         *item = Item::Unreadable { name };
     }
 }
@@ -267,7 +269,9 @@ fn repeated_constants(items: &mut [Item], errors: &mut Errors) {
             let repeated = seen.contains(&constant.name);
             if repeated {
                 let message = format!("the block `{owner}` has two constants named `{}`", constant.name);
-                errors.push(Mistake::new(Source::at(constant.name.span()), message).help("remove one, or give it another name"));
+                errors.push(
+                    Mistake::new(Source::at(constant.name.span()), message).help("remove one, or give it another name"),
+                );
             }
             seen.push(constant.name.clone());
             !repeated
@@ -293,7 +297,10 @@ fn generated_names(items: &[Item]) -> BTreeMap<String, &Ident> {
     for item in items {
         let Item::Network(network) = item else { continue };
         let sides = ["Inputs", "Targets", "Outputs"].into_iter().zip(ports_written(&network.body));
-        let twin = network.attributes.iter().any(|a| a.path().is_ident("fusion") && a.to_token_stream().to_string().contains("both"));
+        let twin = network
+            .attributes
+            .iter()
+            .any(|a| a.path().is_ident("fusion") && a.to_token_stream().to_string().contains("both"));
         let suffixes = sides.filter(|(_, count)| *count > 1).map(|(side, _)| side).chain(twin.then_some("Unfused"));
         names.extend(suffixes.map(|suffix| (format!("{}{suffix}", network.name), &network.name)));
     }
@@ -320,7 +327,9 @@ fn check_names(items: &[Item], errors: &mut Errors) {
             errors.push(Mistake::new(source, message).help("give it another name"));
         } else if let Some(owner) = generated.get(&name.to_string()).filter(|owner| **owner != name) {
             let message = format!("`{name}` is the name of something that the network `{owner}` declares");
-            errors.push(Mistake::new(source, message).help(format!("give it another name: `{owner}` has several inputs, targets or outputs, or `#[fusion(both)]`")));
+            errors.push(Mistake::new(source, message).help(format!(
+                "give it another name: `{owner}` has several inputs, targets or outputs, or `#[fusion(both)]`"
+            )));
         } else if !is_rust_name(name) {
             let message = format!("`{name}` is a word of Rust, and cannot be the name of a {what}");
             errors.push(Mistake::new(source, message).help("give it another name"));
@@ -362,8 +371,8 @@ fn lower_network(whole: &origin::Whole, errors: &mut Errors) -> (Option<Declarat
 
 /// What the emitted code names, so that no constant of a network may be called so.
 const NO_CONSTANT_NAMES: &[&str] = &[
-    "kiln", "core", "std", "Self", "usize", "u8", "u16", "u32", "u64", "i8", "i16", "i32", "i64", "isize", "f32", "f64", "bool",
-    "str", "char",
+    "kiln", "core", "std", "Self", "usize", "u8", "u16", "u32", "u64", "i8", "i16", "i32", "i64", "isize", "f32",
+    "f64", "bool", "str", "char",
 ];
 
 type Family = Vec<(String, Vec<i64>)>;
@@ -389,7 +398,9 @@ fn constants(network: &syntax::Network, errors: &mut Errors) -> (Constants, Fami
         match &constant.given {
             Given::Default(argument) if matches!(argument.value, syntax::ArgumentValue::List(_)) => {
                 let help = format!("write `{name} in {}`", argument.value.text());
-                errors.push(Mistake::new(argument.source, "a list of values is a family, which `in` declares").help(help));
+                errors.push(
+                    Mistake::new(argument.source, "a list of values is a family, which `in` declares").help(help),
+                );
             }
             Given::Required => errors.push(
                 Mistake::new(source, format!("the constant `{name}` of `{}` has no value", network.name))

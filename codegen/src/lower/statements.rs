@@ -16,7 +16,9 @@ impl Lowering<'_> {
         let top = self.names.len() == 1 && self.calls.is_empty();
         if !top {
             let message = format!("`{word}` stands at the top of a network, not inside braces");
-            let help = format!("move the line before the first layer; in a block, values come in by name: `block Up(x, {ident})`");
+            let help = format!(
+                "move the line before the first layer; in a block, values come in by name: `block Up(x, {ident})`"
+            );
             self.errors.push(Mistake::new(Source::at(ident.span()), message).help(help));
         }
         top
@@ -32,7 +34,9 @@ impl Lowering<'_> {
                     let message = format!("a size of {what} is a positive whole number, found {}", other.text());
                     let help = match other {
                         Number::Float(x) if x >= 1.0 => format!("write `{}`", x.round() as i64),
-                        Number::Int(i) if i < 0 => "leave it out if it stands for the batch; other sizes are written".into(),
+                        Number::Int(i) if i < 0 => {
+                            "leave it out if it stands for the batch; other sizes are written".into()
+                        }
                         Number::Int(0) => "the smallest size is 1".into(),
                         Number::Int(_) => "the largest size is 2^24".to_string(),
                         Number::Float(_) | Number::Bool(_) => "write how many numbers there are along this axis".into(),
@@ -73,7 +77,8 @@ impl Lowering<'_> {
                 other => {
                     let message =
                         format!("`class` takes the number of classes, found {}", counted(other.len(), "argument"));
-                    let help = habits::port(word, name, call).unwrap_or_else(|| format!("write `target {name}: class<10>;`"));
+                    let help =
+                        habits::port(word, name, call).unwrap_or_else(|| format!("write `target {name}: class<10>;`"));
                     self.errors.push(Mistake::new(call.source, message).help(help));
                     None
                 }
@@ -212,7 +217,10 @@ impl Lowering<'_> {
             None => {
                 let message = format!("`param {name}` has no start value");
                 let dims: Vec<String> = dims.iter().flatten().map(usize::to_string).collect();
-                let help = format!("write `param {name}: [{}] = Zeros;`, or another start such as `Constant<0.25>`", dims.join(", "));
+                let help = format!(
+                    "write `param {name}: [{}] = Zeros;`, or another start such as `Constant<0.25>`",
+                    dims.join(", ")
+                );
                 self.errors.push(Mistake::new(source, message).help(help));
                 None
             }

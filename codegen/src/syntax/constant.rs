@@ -125,21 +125,25 @@ impl Constants {
         let wrong = |message: String| Mistake::new(Source::of(expr), message);
         match expr {
             Expr::Lit(lit) => match &lit.lit {
-                Lit::Int(int) if matches!(int.suffix(), "" | "usize" | "i64" | "u64" | "i32" | "u32") => int
-                    .base10_parse::<i64>()
-                    .map(Number::Int)
-                    .map_err(|_| wrong(format!("`{}` is too large", int.base10_digits())).help("the largest number is 2^63 - 1")),
+                Lit::Int(int) if matches!(int.suffix(), "" | "usize" | "i64" | "u64" | "i32" | "u32") => {
+                    int.base10_parse::<i64>().map(Number::Int).map_err(|_| {
+                        wrong(format!("`{}` is too large", int.base10_digits())).help("the largest number is 2^63 - 1")
+                    })
+                }
                 Lit::Int(int) if matches!(int.suffix(), "f32" | "f64") => {
                     Ok(Number::Float(int.base10_digits().parse().unwrap_or(0.0)))
                 }
-                Lit::Float(float) => {
-                    float.base10_parse::<f64>().map(Number::Float).map_err(|e| wrong(format!("`{float}`: {e}")).help(LARGEST_NUMBER))
-                }
+                Lit::Float(float) => float
+                    .base10_parse::<f64>()
+                    .map(Number::Float)
+                    .map_err(|e| wrong(format!("`{float}`: {e}")).help(LARGEST_NUMBER)),
                 Lit::Bool(b) => Ok(Number::Bool(b.value)),
-                other => Err(wrong(format!("a number stands here, found `{}`", tokens_text(other))).help(match other {
-                    Lit::Int(int) => format!("write `{}`", int.base10_digits()),
-                    _ => "write a number or a constant of the network".to_string(),
-                })),
+                other => {
+                    Err(wrong(format!("a number stands here, found `{}`", tokens_text(other))).help(match other {
+                        Lit::Int(int) => format!("write `{}`", int.base10_digits()),
+                        _ => "write a number or a constant of the network".to_string(),
+                    }))
+                }
             },
             Expr::Paren(e) => self.expr(&e.expr),
             Expr::Group(e) => self.expr(&e.expr),
@@ -151,14 +155,22 @@ impl Constants {
                 },
             },
             Expr::Unary(e) => match (&e.op, self.expr(&e.expr)?) {
-                (UnOp::Neg(_), Number::Int(i)) => {
-                    i.checked_neg().map(Number::Int).ok_or_else(|| wrong(format!("`-{i}` is too small")).help("the smallest number is -2^63"))
-                }
+                (UnOp::Neg(_), Number::Int(i)) => i
+                    .checked_neg()
+                    .map(Number::Int)
+                    .ok_or_else(|| wrong(format!("`-{i}` is too small")).help("the smallest number is -2^63")),
                 (UnOp::Neg(_), Number::Float(x)) => Ok(Number::Float(-x)),
                 (UnOp::Not(_), Number::Bool(b)) => Ok(Number::Bool(!b)),
+                (UnOp::Deref(_), _) => {
+                    let text = tokens_text(&e.expr);
+                    Err(wrong("`**` does not exist here".into())
+                        .help(format!("a power is a product, `N * N` for `N ** {text}`")))
+                }
                 (UnOp::Not(_), value) => Err(wrong(format!("`!` does not take {}", value.text()))
                     .help(format!("write `{} == 0`", tokens_text(&e.expr)))),
-                (_, value) => Err(wrong(format!("`-` does not take {}", value.text())).help("write a number behind it")),
+                (_, value) => {
+                    Err(wrong(format!("`-` does not take {}", value.text())).help("write a number behind it"))
+                }
             },
             Expr::Binary(e) => {
                 let (a, b) = (self.expr(&e.left)?, self.expr(&e.right)?);

@@ -131,7 +131,7 @@ impl Function {
             params.push(fresh(&content, &taken)?);
             if content.peek(Token![:]) {
                 return Err(content.error(
-                    "an operand of a `fn` has no type\nhelp: every operand is a number; write `fn name(x, y) { … }`",
+                    "an operand of a `fn` has no type\nhelp: remove it: every operand is a number, and named alone",
                 ));
             }
             if !content.is_empty() {
@@ -239,10 +239,7 @@ mod tests {
             let text = eval(texts, &[], &[1.0]).expect_err("a mistake");
             assert!(text.starts_with(expected), "{text}");
         };
-        check(
-            &["fn f(x) { x.exp() }"],
-            "`exp` is no method: there are none here\nhelp: write `exp(x)`",
-        );
+        check(&["fn f(x) { x.exp() }"], "`exp` is no method: there are none here\nhelp: write `exp(x)`");
         check(&["fn f(x) { y }"], "`y` is not defined\nhelp: did you mean `x`?");
         check(&["fn f(value) { valu }"], "`valu` is not defined\nhelp: did you mean `value`?");
         check(&["fn f(x) { tann(x) }"], "`tann` is no function\nhelp: did you mean `tanh`?");

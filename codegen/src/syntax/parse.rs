@@ -81,7 +81,8 @@ fn between(input: ParseStream, rest: ParseStream) -> TokenStream {
 pub fn diagnostic(e: Error) -> Diagnostic {
     told(&e).unwrap_or_else(|(source, message)| {
         let message = if message.is_empty() { "this is no argument".to_string() } else { message };
-        Mistake::new(source, message).help("numbers, names, `[…]` and `{…}` are separated by `,`; names and values by `=`")
+        Mistake::new(source, message)
+            .help("numbers, names, `[…]` and `{…}` are separated by `,`; names and values by `=`")
     })
 }
 
@@ -112,7 +113,8 @@ fn broken(input: ParseStream) -> Option<(Item, Written)> {
         _ => None,
     };
     // What has an input is a network, whatever word stands before its name.
-    let network = |body: TokenStream| body.into_iter().any(|token| matches!(token, TokenTree::Ident(word) if word == "input"));
+    let network =
+        |body: TokenStream| body.into_iter().any(|token| matches!(token, TokenTree::Ident(word) if word == "input"));
     match name {
         Some(name) if word == "block" || word == "fn" => Some((Item::Unreadable { name }, own)),
         Some(name) if body.clone().is_some_and(network) => {
@@ -121,7 +123,8 @@ fn broken(input: ParseStream) -> Option<(Item, Written)> {
         Some(name) => body.map(|_| (Item::Unreadable { name }, own)),
         None if word == "block" || word == "fn" || word == "use" => None,
         None => {
-            let named = body.is_some() || matches!(rest.first(), Some(TokenTree::Punct(p)) if matches!(p.as_char(), '<' | '='));
+            let named =
+                body.is_some() || matches!(rest.first(), Some(TokenTree::Punct(p)) if matches!(p.as_char(), '<' | '='));
             named.then(|| (Item::Broken { vis: vis.to_token_stream(), name: word }, own))
         }
     }
@@ -231,7 +234,11 @@ fn origin(input: ParseStream, found: &mut FoundList) -> Result<Origin> {
         let (name, items) = match self::import(input, found)? {
             Item::Import(Import { name, items }) => (name, Some(items)),
             Item::Unreadable { name } => (name, None),
-            _ => return Err(input.error("a network is declared from a `block`\nhelp: write `pub Name = path::Block<CLASSES = 10>;`")),
+            _ => {
+                return Err(input.error(
+                    "a network is declared from a `block`\nhelp: write `pub Name = path::Block<CLASSES = 10>;`",
+                ));
+            }
         };
         let mut last = name.span();
         let arguments = match angle(input)? {
@@ -265,7 +272,12 @@ fn block(attributes: Vec<Attribute>, input: ParseStream, found: &mut FoundList) 
         let names: Vec<Ident> = content.parse_terminated(Ident::parse_any, Token![,])?.into_iter().collect();
         if names.is_empty() {
             let source = Source { first: parens.span.open(), last: parens.span.close() };
-            tell(found, source, format!("`()` of the block `{name}` names no operand"), format!("write `block {name} {{ … }}`"));
+            tell(
+                found,
+                source,
+                format!("`()` of the block `{name}` names no operand"),
+                format!("write `block {name} {{ … }}`"),
+            );
         }
         Some(names).filter(|names| !names.is_empty())
     } else {
@@ -411,11 +423,21 @@ fn semicolon(begin: ParseStream, input: ParseStream, last: Span, found: &mut Fou
     if !input.is_empty() {
         let next: TokenTree = input.fork().parse()?;
         // Words in a row are no line of a layer: `from torch import`, `return x`.
-        let bare = !line.iter().any(|token| {
-            matches!(token, TokenTree::Ident(word) if word.to_string().starts_with(char::is_uppercase))
+        let bare = line.iter().all(|token| match token {
+            TokenTree::Ident(word) => !word.to_string().starts_with(char::is_uppercase),
+            TokenTree::Punct(sign) => sign.as_char() == '.',
+            _ => false,
         });
         let next_line = line.last().is_some_and(|before| begins_line(before, &next));
-        let begins = matches!(next, TokenTree::Ident(_)) && (next_line || !bare)
+        let ahead = input.fork();
+        ahead.parse::<TokenTree>()?;
+        let another = match &next {
+            TokenTree::Ident(word) => {
+                word.to_string().starts_with(char::is_uppercase) || ahead.peek(Token![:]) || ahead.peek(Ident::peek_any)
+            }
+            _ => false,
+        };
+        let begins = matches!(next, TokenTree::Ident(_)) && (next_line || !bare && another)
             || matches!(&next, TokenTree::Punct(sign) if sign.as_char() == '#');
         if !begins {
             return Err(Error::new(next.span(), format!("`{}` does not belong to this line", short(&next))));
@@ -494,8 +516,12 @@ fn kind(input: ParseStream, label: bool, found: &mut FoundList) -> Result<(Kind,
             }
             input.parse::<Token![:]>()?;
             let content;
-            syn::bracketed!(content in input);
+            let brackets = syn::bracketed!(content in input);
             let dims = parse_list(&content)?;
+            let same_line = input.span().start().line == brackets.span.close().end().line;
+            if input.peek(Ident::peek_any) && same_line {
+                return Err(input.error(""));
+            }
             let init = if input.peek(Token![=]) {
                 input.parse::<Token![=]>()?;
                 Some(parse_argument(input)?)
@@ -510,8 +536,11 @@ fn kind(input: ParseStream, label: bool, found: &mut FoundList) -> Result<(Kind,
             if input.peek(syn::token::Brace) && !input.peek2(syn::token::Brace) {
                 return Err(Error::new(word.span(), "`repeat` has no count\nhelp: write `repeat 3 { … }`"));
             }
-            let count =
-                if input.peek(syn::token::Paren) { repeat_in_parentheses(input, found)? } else { parse_argument(input)? };
+            let count = if input.peek(syn::token::Paren) {
+                repeat_in_parentheses(input, found)?
+            } else {
+                parse_argument(input)?
+            };
             if label {
                 let help = format!("write `name: {{ repeat {} {{ … }} }}`", count.value.text());
                 tell(found, Source::at(word.span()), "`repeat` has no name of its own", help);
@@ -525,7 +554,13 @@ fn kind(input: ParseStream, label: bool, found: &mut FoundList) -> Result<(Kind,
         }
         "Concat" if fork.peek(syn::token::Brace) => {
             input.advance_to(&fork);
-            return Ok((Kind::Concat { branches: braced_body(input, found)? }, true));
+            let mut branches = braced_body(input, found)?;
+            while input.peek(syn::token::Brace) {
+                let message = "all branches stand in one pair of braces";
+                tell(found, Source::at(input.span()), message, "write `Concat { a: { … } b: { … } }`");
+                branches.extend(braced_body(input, found)?);
+            }
+            return Ok((Kind::Concat { branches }, true));
         }
         _ => Kind::Call(parse_call(input)?),
     };
@@ -604,11 +639,12 @@ fn near_shortcut(input: ParseStream, found: &mut FoundList) -> Result<()> {
     let form = "write `Residual { … } shortcut { … }`";
     let word = |input: ParseStream| input.call(Ident::parse_any).map(|word| word.to_string()).unwrap_or_default();
     let fork = input.fork();
-    if fork.peek(Token![;]) {
-        fork.parse::<Token![;]>()?;
+    if fork.peek(Token![;]) || fork.peek(Token![,]) {
+        let sign: TokenTree = fork.parse()?;
         if word(&fork) == "shortcut" && (fork.peek(syn::token::Brace) || fork.peek2(syn::token::Brace)) {
-            tell(found, Source::at(input.span()), "this `;` parts the `shortcut` from its `Residual`", form);
-            input.parse::<Token![;]>()?;
+            let message = format!("this `{sign}` parts the `shortcut` from its `Residual`");
+            tell(found, Source::at(input.span()), message, form);
+            input.parse::<TokenTree>()?;
         }
         return Ok(());
     }

@@ -152,7 +152,9 @@ pub(super) fn names(tokens: &[TokenTree]) -> Vec<Ident> {
 }
 
 /// What no value is called.
-const WORDS: &[&str] = &["let", "mut", "const", "var", "self", "input", "target", "param", "loss", "output", "for", "in", "if", "else", "as"];
+const WORDS: &[&str] = &[
+    "let", "mut", "const", "var", "self", "input", "target", "param", "loss", "output", "for", "in", "if", "else", "as",
+];
 
 /// Whether a token stands on a later line than the one before it, and may begin a statement.
 pub(crate) fn begins_line(before: &TokenTree, token: &TokenTree) -> bool {

@@ -119,8 +119,14 @@ pub fn parse_dotted(tokens: TokenStream) -> Result<Vec<(String, Option<Argument>
         while !input.is_empty() {
             let (mut name, mut source) = (String::new(), Source::at(input.span()));
             while !input.is_empty() && !input.peek(Token![,]) && !input.peek(Token![=]) {
+                if input.peek(Token![:]) {
+                    let message = format!("a value stands behind `=`, not behind `:`\nhelp: write `{name} = …`");
+                    return Err(input.error(message));
+                }
                 if !(input.peek(Ident::peek_any) || input.peek(Token![.]) || input.peek(syn::Lit)) {
-                    return Err(input.error("names of lines stand here\nhelp: separate them by `,`: `layer1.conv1, fc`"));
+                    return Err(
+                        input.error("names of lines stand here\nhelp: separate them by `,`: `layer1.conv1, fc`")
+                    );
                 }
                 let token: TokenTree = input.parse()?;
                 source.last = token.span();

@@ -111,7 +111,8 @@ impl Ast {
             input.parse::<Token![.]>()?;
             return Err(match input.parse::<Ident>() {
                 Ok(method) => no_method(&method, &receiver, input),
-                Err(_) => input.error("a value here is one number and has no fields\nhelp: remove the `.` and what follows it"),
+                Err(_) => input
+                    .error("a value here is one number and has no fields\nhelp: remove the `.` and what follows it"),
             });
         }
         if input.peek(Token![as]) {
@@ -130,7 +131,9 @@ impl Ast {
             parenthesized!(content in input);
             let inner = Ast::parse(&content)?;
             if !content.is_empty() {
-                return Err(content.error("this does not belong to the expression\nhelp: an operator is missing before it, or a `)`"));
+                return Err(content.error(
+                    "this does not belong to the expression\nhelp: an operator is missing before it, or a `)`",
+                ));
             }
             return Ok(inner);
         }
@@ -237,7 +240,9 @@ fn no_method(method: &Ident, receiver: &str, input: ParseStream) -> syn::Error {
 /// The operator ahead and its strength. Operators that other languages have are errors with a help.
 fn peek_operator(input: ParseStream) -> Result<Option<(Binary, u8)>> {
     if input.peek(Token![%]) {
-        return Err(input.error("`%` does not exist here\nhelp: operators are `+ - * /`, comparisons, `&&`, `||` and `!`"));
+        return Err(
+            input.error("`%` does not exist here\nhelp: operators are `+ - * /`, comparisons, `&&`, `||` and `!`")
+        );
     }
     if input.peek(Token![^]) {
         return Err(input.error("`^` does not exist here\nhelp: a power is `pow(x, 2)`"));
