@@ -153,7 +153,7 @@ fn mistakes_at_the_end_stand_on_the_last_token() {
     let (found, _) = mistakes("#[init(weight =)] pub N { input x: [3]; Linear<2>; }");
     assert_eq!(
         found[0],
-        "=: unexpected end of input, \n\
+        "=: this is no argument\n\
            help: numbers, names, `[…]` and `{…}` are separated by `,`; names and values by `=`"
     );
     let (found, _) = mistakes("pub");

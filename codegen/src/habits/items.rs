@@ -174,8 +174,8 @@ fn foreign_word(head: &Head, _: &Unread) -> Option<Diagnostic> {
 }
 
 /// `/// text` or `#[…]` with no item behind it.
-fn attribute_alone(head: &Head, unread: &Unread) -> Option<Diagnostic> {
-    head.tokens.is_empty().then(|| {
+fn attribute_alone(_: &Head, unread: &Unread) -> Option<Diagnostic> {
+    unread.tokens.is_empty().then(|| {
         let message = "no network, block or `fn` follows for this attribute";
         Mistake::new(unread.stopped, message).help("move it before the item that it is for; a comment is `// text`")
     })

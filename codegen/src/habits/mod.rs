@@ -7,6 +7,7 @@
 //!
 //! Deliberately absent: names in scope and shapes. `lower` knows them, and asks [`call`] how a call would be written here.
 
+mod arguments;
 mod items;
 mod lines;
 mod read;

@@ -5,6 +5,7 @@
 //! statement forms with braces.
 
 pub mod constant;
+mod forms;
 pub mod function;
 pub mod import;
 pub mod limits;
