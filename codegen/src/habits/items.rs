@@ -195,7 +195,7 @@ fn function(head: &Head, unread: &Unread) -> Option<Diagnostic> {
         head.tokens.iter().any(|token| matches!(token, TokenTree::Group(g) if g.delimiter() == delimiter))
     };
     if !group(Delimiter::Brace) || !group(Delimiter::Parenthesis) {
-        let message = format!("a `fn` has operands in `(…)` and a body in `{{ … }}`");
+        let message = "a `fn` has operands in `(…)` and a body in `{ … }`";
         return Some(Mistake::new(unread.stopped, message).help(format!("write `fn {name}({parameters}) {{ … }}`")));
     }
     let help = "its body is `let name = …;` lines and one value at the end, of numbers, operands, `+ - * /`, `if … { … } else { … }` \

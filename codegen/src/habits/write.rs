@@ -359,7 +359,7 @@ impl Writer {
     fn split<'e>(&self, name: &str, fixed: &'e [Arg], given: &'e [Vec<Arg>]) -> (Vec<&'e Arg>, Vec<&'e Expr>) {
         let mut arguments: Vec<&Arg> = fixed.iter().collect();
         let mut operands: Vec<&Expr> = Vec::new();
-        let several = foreign::ours(name).is_some_and(|ours| takes_several(ours));
+        let several = foreign::ours(name).is_some_and(takes_several);
         for arg in given.iter().flatten() {
             match (&arg.name, &arg.value) {
                 // `x.size(0)` and `x.shape[0]` are the batch, which is not written.

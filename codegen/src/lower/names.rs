@@ -106,9 +106,8 @@ impl Lowering<'_> {
         };
         for segment in &path.segments[1..] {
             let Some(inner) = name.inner.iter().find(|n| *segment == n.ident) else {
-                if name.value.is_none() {
-                    return None;
-                }
+                // Nothing is known of what a line names that has mistakes.
+                name.value?;
                 let source = Source::at(segment.span());
                 let known: Vec<&str> = name.inner.iter().map(|n| n.ident.as_str()).collect();
                 let message = format!("`{}` names no `{segment}`", name.ident);

@@ -1,6 +1,7 @@
 //! What the user wrote: `network! { … }` as a tree that keeps every token's place.
 //!
-//! [`parse`] goes on after a mistake: a line that cannot be read becomes [`Kind::Broken`], and the next line is read.
+//! [`parse`] goes on after a mistake: a line that cannot be read becomes [`Kind::Broken`] with the names that it may have
+//! given, its tokens become [`Unread`] for `habits` to explain, and the next line is read.
 //! Deliberately absent: names of layers and losses, shapes, values of constants. `Residual` and `Concat` are here only as
 //! statement forms with braces.
 

@@ -6,7 +6,7 @@ use proc_macro2::{Delimiter, Ident, LineColumn, Span, TokenStream, TokenTree};
 use syn::parse::{ParseStream, Result};
 use syn::{Error, Token};
 
-/// What the parser met, and whether all of it could be read.
+/// Mistakes in the order in which they were met.
 pub(super) type FoundList = Vec<Found>;
 
 /// Over what cannot be read. `error` is where the parser stopped; its own help, if it has one, is the answer.
@@ -30,7 +30,7 @@ pub(super) fn recover(
         Err((source, message)) => {
             // An error without a place of its own came to the end of what stands there.
             let nowhere = source.begins_at(proc_macro2::Span::call_site());
-            let last = tokens.last().or(whole.last()).map(|token| Source::of(token));
+            let last = tokens.last().or(whole.last()).map(Source::of);
             let stopped = last.filter(|_| nowhere || tokens.is_empty()).unwrap_or(source);
             Found::Unread(Unread { place, tokens: tokens.clone(), stopped, message, documented, named: named(lines) })
         }

@@ -149,8 +149,8 @@ pub fn param(line: &Line) -> Option<Diagnostic> {
     let start = if end < line.tokens.len() { end + 1 } else { behind };
     let init = line.text(start.min(line.tokens.len()), line.tokens.len());
     let init = match init.parse::<f64>() {
-        Ok(number) if number == 0.0 => "Zeros".to_string(),
-        Ok(number) if number == 1.0 => "Ones".to_string(),
+        Ok(0.0) => "Zeros".to_string(),
+        Ok(1.0) => "Ones".to_string(),
         Ok(_) => format!("Constant<{init}>"),
         Err(_) if init.chars().next().is_some_and(char::is_uppercase) && !init.contains(['(', '[', '.']) => {
             init.clone()

@@ -57,7 +57,7 @@ pub fn group(line: &Line) -> Option<Diagnostic> {
                 return None;
             }
             let message = format!("`{name}` takes no lines in `{{ … }}`");
-            let help = format!("a group is `name: {{ … }}`; a way around lines is `Residual {{ … }}`");
+            let help = "a group is `name: { … }`; a way around lines is `Residual { … }`";
             return Some(line.mistake(head, message).help(help));
         }
         let at = match words.len() {
