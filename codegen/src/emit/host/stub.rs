@@ -58,8 +58,10 @@ fn broken(host: &Host, stub: &Stub, mistake: &Ident) -> TokenStream {
     // A sweep over members of which none is known gives something of which nothing is known.
     let members = host.family.iter().map(|_| quote!(0));
     let value = quote!({
-        let unknown: <#ident<#(#members),*> as ::kiln::__private::Network>::Outputs = loop {};
-        unknown
+        fn unknown<T>() -> T {
+            loop {}
+        }
+        unknown::<<#ident<#(#members),*> as ::kiln::__private::Network>::Outputs>()
     });
     let sweep = (!host.family.is_empty()).then(|| host.family_macro(&value));
     let mut handles: Vec<String> = stub.probes.iter().map(|path| probe_handle(path)).collect();
