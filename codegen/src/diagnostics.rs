@@ -46,25 +46,42 @@ impl Source {
     }
 }
 
+/// What is wrong, with both values, and where. It is told to nobody before [`Mistake::help`] says what to type: so no
+/// message is without a help.
+#[derive(Clone, Debug)]
+#[must_use = "a mistake without a help is told to nobody"]
+pub struct Mistake {
+    source: Source,
+    message: String,
+    trail: Option<String>,
+}
+
+impl Mistake {
+    pub fn new(source: Source, message: impl Into<String>) -> Self {
+        Mistake { source, message: message.into(), trail: None }
+    }
+
+    pub fn trail(mut self, trail: impl Into<String>) -> Self {
+        self.trail = Some(trail.into());
+        self
+    }
+
+    pub fn help(self, help: impl Into<String>) -> Diagnostic {
+        let Mistake { source, message, trail } = self;
+        Diagnostic { source, message, help: help.into(), trail }
+    }
+}
+
 /// One mistake. `message` is what is wrong, with both values; `help` what to type; `trail` the shapes that led there.
 #[derive(Clone, Debug)]
 pub struct Diagnostic {
     pub source: Source,
     pub message: String,
-    pub help: Option<String>,
+    pub help: String,
     pub trail: Option<String>,
 }
 
 impl Diagnostic {
-    pub fn new(source: Source, message: impl Into<String>) -> Self {
-        Diagnostic { source, message: message.into(), help: None, trail: None }
-    }
-
-    pub fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
-        self
-    }
-
     pub fn trail(mut self, trail: impl Into<String>) -> Self {
         self.trail = Some(trail.into());
         self
@@ -82,11 +99,9 @@ impl Diagnostic {
 
     /// The whole text as rustc will show it.
     pub fn text(&self) -> String {
-        let mut text = self.message.clone();
-        for (word, part) in [("help", &self.help), ("trail", &self.trail)] {
-            if let Some(part) = part {
-                text += &format!("\n{word}: {part}");
-            }
+        let mut text = format!("{}\nhelp: {}", self.message, self.help);
+        if let Some(trail) = &self.trail {
+            text += &format!("\ntrail: {trail}");
         }
         text
     }
@@ -165,4 +180,33 @@ impl Errors {
     pub fn to_compile_errors(&self) -> TokenStream {
         self.list.iter().map(Diagnostic::to_compile_error).collect()
     }
+}
+
+/// The name that was probably meant.
+pub fn closest<'s>(word: &str, names: impl Iterator<Item = &'s str>) -> Option<&'s str> {
+    let small = word.to_lowercase();
+    names
+        .map(|name| (distance(&small, &name.to_lowercase()), name))
+        .filter(|(d, name)| *d <= name.len().max(word.len()) / 3)
+        .min_by_key(|(d, _)| *d)
+        .map(|(_, name)| name)
+}
+
+/// How many letters to insert, remove, replace or swap with their neighbour.
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut rows: Vec<Vec<usize>> = vec![(0..=b.len()).collect()];
+    for i in 1..=a.len() {
+        let mut row = vec![i];
+        for j in 1..=b.len() {
+            let replaced = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            let mut best = replaced.min(rows[i - 1][j] + 1).min(row[j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                best = best.min(rows[i - 2][j - 2] + 1);
+            }
+            row.push(best);
+        }
+        rows.push(row);
+    }
+    rows[a.len()][b.len()]
 }

@@ -4,7 +4,7 @@
 //! tokens → syntax → graph (+ shapes) → autodiff → schedule → memory → emit (cpu | host) → tokens
 //! ```
 //!
-//! A stage imports only from its left. Order of imports: `diagnostics`, `graph`, `syntax`, `declaration`, `layers`,
+//! A stage imports only from its left. Order of imports: `diagnostics`, `graph`, `syntax`, `declaration`, `layers`, `habits`,
 //! `lower`, `autodiff`, `probe`, `interpret`, `schedule`, `memory`, `emit`, `update`.
 //!
 //! Mistakes end at the barrier in [`lower::frontend`]: what comes out of it is sound, and nothing after it can fail.
@@ -16,6 +16,7 @@ pub mod emit;
 pub mod graph;
 #[cfg(test)]
 mod growth;
+pub mod habits;
 pub mod interpret;
 pub mod layers;
 pub mod lower;
@@ -62,12 +63,14 @@ pub fn compile_for(input: TokenStream, wanted: Wanted) -> TokenStream {
         return fetch;
     }
     let front = lower::front(input);
-    let mut tokens = front.errors.to_compile_errors();
-    if let Some(mistake) = front.errors.iter().next() {
-        tokens.extend(front.stubs.iter().map(|stub| emit::host::expand_stub(stub, mistake)));
-    }
     // Beside a mistake nothing will run: the other networks are there for their uses.
     let sound = front.errors.is_empty();
+    let mut mistakes = front.errors.iter();
+    let mut tokens = match mistakes.next() {
+        Some(first) => emit::host::expand_stubs(&front.stubs, first),
+        None => TokenStream::new(),
+    };
+    tokens.extend(mistakes.map(|mistake| mistake.to_compile_error()));
     tokens.extend(front.declarations.iter().map(|declaration| expand(declaration, sound, wanted)));
     tokens.extend(front.exports.iter().map(emit::host::expand_export));
     tokens

@@ -37,7 +37,7 @@
 //! `weight_decay`, where there are such, for a group of parameters. The paths are those inside the crate `kiln`, which is the
 //! only user.
 
-use crate::diagnostics::{Diagnostic, Errors, Source};
+use crate::diagnostics::{Errors, Mistake, Source};
 use crate::emit::{cpu, cuda};
 use crate::graph::expr::{Binary, Id, Pool, Scalar, Unary, Uniform};
 use crate::syntax::function::write::{Scope, Size, Writer};
@@ -155,7 +155,7 @@ fn write(rule: &Rule, errors: &mut Errors) -> Option<(Pool, Vec<Id>)> {
                     let known: Vec<String> = targets.iter().map(|t| format!("`{t}`")).collect();
                     let message = format!("`{name}` cannot be assigned");
                     let help = format!("an update assigns {}; other values are `let {name} = …;`", known.join(", "));
-                    errors.push(Diagnostic::new(Source::at(name.span()), message).help(help));
+                    errors.push(Mistake::new(Source::at(name.span()), message).help(help));
                     return None;
                 };
                 let value = if place > 0 && rule.states[place - 1].flushed { flush(writer.pool, value) } else { value };
@@ -168,7 +168,7 @@ fn write(rule: &Rule, errors: &mut Errors) -> Option<(Pool, Vec<Id>)> {
     for (name, result) in targets.iter().zip(&results) {
         if result.is_none() {
             let message = format!("`{name}` is never assigned");
-            errors.push(Diagnostic::new(Source::at(name.span()), message).help(format!("`{name} = …;`")));
+            errors.push(Mistake::new(Source::at(name.span()), message).help(format!("`{name} = …;`")));
         }
     }
     results.into_iter().collect::<Option<Vec<Id>>>().map(|results| (pool, results))
@@ -189,7 +189,7 @@ fn expand(rule: &Rule, pool: Pool, results: &[Id]) -> TokenStream {
         let message = format!("`{}` has {count} numbers that are the same for every element", rule.name);
         let help = format!("a device has room for {UNIFORMS} of them");
         let mut errors = Errors::default();
-        errors.push(Diagnostic::new(Source::at(rule.name.span()), message).help(help));
+        errors.push(Mistake::new(Source::at(rule.name.span()), message).help(help));
         return errors.to_compile_errors();
     }
     let Rule { docs, vis, name, hypers, .. } = rule;

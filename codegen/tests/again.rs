@@ -158,7 +158,7 @@ fn mistakes() {
     check(
         "a: { Flatten; Tanh; } Reshape<[2, 2]>; b: { Conv2d<3, 1>; }",
         &["Conv2d: `Conv2d` takes an image [channels, height, width], but its input has shape [2, 2]\n\
-           help: put it before `Flatten`, or `Reshape<[1, 2, 2]>;` before it\n\
+           help: `Conv1d` takes sequences\n\
            trail: x [4] → Reshape [2, 2] → here"],
     );
     check(

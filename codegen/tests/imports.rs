@@ -152,13 +152,16 @@ fn mistakes_stand_on_the_use() {
     check(
         "pub Pets = b::Net<CLASSES = 0>;",
         &[
-            "Net: in the block `Net`: a size of `y` is a positive whole number, found 0",
-            "Net: in the block `Net`: `size` of `Linear` is a positive whole number, found 0",
+            "Net: in the block `Net`: a size of `y` is a positive whole number, found 0\n\
+           help: the smallest size is 1",
+            "Net: in the block `Net`: `size` of `Linear` is a positive whole number, found 0\n\
+           help: the smallest is 1, as in `Linear<120>`",
         ],
     );
     check(
         "#[frozen(boddy, fc)] pub Pets = b::Net<CLASES = 5>;",
-        &["CLASES: `Net` has no constant `CLASES`\nhelp: `Net` knows `CLASSES` and `C`"],
+        &["CLASES: `Net` has no constant `CLASES`\n\
+           help: did you mean `CLASSES`?"],
     );
     check(
         "#[frozen(boddy)] #[no_decay(fcc)] pub Pets = b::Net;",
@@ -206,9 +209,17 @@ fn a_block_with_mistakes_is_said_to_have_them() {
         declare(&mut world, "c", "pub block Bad { Linear<; } pub block Good { Relu; } pub block Uses { Bad; }");
     assert_eq!(mistakes.len(), 1, "{mistakes:?}");
     let front = expand("use c::Bad; use c::Good; pub N { input x: [3]; Good; Bad; Linear<2>; }", &world);
-    assert_eq!(texts(&front), ["`Bad` has mistakes where it is declared"]);
+    assert_eq!(
+        texts(&front),
+        ["`Bad` has mistakes where it is declared\n\
+           help: mend it there: its own messages say how"]
+    );
     assert_eq!(front.stubs.len(), 1);
     let front = expand("pub N<H in [1, 2]> = c::Uses;", &world);
-    assert_eq!(texts(&front), ["`Uses` has mistakes where it is declared"]);
+    assert_eq!(
+        texts(&front),
+        ["`Uses` has mistakes where it is declared\n\
+           help: mend it there: its own messages say how"]
+    );
     assert_eq!(front.stubs[0].family, ["H"]);
 }

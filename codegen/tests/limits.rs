@@ -105,7 +105,11 @@ fn blocks_and_lines_applied_again_end_somewhere() {
 #[test]
 fn repeats_end_somewhere() {
     let text = net("repeat 100 { repeat 100 { repeat 100 { Relu; } } }");
-    check(&text, &["Relu: the network has more than 5000 lines, repeats and blocks unrolled"]);
+    check(
+        &text,
+        &["Relu: the network has more than 5000 lines, repeats and blocks unrolled\n\
+           help: repeat fewer times, or declare several networks"],
+    );
     check(&net("Relu; repeat 4096 { repeat 1000 { } }"), &[]);
 }
 
@@ -147,7 +151,15 @@ fn mistakes_at_the_end_stand_on_the_last_token() {
         &[",: a value is missing before this `,`\nhelp: `_` is the current value"],
     );
     let (found, _) = mistakes("#[init(weight =)] pub N { input x: [3]; Linear<2>; }");
-    assert_eq!(found[0], "=: unexpected end of input, expected a number, a name, `[…]`, `{…}` or `_`");
+    assert_eq!(
+        found[0],
+        "=: this is no argument\n\
+           help: numbers, names, `[…]` and `{…}` are separated by `,`; names and values by `=`"
+    );
     let (found, _) = mistakes("pub");
-    assert_eq!(found, ["pub: expected a network, `pub Name { … }`, a `block` or a `fn`"]);
+    assert_eq!(
+        found,
+        ["pub: this item cannot be read\n\
+           help: in `network!` stand networks, `pub Name { … }`, pieces of them, `block Name { … }`, functions, `fn name(x) { … }`, and `use path::Block;`"]
+    );
 }

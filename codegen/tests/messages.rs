@@ -76,6 +76,7 @@ fn shape() {
     check_lines(
         "Reshape<[3, 4]>; Flatten; Linear<10>;",
         &["[: `Reshape` to [3, 4] needs 12 values, but its input [1, 28, 28] has 784\n\
+           help: a shape of 784 elements, such as `Reshape<[1, 784]>`\n\
            trail: x [1, 28, 28] → here"],
     );
     check(
@@ -131,7 +132,8 @@ fn numbers_that_no_kernel_holds() {
     );
     check(
         "pub Net { input x: [3]; target t: [3]; Linear<3>; loss: SmoothL1Loss<beta = 0.5>(_, t); }",
-        &["SmoothL1Loss: there is no loss `SmoothL1Loss`\nhelp: write `SmoothL1`"],
+        &["SmoothL1Loss: there is no loss `SmoothL1Loss`\n\
+           help: write `SmoothL1<beta = 0.5>(_, t)`"],
     );
     check(
         "pub Net { input x: [3]; target t: [3]; Linear<3>; loss: SmoothL1<beta = -1>(_, t); }",
@@ -162,6 +164,7 @@ fn windows() {
     check_lines(
         "ConvTranspose2d<4, 3, stride = 2, output_padding = 2>; Flatten; Linear<10>;",
         &["2: `output_padding` of `ConvTranspose2d` is 2, but with stride 2 and dilation 1 it is at most 1\n\
+           help: write `output_padding = 1` or less\n\
            trail: x [1, 28, 28] → here"],
     );
     check_lines(
@@ -177,7 +180,9 @@ fn windows() {
     );
     check_lines(
         "Upsample2d<scale_factor = 0.01>; Flatten; Linear<10>;",
-        &["0.01: `scale_factor` 0.01 makes 0 of extent 28\ntrail: x [1, 28, 28] → here"],
+        &["0.01: `scale_factor` 0.01 makes 0 of extent 28\n\
+           help: a factor of 2 doubles height and width: `scale_factor = 2`\n\
+           trail: x [1, 28, 28] → here"],
     );
     check_lines(
         "Upsample2d<size = 56, align_corners = true>; Flatten; Linear<10>;",
@@ -185,7 +190,8 @@ fn windows() {
     );
     check_lines(
         "Upsample2d<size = 56, mode = bicubic>; Flatten; Linear<10>;",
-        &["bicubic: `mode` of `Upsample2d` is `nearest` or `bilinear`, found `bicubic`"],
+        &["bicubic: `mode` of `Upsample2d` is `nearest` or `bilinear`, found `bicubic`\n\
+           help: write `nearest`"],
     );
     check_lines(
         "look: { Flatten; Linear<4>; } AffineSample(x, look); Flatten; Linear<10>;",
@@ -215,7 +221,9 @@ fn ids() {
     );
     check_ids(
         "Embedding<4, padding_idx = 50>; Flatten; Linear<3>;",
-        &["50: `padding_idx` of `Embedding` is 50, but the ids are below 50\ntrail: text [8] → here"],
+        &["50: `padding_idx` of `Embedding` is 50, but the ids are below 50\n\
+           help: write `padding_idx = 49` or less\n\
+           trail: text [8] → here"],
     );
     check_ids(
         "e: Embedding<4>; Concat(e, text); Flatten; Linear<3>;",
@@ -237,7 +245,8 @@ fn ids() {
     );
     check(
         "pub Net { input text: ids<[4], 0>; Embedding<4>; }",
-        &["0: a size of `text` is a positive whole number, found 0"],
+        &["0: a size of `text` is a positive whole number, found 0\n\
+           help: the smallest size is 1"],
     );
 }
 
@@ -247,7 +256,8 @@ fn several_mistakes() {
         "Conv2d<6, 5, paddin = 2>; Relu6; Flatten; Linear<12, bais = true>; LeakyRelu<slope = true>;",
         &[
             "paddin: `Conv2d` has no argument `paddin`\nhelp: did you mean `padding`?",
-            "Relu6: there is no layer `Relu6`\nhelp: did you mean `Relu`?",
+            "Relu6: there is no layer `Relu6`\n\
+           help: declare it before the network: `fn relu6(x) { min(max(x, 0), 6) }`, and write `relu6;`",
             "bais: `Linear` has no argument `bais`\nhelp: did you mean `bias`?",
         ],
     );
@@ -266,7 +276,8 @@ fn layers() {
     );
     check_lines(
         "CrossEntropy(_, y); Flatten; Linear<10>;",
-        &["CrossEntropy: `CrossEntropy` is a loss, not a layer\nhelp: write `loss: CrossEntropy(_, truth);`"],
+        &["CrossEntropy: `CrossEntropy` is a loss, not a layer\n\
+           help: write `loss: CrossEntropy(_, y);`"],
     );
 }
 
@@ -313,11 +324,20 @@ fn arguments() {
     );
     check_lines(
         "Flatten; Linear<10, 20, 30>; Linear<10>;",
-        &["20: `Linear` takes 1 positional argument, found 3\nhelp: for example `Linear<120>`"],
+        &["20: `Linear` takes 1 positional argument, found 3\n\
+           help: only `size` may stand without a name: write `Linear<10, …>` with `name = value` for the others"],
     );
     check_lines("Relu<1>; Flatten; Linear<10>;", &["1: `Relu` takes no arguments, found 1\nhelp: write `Relu`"]);
-    check_lines("Flatten; Linear<0>; Linear<10>;", &["0: `size` of `Linear` is a positive whole number, found 0"]);
-    check_lines("Flatten; Linear<-5>; Linear<10>;", &["-: `size` of `Linear` is a positive whole number, found -5"]);
+    check_lines(
+        "Flatten; Linear<0>; Linear<10>;",
+        &["0: `size` of `Linear` is a positive whole number, found 0\n\
+           help: the smallest is 1, as in `Linear<120>`"],
+    );
+    check_lines(
+        "Flatten; Linear<-5>; Linear<10>;",
+        &["-: `size` of `Linear` is a positive whole number, found -5\n\
+           help: the smallest is 1, as in `Linear<120>`"],
+    );
     check_lines(
         "Conv2d<8, 5>; Conv2d<9, 3, groups = 4>; Flatten; Linear<10>;",
         &["4: `groups` = 4 does not divide the 9 output channels\n\
@@ -341,7 +361,11 @@ fn arguments() {
         &["HIDDEN: `HIDDEN` is no constant of `Net`, and a macro cannot see Rust constants\n\
            help: declare it with the network: `Net<HIDDEN = 64>`"],
     );
-    check("pub Net { input x: [0]; Linear<1>; }", &["0: a size of `x` is a positive whole number, found 0"]);
+    check(
+        "pub Net { input x: [0]; Linear<1>; }",
+        &["0: a size of `x` is a positive whole number, found 0\n\
+           help: the smallest size is 1"],
+    );
 }
 
 #[test]
@@ -448,7 +472,8 @@ fn names() {
     );
     check(
         "pub Net { Linear<3>; Relu; }",
-        &["Net: the network `Net` has no `input`\nhelp: declare what it is fed: `input image: [1, 28, 28];`"],
+        &["Net: the network `Net` has no `input`\n\
+           help: declare what it is fed: `input image: [1, 28, 28];`; a piece of a network is `block Net { … }`"],
     );
 }
 
@@ -496,7 +521,11 @@ fn losses() {
            help: both must have the same shape\n\
            trail: x [4] → Linear [10] → here"],
     );
-    check(&net("[10]", "MSELoss(_, y)"), &["MSELoss: there is no loss `MSELoss`\nhelp: write `Mse`"]);
+    check(
+        &net("[10]", "MSELoss(_, y)"),
+        &["MSELoss: there is no loss `MSELoss`\n\
+           help: write `Mse(_, y)`"],
+    );
 }
 
 #[test]

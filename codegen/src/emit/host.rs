@@ -14,7 +14,7 @@ mod stub;
 mod tests;
 
 pub use export::expand_export;
-pub use stub::expand_stub;
+pub use stub::expand_stubs;
 
 use crate::declaration::{Declaration, Member};
 use crate::graph::Port;

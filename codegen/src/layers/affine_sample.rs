@@ -31,7 +31,7 @@ fn lower(site: &mut Site) -> Result<Value> {
     let largest = channels.saturating_mul(from.max(to));
     if largest >= 1 << 23 {
         let message = format!("`AffineSample` counts up to {} elements, found {largest}", (1 << 23) - 1);
-        return Err(site.shape_error(message));
+        return Err(site.shape_error(message).help("sample a smaller image, or fewer channels"));
     }
     let flat = site.b.reshape(image, &[channels * from]);
     let mut theta = site.b.reshape(theta, &[6]);

@@ -1,7 +1,9 @@
 //! The typed reader of what stands in `<…>`: every complaint about an argument is made here.
 
+use super::foreign;
 use super::spatial::pair_text;
-use crate::diagnostics::{Diagnostic, Errors, Source};
+pub use crate::diagnostics::closest;
+use crate::diagnostics::{Diagnostic, Errors, Mistake, Source};
 use crate::syntax::constant::{Constants, LARGEST_NUMBER, Number, is_finite};
 use crate::syntax::{Argument, ArgumentValue, Call};
 
@@ -66,7 +68,25 @@ impl<'a> Args<'a> {
         let mut places = slots.iter().filter(|s| s.positional);
         let count = slots.iter().filter(|s| s.positional).count();
         let (mut sound, mut surplus_told) = (true, false);
+        let mut by_name = false;
         for argument in &call.arguments {
+            by_name |= argument.name.is_some();
+            if argument.name.is_none() && by_name {
+                errors.push(behind_a_named_one(call, argument, slots, &given));
+                return None;
+            }
+            if let (None, ArgumentValue::Word(word, own)) = (&argument.name, &argument.value)
+                && own.is_empty()
+                && constants.get(word).is_none()
+                && slots.iter().any(|slot| word == slot.name)
+            {
+                let message = format!("`{word}` of `{layer}` has no value");
+                errors.push(
+                    Mistake::new(argument.source, message)
+                        .help(format!("write `{word} = …` with its value, such as `true` or a number")),
+                );
+                return None;
+            }
             let slot = match &argument.name {
                 None => match places.next() {
                     Some(slot) => slot,
@@ -84,7 +104,7 @@ impl<'a> Args<'a> {
                         let source = Source::at(name.span());
                         let message = format!("`{layer}` has no argument `{name}`");
                         let names: Vec<&str> = slots.iter().map(|s| s.name).collect();
-                        errors.push(Diagnostic::new(source, message).help(unknown_help(
+                        errors.push(Mistake::new(source, message).help(unknown_help(
                             &name.to_string(),
                             &names,
                             &layer,
@@ -96,7 +116,7 @@ impl<'a> Args<'a> {
             };
             if given.iter().any(|(name, _)| *name == slot.name) {
                 let message = format!("`{}` of `{layer}` is given twice", slot.name);
-                errors.push(Diagnostic::new(argument.source, message).help("keep one of them"));
+                errors.push(Mistake::new(argument.source, message).help("keep one of them"));
                 continue;
             }
             given.push((slot.name, argument));
@@ -125,7 +145,7 @@ impl<'a> Args<'a> {
 
     pub fn missing(&self, name: &str) -> Diagnostic {
         let message = format!("`{}` needs `{name}`", self.layer);
-        Diagnostic::new(self.source, message).help(format!("for example `{}`", self.usage))
+        Mistake::new(self.source, message).help(format!("for example `{}`", self.usage))
     }
 
     /// A number at an argument, or the channels for `_`.
@@ -133,37 +153,66 @@ impl<'a> Args<'a> {
         match &argument.value {
             ArgumentValue::Channels => match self.channels {
                 Some(channels) => Ok(Number::Int(channels as i64)),
-                None => {
-                    Err(Diagnostic::new(argument.source, "`_` is the input's channel count, and there is no input"))
-                }
+                None => Err(Mistake::new(argument.source, "`_` is the input's channel count, and there is no input")
+                    .help("write the number")),
             },
             _ => self.constants.argument(argument),
         }
     }
 
     fn whole(&self, name: &str, argument: &Argument, least: i64) -> Result<usize> {
-        if let ArgumentValue::Text(text) = &argument.value {
-            let message = format!("`{name}` of `{}` is a number, found {text:?}", self.layer);
-            let help = match (name, text.as_str()) {
-                ("padding", "same") => self.same_padding(),
-                ("padding", "valid") => "leave `padding` out: it is 0".to_string(),
-                _ => format!("for example `{}`", self.usage),
-            };
-            return Err(Diagnostic::new(argument.source, message).help(help));
-        }
-        let wrong = |text: String| {
-            let what = if least > 0 { "a positive whole number" } else { "a whole number from 0" };
-            Diagnostic::new(argument.source, format!("`{name}` of `{}` is {what}, found {text}", self.layer))
-        };
-        match self.number(argument)? {
-            Number::Int(i) if i < least => Err(wrong(i.to_string())),
-            Number::Int(i) if i > LARGEST => {
-                let message = format!("`{name}` of `{}` is {i}, but no extent may exceed {LARGEST}", self.layer);
-                Err(Diagnostic::new(argument.source, message))
+        let word = match &argument.value {
+            ArgumentValue::Text(text) => Some(text.clone()),
+            ArgumentValue::Word(word, own) if own.is_empty() && self.constants.get(word).is_none() => {
+                Some(word.to_string()).filter(|_| name == "padding")
             }
-            Number::Int(i) => Ok(i as usize),
-            other => Err(wrong(other.text())),
+            _ => None,
+        };
+        let help = match (name, word.as_ref().map(|word| word.to_lowercase()).as_deref()) {
+            ("padding", Some("same")) => Some(self.same_padding()),
+            ("padding", Some("valid" | "none")) => Some("leave `padding` out: it is 0".to_string()),
+            (_, Some(text)) if text.parse::<f64>().is_ok() => Some(format!("write `{text}`, without quotes")),
+            _ => matches!(argument.value, ArgumentValue::Text(_)).then(|| format!("write a number{}", self.example())),
+        };
+        if let (Some(word), Some(help)) = (word, help) {
+            let found = if matches!(argument.value, ArgumentValue::Text(_)) {
+                format!("{word:?}")
+            } else {
+                format!("`{word}`")
+            };
+            let message = format!("`{name}` of `{}` is a number, found {found}", self.layer);
+            return Err(Mistake::new(argument.source, message).help(help));
         }
+        match self.number(argument)? {
+            Number::Int(i) if i >= least && i > LARGEST => {
+                let message = format!("`{name}` of `{}` is {i}, but no extent may exceed {LARGEST}", self.layer);
+                Err(Mistake::new(argument.source, message).help(format!("write a number up to {LARGEST}")))
+            }
+            Number::Int(i) if i >= least => Ok(i as usize),
+            other => {
+                let what = if least > 0 { "a positive whole number" } else { "a whole number from 0" };
+                let message = format!("`{name}` of `{}` is {what}, found {}", self.layer, other.text());
+                Err(Mistake::new(argument.source, message).help(self.whole_help(name, other, least)))
+            }
+        }
+    }
+
+    /// What may stand where a whole number from `least` on must.
+    fn whole_help(&self, name: &str, found: Number, least: i64) -> String {
+        match found {
+            Number::Float(x) if x >= least as f64 && x < LARGEST as f64 => format!("write `{}`", x.round() as i64),
+            Number::Int(_) if matches!(name, "shape" | "size" | "dims") && self.layer == "Reshape" => {
+                "every size is written, none is inferred; `Flatten` makes a vector of all".into()
+            }
+            Number::Int(-1) if name == "axis" => "axes of a sample count from 0, and not from the end".into(),
+            Number::Int(_) | Number::Float(_) => format!("the smallest is {least}{}", self.example()),
+            Number::Bool(_) => format!("write a number{}", self.example()),
+        }
+    }
+
+    /// `, as in `Linear<120>``, where the layer has an example.
+    fn example(&self) -> String {
+        if self.usage.is_empty() { String::new() } else { format!(", as in `{}`", self.usage) }
     }
 
     /// What PyTorch's "same" means for this kernel.
@@ -228,7 +277,7 @@ impl<'a> Args<'a> {
         numbers.try_into().map_err(|found: Vec<usize>| {
             let (layer, sides) = (&self.layer, sides.join(", "));
             let message = format!("`{name}` of `{layer}` is one number or `[{sides}]`, found {} numbers", found.len());
-            Diagnostic::new(argument.source, message)
+            Mistake::new(argument.source, message).help("write one number, or one for each side")
         })
     }
 
@@ -259,7 +308,7 @@ impl<'a> Args<'a> {
 
     fn no_pair(&self, name: &str, argument: &Argument, count: usize) -> Diagnostic {
         let message = format!("`{name}` of `{}` is one number or `[height, width]`, found {count} numbers", self.layer);
-        Diagnostic::new(argument.source, message)
+        Mistake::new(argument.source, message).help("write one number, or two: the batch and the channels have none")
     }
 
     /// A list of sizes that must be there: `[16, 7, 7]`.
@@ -270,7 +319,7 @@ impl<'a> Args<'a> {
             _ => {
                 let found = argument.value.text();
                 let message = format!("`{name}` of `{}` is a list, found `{found}`", self.layer);
-                Err(Diagnostic::new(argument.source, message).help(format!("write `{}<[{found}]>`", self.layer)))
+                Err(Mistake::new(argument.source, message).help(format!("write `{}<[{found}]>`", self.layer)))
             }
         }
     }
@@ -282,7 +331,7 @@ impl<'a> Args<'a> {
             ArgumentValue::List(items) => items.iter().map(|a| self.real(name, a)).collect::<Result<_>>().map(Some),
             other => {
                 let message = format!("`{name}` of `{}` is a list of numbers, found `{}`", self.layer, other.text());
-                Err(Diagnostic::new(argument.source, message))
+                Err(Mistake::new(argument.source, message).help(format!("write `{name} = [{}, …]`", other.text())))
             }
         }
     }
@@ -293,7 +342,7 @@ impl<'a> Args<'a> {
         if let Some(i) = weights.iter().position(|x| *x < 0.0) {
             let message = format!("`{name}` of `{}` has no negative numbers, found {}", self.layer, weights[i]);
             let help = "0 leaves out, and a cost below zero would have no minimum";
-            return Err(Diagnostic::new(self.item_source(name, i), message).help(help));
+            return Err(Mistake::new(self.item_source(name, i), message).help(help));
         }
         Ok(Some(weights))
     }
@@ -310,7 +359,7 @@ impl<'a> Args<'a> {
         let number = match &argument.value {
             ArgumentValue::Text(text) => {
                 let message = format!("`{name}` of `{}` is a number, found {text:?}", self.layer);
-                return Err(Diagnostic::new(argument.source, message));
+                return Err(Mistake::new(argument.source, message).help(format!("write a number{}", self.example())));
             }
             _ => self.number(argument)?,
         };
@@ -318,11 +367,11 @@ impl<'a> Args<'a> {
             Some(x) if is_finite(x) => Ok(x),
             Some(x) => {
                 let message = format!("`{name}` of `{}` is a finite number, found {x:e}", self.layer);
-                Err(Diagnostic::new(argument.source, message).help(LARGEST_NUMBER))
+                Err(Mistake::new(argument.source, message).help(LARGEST_NUMBER))
             }
             None => {
                 let message = format!("`{name}` of `{}` is a number, found `{}`", self.layer, number.text());
-                Err(Diagnostic::new(argument.source, message))
+                Err(Mistake::new(argument.source, message).help(format!("write a number{}", self.example())))
             }
         }
     }
@@ -338,7 +387,7 @@ impl<'a> Args<'a> {
             ArgumentValue::Word(word, own) if own.is_empty() && word == "none" => Ok(None),
             ArgumentValue::Word(word, own) if own.is_empty() && word == "None" => {
                 let message = format!("`{name}` of `{}` is a number or `none`, found `{word}`", self.layer);
-                Err(Diagnostic::new(argument.source, message).help("write `none`"))
+                Err(Mistake::new(argument.source, message).help("write `none`"))
             }
             _ => self.real(name, argument).map(Some),
         }
@@ -368,7 +417,7 @@ impl<'a> Args<'a> {
             return Ok(x);
         }
         let message = format!("`{name}` of `{}` is a positive number, found {x}", self.layer);
-        Err(Diagnostic::new(self.source(name), message))
+        Err(Mistake::new(self.source(name), message).help(format!("write a number above 0{}", self.example())))
     }
 
     pub fn is_list(&self, name: &str) -> bool {
@@ -384,7 +433,8 @@ impl<'a> Args<'a> {
         };
         words.iter().find(|w| **w == text).copied().ok_or_else(|| {
             let message = format!("`{name}` of `{}` is {}, found `{text}`", self.layer, either(words));
-            Diagnostic::new(argument.source, message)
+            let near = closest(&text, words.iter().copied()).unwrap_or(default);
+            Mistake::new(argument.source, message).help(format!("write `{near}`"))
         })
     }
 
@@ -395,11 +445,13 @@ impl<'a> Args<'a> {
             return Ok(p);
         }
         let message = format!("`{name}` of `{}` is a probability in [0, 1), found {p}", self.layer);
-        let diagnostic = Diagnostic::new(self.source(name), message);
+        let diagnostic = Mistake::new(self.source(name), message);
         Err(if (1.0..=100.0).contains(&p) && p != 1.0 {
             diagnostic.help(format!("{p} percent are `{}`", p / 100.0))
+        } else if p == 1.0 {
+            diagnostic.help("1 would leave nothing: write less, such as `0.5`")
         } else {
-            diagnostic
+            diagnostic.help("write a share between 0 and 1, such as `0.5`")
         })
     }
 
@@ -409,18 +461,47 @@ impl<'a> Args<'a> {
             ArgumentValue::Word(word, own) if own.is_empty() && (word == "True" || word == "False") => {
                 let small = word.to_string().to_lowercase();
                 let message = format!("`{name}` of `{}` is `true` or `false`, found `{word}`", self.layer);
-                Err(Diagnostic::new(argument.source, message).help(format!("write `{small}`")))
+                Err(Mistake::new(argument.source, message).help(format!("write `{small}`")))
+            }
+            ArgumentValue::Word(word, own)
+                if own.is_empty() && matches!(word.to_string().as_str(), "yes" | "no" | "on" | "off") =>
+            {
+                let truth = word == "yes" || word == "on";
+                let message = format!("`{name}` of `{}` is `true` or `false`, found `{word}`", self.layer);
+                Err(Mistake::new(argument.source, message).help(format!("write `{truth}`")))
             }
             _ => match self.number(argument)? {
                 Number::Bool(b) => Ok(b),
                 other => {
                     let found = other.text();
                     let message = format!("`{name}` of `{}` is `true` or `false`, found `{found}`", self.layer);
-                    Err(Diagnostic::new(argument.source, message))
+                    let help = match other.float() {
+                        Some(0.0) => "write `false`",
+                        Some(1.0) => "write `true`",
+                        _ => "write `true` or `false`",
+                    };
+                    Err(Mistake::new(argument.source, message).help(help))
                 }
             },
         }
     }
+}
+
+/// `Conv2d<channels = 8, 3>`
+fn behind_a_named_one(
+    call: &Call,
+    argument: &Argument,
+    slots: &[Slot],
+    given: &[(&'static str, &Argument)],
+) -> Diagnostic {
+    let message = "a named argument stands before this one, so it is named too";
+    let free = slots.iter().find(|slot| !given.iter().any(|(name, _)| *name == slot.name));
+    let name = free.map_or("name", |slot| slot.name);
+    let help = match free {
+        Some(_) => format!("write `{name} = {}`", argument.value.text()),
+        None => format!("`{}` has no further argument: remove it", call.name),
+    };
+    Mistake::new(argument.source, message).help(help)
 }
 
 fn too_many(
@@ -458,34 +539,31 @@ fn too_many(
             format!("write {}", call_text(own))
         }
         _ if slots.is_empty() => format!("write `{}`", call.name),
+        _ if count > 0 && slots.len() > count => {
+            let own: Vec<&str> = slots.iter().filter(|s| s.positional).map(|s| s.name).collect();
+            let all = listed(own.into_iter());
+            format!(
+                "only {all} may stand without a name: write `{}, …>` with `name = value` for the others",
+                call_text(texts[..count].to_vec()).trim_matches(['`', '>'])
+            )
+        }
         _ => format!("for example `{usage}`"),
     };
-    Diagnostic::new(source, message).help(help)
+    Mistake::new(source, message).help(help)
 }
 
 /// PyTorch's and Keras' words for arguments that have another name here, or none.
-fn unknown_help(name: &str, names: &[&str], layer: &str) -> String {
-    let replacement = match name {
-        "kernel_size" => "kernel",
-        "strides" => "stride",
-        "pad" => "padding",
-        "use_bias" => "bias",
-        "negative_slope" | "alpha" => "slope",
-        "rate" | "p" => "p",
-        "units" | "out_features" => "size",
-        "out_channels" | "filters" => "channels",
-        "epsilon" => "eps",
-        "in_channels" | "in_features" | "num_features" => {
-            return "leave it out: the input's size is inferred".into();
-        }
+fn unknown_help(name: &str, names: &[&'static str], layer: &str) -> String {
+    match name {
         "dim" if names.contains(&"axis") => {
             return "`axis` does not count the batch: PyTorch's `dim = 1` is `axis = 0`".into();
         }
         "activation" => return "write the activation as a layer of its own behind this one".into(),
-        other => other,
-    };
-    if names.contains(&replacement) {
-        return format!("did you mean `{replacement}`?");
+        name if foreign::is_inferred(name) => return "leave it out: the input's size is inferred".into(),
+        _ => {}
+    }
+    if let Some(ours) = foreign::argument(name, names) {
+        return format!("did you mean `{ours}`?");
     }
     match closest(name, names.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
@@ -511,33 +589,4 @@ fn either(words: &[&str]) -> String {
         [rest @ .., last] if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
         _ => quoted.concat(),
     }
-}
-
-/// The name that was probably meant.
-pub fn closest<'s>(word: &str, names: impl Iterator<Item = &'s str>) -> Option<&'s str> {
-    let small = word.to_lowercase();
-    names
-        .map(|name| (distance(&small, &name.to_lowercase()), name))
-        .filter(|(d, name)| *d <= name.len().max(word.len()) / 3)
-        .min_by_key(|(d, _)| *d)
-        .map(|(_, name)| name)
-}
-
-/// How many letters to insert, remove, replace or swap with their neighbour.
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut rows: Vec<Vec<usize>> = vec![(0..=b.len()).collect()];
-    for i in 1..=a.len() {
-        let mut row = vec![i];
-        for j in 1..=b.len() {
-            let replaced = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            let mut best = replaced.min(rows[i - 1][j] + 1).min(row[j - 1] + 1);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                best = best.min(rows[i - 2][j - 2] + 1);
-            }
-            row.push(best);
-        }
-        rows.push(row);
-    }
-    rows[a.len()][b.len()]
 }

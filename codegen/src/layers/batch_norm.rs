@@ -23,7 +23,8 @@ fn lower(site: &mut Site) -> Result<Value> {
         && !(0.0..=1.0).contains(&momentum)
     {
         let message = format!("`momentum` of `BatchNorm` is in [0, 1], found {momentum}");
-        return Err(Diagnostic::new(site.args.source("momentum"), message));
+        let help = "PyTorch's default is `momentum = 0.1`; Keras counts it from the other side: its 0.99 is 0.01";
+        return Err(Mistake::new(site.args.source("momentum"), message).help(help));
     }
     let affine = site.args.bool_or("affine", true)?;
     let tracked = site.args.bool_or("track_running_stats", true)?;
@@ -31,7 +32,7 @@ fn lower(site: &mut Site) -> Result<Value> {
     let Some(&channels) = dims.first().filter(|_| dims.len() <= 3) else {
         let message =
             format!("`BatchNorm` takes a vector, a sequence or an image, but its input has shape {}", dims_text(&dims));
-        return Err(site.shape_error(message));
+        return Err(site.shape_error(message).help("put it where the value has at most 3 axes"));
     };
     // One value per channel, beside the positions.
     let mut column = vec![1; dims.len()];

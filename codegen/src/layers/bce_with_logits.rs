@@ -57,7 +57,7 @@ fn positive_weights(site: &mut Site) -> Result<PositiveWeights> {
     {
         let message = format!("`pos_weight` of `BceWithLogits` is not negative, found {all}");
         let help = "0 leaves out, and a cost below zero would have no minimum";
-        return Err(Diagnostic::new(site.args.source("pos_weight"), message).help(help));
+        return Err(Mistake::new(site.args.source("pos_weight"), message).help(help));
     }
     if let [all] = list[..] {
         return Ok(PositiveWeights { all, per_channel: None });
@@ -70,7 +70,7 @@ fn positive_weights(site: &mut Site) -> Result<PositiveWeights> {
             dims_text(&dims)
         );
         let help = "one number, or one for each channel (the first axis)";
-        return Err(Diagnostic::new(site.args.source("pos_weight"), message).help(help));
+        return Err(Mistake::new(site.args.source("pos_weight"), message).help(help));
     }
     let column = site.b.constants(&list);
     let mut extents = vec![1; dims.len()];

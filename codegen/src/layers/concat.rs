@@ -15,7 +15,8 @@ pub const LAYER: Layer = Layer {
 fn lower(site: &mut Site) -> Result<Value> {
     let first = site.dims(0);
     if site.inputs.iter().any(|v| !site.b.graph.shape(*v).batch) {
-        return Err(site.shape_error("`Concat` joins values that depend on an input, but one operand does not"));
+        let message = "`Concat` joins values that depend on an input, but one operand does not";
+        return Err(site.shape_error(message).help("`Add` and `Mul` take parameters as operands"));
     }
     for i in 1..site.inputs.len() {
         let dims = site.dims(i);

@@ -37,7 +37,7 @@ pub(super) fn convolution(site: &mut Site, space: Space) -> Result<Value> {
             "with its padding the input has shape {}, which is too large",
             dims_text(&[channels, input[0], input[1]])
         );
-        return Err(Diagnostic::new(site.args.source("padding"), message).help("a smaller `padding`"));
+        return Err(Mistake::new(site.args.source("padding"), message).help("a smaller `padding`"));
     }
     let x = pad(site, x, 1, zeros[0], zeros[0]);
     let x = pad(site, x, 2, zeros[1], zeros[1]);

@@ -43,7 +43,8 @@ fn lower(site: &mut Site) -> Result<Value> {
                 dilation[i],
                 stride[i].max(dilation[i]) - 1
             );
-            return Err(Diagnostic::new(site.args.source("output_padding"), message).trail(site.trail.clone()));
+            let help = format!("write `output_padding = {}` or less", stride[i].max(dilation[i]) - 1);
+            return Err(Mistake::new(site.args.source("output_padding"), message).trail(site.trail.clone()).help(help));
         }
         let whole = (extent - 1) * stride[i] + windows.reach(i) + 1 + behind[i];
         image[i] = whole.saturating_sub(2 * padding[i]);
@@ -55,7 +56,7 @@ fn lower(site: &mut Site) -> Result<Value> {
                 pair_text(stride)
             );
             let help = format!("at most `padding = {}`", (whole - 1) / 2);
-            return Err(Diagnostic::new(site.args.source("padding"), message).help(help).trail(site.trail.clone()));
+            return Err(Mistake::new(site.args.source("padding"), message).help(help).trail(site.trail.clone()));
         }
     }
     // The convolution it is the adjoint of reads the result and gives the operand. Of padding beyond the kernel's reach that

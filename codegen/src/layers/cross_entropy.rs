@@ -18,7 +18,8 @@ fn lower(site: &mut Site) -> Result<Average> {
     let smoothing = site.args.float_or("label_smoothing", 0.0)?;
     if !(0.0..=1.0).contains(&smoothing) {
         let message = format!("`label_smoothing` of `CrossEntropy` is in [0, 1], found {smoothing}");
-        return Err(Diagnostic::new(site.args.source("label_smoothing"), message));
+        return Err(Mistake::new(site.args.source("label_smoothing"), message)
+            .help("write a share such as `label_smoothing = 0.1`"));
     }
     let classes = site.dims(0)[0];
     let (x, label, max) = (site.inputs[0], site.inputs[1], running_max(site)?);

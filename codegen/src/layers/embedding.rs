@@ -18,7 +18,8 @@ fn lower(site: &mut Site) -> Result<Value> {
     let padding = if site.args.has("padding_idx") { Some(site.args.count_or("padding_idx", 0)?) } else { None };
     if let Some(id) = padding.filter(|id| *id >= count) {
         let message = format!("`padding_idx` of `Embedding` is {id}, but the ids are below {count}");
-        return Err(Diagnostic::new(site.args.source("padding_idx"), message).trail(site.trail.clone()));
+        let help = format!("write `padding_idx = {}` or less", count.saturating_sub(1));
+        return Err(Mistake::new(site.args.source("padding_idx"), message).trail(site.trail.clone()).help(help));
     }
     let ids = site.inputs[0];
     let init = match padding {

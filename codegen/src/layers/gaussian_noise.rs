@@ -16,7 +16,8 @@ fn lower(site: &mut Site) -> Result<Value> {
     let deviation = site.args.float("stddev")?;
     if !(deviation >= 0.0 && deviation.is_finite()) {
         let message = format!("`stddev` of `GaussianNoise` is not negative, found {deviation}");
-        return Err(Diagnostic::new(site.args.source("stddev"), message));
+        return Err(Mistake::new(site.args.source("stddev"), message)
+            .help("write a number from 0, such as `GaussianNoise<0.1>`"));
     }
     let x = site.inputs[0];
     if !site.training || deviation == 0.0 {

@@ -31,7 +31,9 @@ pub(super) fn positions(site: &Site) -> Result<Vec<usize>> {
             site.args.layer,
             dims_text(&dims)
         );
-        return Err(site.shape_error(message));
+        return Err(site
+            .shape_error(message)
+            .help("put it before `Flatten`, or remove it: a vector has nothing to pool"));
     }
     Ok(dims)
 }

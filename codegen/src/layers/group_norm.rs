@@ -20,7 +20,8 @@ fn lower(site: &mut Site) -> Result<Value> {
     let affine = site.args.bool_or("affine", true)?;
     let dims = site.dims(0);
     let Some(&channels) = dims.first() else {
-        return Err(site.shape_error("`GroupNorm` takes channels, but its input is one number"));
+        let message = "`GroupNorm` takes channels, but its input is one number";
+        return Err(site.shape_error(message).help("put it where the value still has channels"));
     };
     if !channels.is_multiple_of(groups) {
         let message =
@@ -28,7 +29,7 @@ fn lower(site: &mut Site) -> Result<Value> {
         let divisors: Vec<String> =
             (1..=channels.min(64)).filter(|g| channels.is_multiple_of(*g)).map(|g| g.to_string()).collect();
         let help = format!("the number of groups divides that of channels: {}", divisors.join(", "));
-        return Err(Diagnostic::new(site.args.source("num_groups"), message).help(help).trail(site.trail.clone()));
+        return Err(Mistake::new(site.args.source("num_groups"), message).help(help).trail(site.trail.clone()));
     }
     let mut column = vec![1; dims.len()];
     column[0] = channels;

@@ -29,9 +29,7 @@ fn lower(site: &mut Site) -> Result<Value> {
             format!("`LayerNorm` normalises {}, but its input has shape {}", dims_text(&shape), dims_text(&dims));
         let last = dims.last().copied().unwrap_or(1);
         let help = format!("the last axes of the input, `LayerNorm<{last}>`, or `LayerNorm` for all of them");
-        return Err(Diagnostic::new(site.args.source("normalized_shape"), message)
-            .help(help)
-            .trail(site.trail.clone()));
+        return Err(Mistake::new(site.args.source("normalized_shape"), message).help(help).trail(site.trail.clone()));
     }
     let count: usize = shape.iter().product();
     let first = dims.len() - shape.len();

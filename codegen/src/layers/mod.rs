@@ -84,7 +84,7 @@ mod prelude {
     pub use super::{
         Average, Layer, Loss, Operands, inverse_root, kaiming, mean_of_elements, mean_over_batch, sum_of_elements,
     };
-    pub use crate::diagnostics::Diagnostic;
+    pub use crate::diagnostics::Mistake;
     pub use crate::graph::expr::{Binary, Id, Pool, Unary, Uniform};
     pub use crate::graph::op::*;
     pub use crate::graph::{Init, Value, dims_text};

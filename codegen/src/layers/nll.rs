@@ -34,11 +34,12 @@ pub(super) fn weights(site: &mut Site, classes: usize) -> Result<Option<Value>> 
     if weights.len() != classes {
         let message =
             format!("`weight` of `{}` has {} numbers, but there are {classes} classes", site.args.layer, weights.len());
-        return Err(Diagnostic::new(site.args.source("weight"), message));
+        let help = format!("write {classes} numbers, one for each class");
+        return Err(Mistake::new(site.args.source("weight"), message).help(help));
     }
     if weights.iter().all(|x| *x == 0.0) {
         let message = format!("`weight` of `{}` is 0 for every class, so there is nothing to learn", site.args.layer);
-        return Err(Diagnostic::new(site.args.source("weight"), message).help("one number above 0 at least"));
+        return Err(Mistake::new(site.args.source("weight"), message).help("one number above 0 at least"));
     }
     Ok(Some(site.b.constants(&weights)))
 }

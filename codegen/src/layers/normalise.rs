@@ -84,5 +84,5 @@ pub fn eps(site: &Site) -> Result<f64> {
         return Ok(eps);
     }
     let message = format!("`eps` of `{}` is not negative, found {eps}", site.args.layer);
-    Err(Diagnostic::new(site.args.source("eps"), message))
+    Err(Mistake::new(site.args.source("eps"), message).help("write a small number above 0, such as `eps = 1e-5`"))
 }

@@ -2,7 +2,7 @@
 
 use super::args::{Result, Slot, named};
 use super::site::Site;
-use crate::diagnostics::Diagnostic;
+use crate::diagnostics::Mistake;
 use crate::graph::{Value, dims_text};
 
 pub const ARGUMENTS: &[Slot] = &[named("axis"), named("keepdim")];
@@ -47,9 +47,12 @@ impl Site<'_> {
     pub fn axes(&self, name: &str) -> Result<Option<Vec<usize>>> {
         let Some(axes) = self.args.indices(name)? else { return Ok(None) };
         let dims = self.dims(0);
-        let wrong = |message: String| Diagnostic::new(self.args.source(name), message).trail(self.trail.clone());
+        let wrong = |message: String| Mistake::new(self.args.source(name), message).trail(self.trail.clone());
         if axes.is_empty() {
-            return Err(wrong(format!("`{name}` of `{}` lists no axis", self.args.layer)));
+            let message = format!("`{name}` of `{}` lists no axis", self.args.layer);
+            return Err(
+                wrong(message).help(format!("list one, such as `{name} = 0`, or leave `{name}` out for all of them"))
+            );
         }
         for (i, axis) in axes.iter().enumerate() {
             if *axis >= dims.len() {
@@ -63,7 +66,8 @@ impl Site<'_> {
                 return Err(wrong(message).help("axes of a sample count from 0; the batch is none of them"));
             }
             if axes[..i].contains(axis) {
-                return Err(wrong(format!("`{name}` of `{}` lists the axis {axis} twice", self.args.layer)));
+                let message = format!("`{name}` of `{}` lists the axis {axis} twice", self.args.layer);
+                return Err(wrong(message).help("remove one of them"));
             }
         }
         Ok(Some(axes))

@@ -17,7 +17,7 @@ fn lower(site: &mut Site) -> Result<Value> {
     let dims = site.dims(0);
     if shape.is_empty() || shape.len() > 3 {
         let message = format!("`Reshape` gives a vector, a sequence or an image, but {} is none", dims_text(&shape));
-        return Err(Diagnostic::new(site.args.source("shape"), message).help("write 1 to 3 extents"));
+        return Err(Mistake::new(site.args.source("shape"), message).help("write 1 to 3 extents"));
     }
     let count = |dims: &[usize]| dims.iter().fold(1usize, |n, d| n.saturating_mul(*d));
     if count(&shape) != count(&dims) {
@@ -28,10 +28,10 @@ fn lower(site: &mut Site) -> Result<Value> {
             dims_text(&dims),
             count(&dims)
         );
-        let diagnostic = Diagnostic::new(site.args.source("shape"), message).trail(site.trail.clone());
+        let diagnostic = Mistake::new(site.args.source("shape"), message).trail(site.trail.clone());
         let (all, lead) = (count(&dims), count(&shape[..shape.len() - 1]));
         if !all.is_multiple_of(lead) {
-            return Err(diagnostic);
+            return Err(diagnostic.help(format!("a shape of {all} elements, such as `Reshape<[1, {all}]>`")));
         }
         let mut fitting = shape;
         fitting.pop();

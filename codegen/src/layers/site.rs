@@ -1,7 +1,7 @@
 //! What a layer sees while it is lowered: its arguments, its operands, and where to put parameters and nodes.
 
 use super::args::{Args, Result};
-use crate::diagnostics::{Diagnostic, Source};
+use crate::diagnostics::{Mistake, Source};
 use crate::graph::builder::Builder;
 use crate::graph::expr::{Id, Pool};
 use crate::graph::op::{Leaf, Op};
@@ -164,8 +164,8 @@ impl Site<'_> {
     }
 
     /// A mistake of shapes, on the layer's name.
-    pub fn shape_error(&self, message: impl Into<String>) -> Diagnostic {
-        Diagnostic::new(self.args.source, message).trail(self.trail.clone())
+    pub fn shape_error(&self, message: impl Into<String>) -> Mistake {
+        Mistake::new(self.args.source, message).trail(self.trail.clone())
     }
 
     /// The operand as an image [C, H, W].
@@ -185,7 +185,12 @@ impl Site<'_> {
                 } else {
                     "`Reshape<[channels, height, width]>;`".to_string()
                 };
-                let help = format!("put it before `Flatten`, or {example} before it");
+                let help = match (dims.len(), self.args.layer.strip_suffix("2d")) {
+                    (2, Some(stem)) if super::find(&format!("{stem}1d")).is_some() => {
+                        format!("`{stem}1d` takes sequences")
+                    }
+                    _ => format!("put it before `Flatten`, or {example} before it"),
+                };
                 Err(self.shape_error(message).help(help))
             }
         }
@@ -228,14 +233,18 @@ impl Site<'_> {
     ) -> Result<Value> {
         let numel = dims.iter().try_fold(1usize, |n, d| n.checked_mul(*d)).filter(|n| *n < 1 << 32);
         let Some(numel) = numel else {
-            return Err(self.shape_error(format!("`{full}` would have shape {}, which is too large", dims_text(dims))));
+            let message = format!("`{full}` would have shape {}, which is too large", dims_text(dims));
+            return Err(self
+                .shape_error(message)
+                .help("make the layer or its input smaller: 2^32 numbers are the most"));
         };
         let index = self.tables.params_met;
         if let Some(again) = self.tables.again.clone() {
             let known = self.tables.params.get(index).map(|p| (p.name.clone(), p.dims.clone()));
             let known = known.as_ref().map(|(name, dims)| (name.as_str(), dims.as_slice()));
             if !self.tables.fits(known, again.params.contains(&index), &full, dims) {
-                return Err(Diagnostic::new(self.args.source, format!("`{full}` does not fit")));
+                return Err(Mistake::new(self.args.source, format!("`{full}` does not fit"))
+                    .help("apply the line to what has the shape that it was first applied to"));
             }
             self.tables.params_met += 1;
             return Ok(self.leaf(Leaf::Param(index), dims));
@@ -288,7 +297,7 @@ impl Site<'_> {
             return Ok(default);
         }
         let message = format!("`{name}` of `{}` has shape {}: {problem}", self.args.layer, dims_text(dims));
-        Err(Diagnostic::new(wish.source, message).help(help))
+        Err(Mistake::new(wish.source, message).help(help))
     }
 
     /// A saved value that training changes by `assign`: its number and its leaf.

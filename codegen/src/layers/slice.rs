@@ -20,21 +20,28 @@ fn lower(site: &mut Site) -> Result<Value> {
         Some([axis]) => *axis,
         Some(axes) => {
             let message = format!("`axis` of `Slice` is one axis, found {}", axes.len());
-            return Err(Diagnostic::new(site.args.source("axis"), message).help("cut one axis after the other"));
+            return Err(Mistake::new(site.args.source("axis"), message).help("cut one axis after the other"));
         }
     };
     let extent = dims[axis];
     let start = site.args.count_or("start", 0)?;
     let end = site.args.count_or("end", extent)?;
-    let wrong =
-        |name: &str, message: String| Err(Diagnostic::new(site.args.source(name), message).trail(site.trail.clone()));
+    let wrong = |name: &str, message: String, help: String| {
+        Err(Mistake::new(site.args.source(name), message).help(help).trail(site.trail.clone()))
+    };
     if end > extent {
         let (text, of) = (dims_text(&dims), site.args.layer.as_str());
-        return wrong("end", format!("`end` of `{of}` is {end}, but axis {axis} of its input {text} has {extent}"));
+        let message = format!("`end` of `{of}` is {end}, but axis {axis} of its input {text} has {extent}");
+        return wrong("end", message, format!("write `end = {extent}` or less; without `end` it goes to the last"));
     }
     if start >= end {
         let name = if site.args.has("start") { "start" } else { "end" };
-        return wrong(name, format!("`Slice` from {start} to {end} is empty: `start` must be below `end`"));
+        let message = format!("`Slice` from {start} to {end} is empty: `start` must be below `end`");
+        return wrong(
+            name,
+            message,
+            format!("write `start = {}, end = {end}`, or another range", end.saturating_sub(1)),
+        );
     }
     if (start, end) == (0, extent) {
         return Ok(x);

@@ -18,7 +18,7 @@ fn lower(site: &mut Site) -> Result<Average> {
     let beta = site.args.float_or("beta", 1.0)?;
     if beta < 0.0 {
         let message = format!("`beta` of `SmoothL1` is not negative, found {beta}");
-        return Err(Diagnostic::new(site.args.source("beta"), message).help("0 makes it the absolute difference"));
+        return Err(Mistake::new(site.args.source("beta"), message).help("0 makes it the absolute difference"));
     }
     let operands = site.inputs.clone();
     Ok(mean_of_elements(site, &operands, |p, v| {

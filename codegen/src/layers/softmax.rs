@@ -25,7 +25,8 @@ fn lower(site: &mut Site) -> Result<Value> {
 /// The maximum along the first axis, as a constant: taking it off changes no result, only keeps `exp` from overflow.
 pub(super) fn running_max(site: &mut Site) -> Result<Value> {
     if site.dims(0).is_empty() {
-        return Err(site.shape_error(format!("`{}` takes a vector, but its input is one number", site.args.layer)));
+        let message = format!("`{}` takes a vector, but its input is one number", site.args.layer);
+        return Err(site.shape_error(message).help("put it where the value is a vector still"));
     }
     let max = site.b.max(site.inputs[0], &[0]);
     Ok(site.b.detach(max))

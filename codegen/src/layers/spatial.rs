@@ -2,7 +2,7 @@
 
 use super::args::Result;
 use super::site::Site;
-use crate::diagnostics::Diagnostic;
+use crate::diagnostics::{Diagnostic, Mistake};
 use crate::graph::Value;
 use crate::graph::op::WindowAxis;
 
@@ -172,7 +172,7 @@ impl Windows {
         }
         let needed = |i: usize| spread[i].saturating_sub(input[i]).div_ceil(2);
         let help = format!("a smaller kernel, or `padding = {}`", space.text([needed(0), needed(1)]));
-        Diagnostic::new(site.args.source("kernel"), message).help(help).trail(site.trail.clone())
+        Mistake::new(site.args.source("kernel"), message).help(help).trail(site.trail.clone())
     }
 
     /// The same windows with no more padding than the kernel reaches over, so that each sees something of what it slides over,
@@ -194,7 +194,8 @@ impl Windows {
                     "`padding` of `{}` is {}, but half of kernel {} allows at most {most}",
                     site.args.layer, self.padding[i], self.kernel[i]
                 );
-                return Err(Diagnostic::new(site.args.source("padding"), message).trail(site.trail.clone()));
+                let help = format!("write `padding = {most}` or less, or a larger kernel");
+                return Err(Mistake::new(site.args.source("padding"), message).trail(site.trail.clone()).help(help));
             }
         }
         Ok(())
@@ -209,7 +210,7 @@ pub fn check_groups(site: &Site, groups: usize, inputs: usize, outputs: usize) -
             let both = |g: &usize| inputs.is_multiple_of(*g) && outputs.is_multiple_of(*g);
             let common: Vec<String> = (1..=inputs.min(outputs)).filter(both).map(|g| g.to_string()).collect();
             let help = format!("`groups` may be {}", common.join(", "));
-            let diagnostic = Diagnostic::new(site.args.source("groups"), message).help(help);
+            let diagnostic = Mistake::new(site.args.source("groups"), message).help(help);
             return Err(diagnostic.trail(site.trail.clone()));
         }
     }

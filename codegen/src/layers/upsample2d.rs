@@ -19,7 +19,7 @@ fn lower(site: &mut Site) -> Result<Value> {
     let align = site.args.bool_or("align_corners", false)?;
     if align && !linear {
         let message = "`align_corners` of `Upsample2d` has a meaning with `mode = bilinear` only";
-        return Err(Diagnostic::new(site.args.source("align_corners"), message).help("leave it out"));
+        return Err(Mistake::new(site.args.source("align_corners"), message).help("leave it out"));
     }
     let [channels, height, width] = site.image()?;
     let input = [height, width];
@@ -70,7 +70,8 @@ fn output(site: &Site) -> Result<([usize; 2], [f64; 2])> {
                 let extent = (input[i] as f64 * factors[i]).floor();
                 if !(1.0..=f64::from(i32::MAX)).contains(&extent) {
                     let message = format!("`scale_factor` {} makes {extent} of extent {}", factors[i], input[i]);
-                    return Err(Diagnostic::new(source("scale_factor"), message).trail(site.trail.clone()));
+                    let help = "a factor of 2 doubles height and width: `scale_factor = 2`";
+                    return Err(Mistake::new(source("scale_factor"), message).trail(site.trail.clone()).help(help));
                 }
                 output[i] = extent as usize;
             }
@@ -80,7 +81,7 @@ fn output(site: &Site) -> Result<([usize; 2], [f64; 2])> {
             let found = if both { "found both" } else { "found neither" };
             let message = format!("`Upsample2d` takes `size` or `scale_factor`, {found}");
             let help = format!("for example `{}`", LAYER.usage);
-            Err(Diagnostic::new(source("scale_factor"), message).help(help))
+            Err(Mistake::new(source("scale_factor"), message).help(help))
         }
     }
 }

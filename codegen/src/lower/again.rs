@@ -69,8 +69,14 @@ impl Lowering<'_> {
         let name = call.name.to_string();
         let taken = call.qualifier.is_none()
             && (layers::find(&name).is_some() || self.scope.functions.iter().any(|f| f.name == call.name));
-        let known = || self.names.iter().flatten().any(|own| segments[0] == own.ident);
-        (!taken && known()).then_some(Path { segments })
+        let known = self.names.iter().flatten().find(|own| segments[0] == own.ident);
+        // `x.relu()` is a habit, unless the group `x` names a line so.
+        let method = || {
+            let named =
+                known.is_some_and(|own| own.value.is_none() || own.inner.iter().any(|inner| call.name == inner.ident));
+            segments.len() == 2 && !named && (foreign::ours(&name).is_some() || layers::find(&name).is_some())
+        };
+        (!taken && known.is_some() && !method()).then_some(Path { segments })
     }
 
     /// The line applied to other values: its value and the names in it. `line` is the one that asks for it.

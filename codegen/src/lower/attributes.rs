@@ -38,7 +38,62 @@ pub(super) enum Stands {
     Layer,
 }
 
-const KNOWN: &[&str] = &["frozen", "init", "no_decay", "name", "probe", "fusion", "cuda", "cpu", "dump", "doc"];
+/// The attributes that may stand before a network, and before its lines.
+const ON_NETWORKS: &[&str] = &["frozen", "init", "no_decay", "probe", "fusion", "cuda", "cpu", "dump"];
+const ON_LINES: &[&str] = &["frozen", "init", "no_decay", "probe", "name"];
+
+/// Attributes of Rust that people put before a `struct`.
+const OF_RUST: &[&str] = &[
+    "derive",
+    "must_use",
+    "inline",
+    "allow",
+    "warn",
+    "deny",
+    "expect",
+    "repr",
+    "deprecated",
+    "non_exhaustive",
+    "test",
+];
+
+/// Paths of the lines that a network's attributes, or their own, ask to be looked at.
+pub(super) fn probes_written(network: &syntax::Network) -> Vec<String> {
+    let lists =
+        network.attributes.iter().filter(|a| a.path().is_ident("probe")).filter_map(|attribute| {
+            match &attribute.meta {
+                Meta::List(list) => parse_dotted(list.tokens.clone()).ok(),
+                Meta::Path(_) | Meta::NameValue(_) => None,
+            }
+        });
+    let mut paths: Vec<String> = lists.flatten().map(|(path, _, _)| path).collect();
+    probed_lines(&network.body, "", &mut paths);
+    paths
+}
+
+fn probed_lines(lines: &[Line], prefix: &str, paths: &mut Vec<String>) {
+    for line in lines {
+        let name = line.label.as_ref().or(line.alias.as_ref());
+        let path = name.map(|name| if prefix.is_empty() { name.to_string() } else { format!("{prefix}.{name}") });
+        if let Some(path) = path.as_ref().filter(|_| line.attributes.iter().any(|a| a.path().is_ident("probe"))) {
+            paths.push(path.clone());
+        }
+        let inner = path.as_deref().unwrap_or(prefix);
+        match &line.kind {
+            syntax::Kind::Group { body, .. }
+            | syntax::Kind::Residual { body, .. }
+            | syntax::Kind::Repeat { body, .. } => {
+                probed_lines(body, inner, paths);
+            }
+            syntax::Kind::Concat { branches } => probed_lines(branches, inner, paths),
+            syntax::Kind::If { then, otherwise, .. } => {
+                probed_lines(then, inner, paths);
+                probed_lines(otherwise, inner, paths);
+            }
+            _ => {}
+        }
+    }
+}
 
 /// The network's own attributes; those of its layers are read with the lines.
 pub(super) fn declaration(network: &syntax::Network, errors: &mut Errors) -> Declaration {
@@ -62,18 +117,26 @@ pub(super) fn declaration(network: &syntax::Network, errors: &mut Errors) -> Dec
             "fusion" => match one_word(attribute).as_deref() {
                 Some("off") => declaration.fusion = Fusion::Off,
                 Some("both") => declaration.fusion = Fusion::Both,
-                _ => errors.push(
-                    Diagnostic::new(source, "`fusion` is `off` or `both`")
-                        .help("write `#[fusion(off)]`; without the attribute kernels are fused"),
-                ),
+                _ => {
+                    let message = match one_word(attribute) {
+                        Some(found) => format!("`fusion` is `off` or `both`, found `{found}`"),
+                        None => "`fusion` is `off` or `both`".to_string(),
+                    };
+                    errors.push(Mistake::new(inside(attribute, source), message).help("write `off`; without the attribute kernels are fused"));
+                }
             },
             "cuda" => match key_value(attribute) {
                 Some((key, value)) if key == "precision" && value == "f32" => declaration.precision = Precision::F32,
                 Some((key, value)) if key == "precision" && value == "tf32" => declaration.precision = Precision::Tf32,
                 Some((key, value)) if key == "precision" && value == "bf16" => declaration.precision = Precision::Bf16,
+                Some((key, value)) if key == "precision" => {
+                    let near = if value.ends_with("16") { "bf16" } else { "tf32" };
+                    let message = format!("`precision` is `f32`, `tf32` or `bf16`, found `{value}`");
+                    errors.push(Mistake::new(last_inside(attribute, source), message).help(format!("write `{near}`")));
+                }
                 _ => errors.push(
-                    Diagnostic::new(source, "`cuda` takes a precision")
-                        .help("write `#[cuda(precision = tf32)]`, with `f32`, `tf32` or `bf16`"),
+                    Mistake::new(inside(attribute, source), "`cuda` takes a precision")
+                        .help("`#[cuda(precision = tf32)]` lets products round to tf32; `f32` and `bf16` are the others"),
                 ),
             },
             "cpu" => match key_value(attribute) {
@@ -90,7 +153,7 @@ pub(super) fn declaration(network: &syntax::Network, errors: &mut Errors) -> Dec
                     declaration.dense_backward = DenseBackward::Apart;
                 }
                 _ => errors.push(
-                    Diagnostic::new(source, "`cpu` takes an algorithm")
+                    Mistake::new(source, "`cpu` takes an algorithm")
                         .help("write `#[cpu(conv = direct)]`, `#[cpu(conv = winograd)]`, `#[cpu(dense = streamed)]` or `#[cpu(dense = apart)]`; without the attribute the cheaper one is taken"),
                 ),
             },
@@ -116,7 +179,7 @@ fn dumps(attribute: &Attribute, declaration: &mut Declaration, errors: &mut Erro
             None => {
                 let message = format!("`{text}` is no stage to dump");
                 let help = format!("`dump` knows {}", listed(WORDS.iter().map(|(word, _)| *word)));
-                errors.push(Diagnostic::new(argument.source, message).help(help));
+                errors.push(Mistake::new(argument.source, message).help(help));
             }
         }
     }
@@ -137,6 +200,20 @@ fn arguments(attribute: &Attribute, errors: &mut Errors) -> Vec<Argument> {
         errors.push(syntax::diagnostic(e));
         Vec::new()
     })
+}
+
+/// What stands in the parentheses of an attribute, or its name.
+fn inside(attribute: &Attribute, name: Source) -> Source {
+    match &attribute.meta {
+        Meta::List(list) if !list.tokens.is_empty() => Source::of(&list.tokens),
+        Meta::List(_) | Meta::Path(_) | Meta::NameValue(_) => name,
+    }
+}
+
+/// The last token there.
+fn last_inside(attribute: &Attribute, name: Source) -> Source {
+    let inside = inside(attribute, name);
+    Source::at(inside.last)
 }
 
 fn one_word(attribute: &Attribute) -> Option<String> {
@@ -160,7 +237,7 @@ impl Lowering<'_> {
     /// `#[name = "encoder.0"]`: what parameter names say instead of the label or the position.
     pub fn renamed(&mut self, attributes: &[Attribute]) -> Option<String> {
         let attribute = attributes.iter().find(|a| a.path().is_ident("name"))?;
-        match &attribute.meta {
+        let source = match &attribute.meta {
             Meta::NameValue(pair) => match &pair.value {
                 syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. }) => {
                     let name = text.value();
@@ -170,17 +247,48 @@ impl Lowering<'_> {
                     if !sound {
                         let message = format!("{name:?} is no parameter name");
                         let help = "letters, digits and `_`, joined by dots: `\"encoder.0\"`";
-                        self.errors.push(Diagnostic::new(Source::at(text.span()), message).help(help));
+                        self.errors.push(Mistake::new(Source::at(text.span()), message).help(help));
                     }
                     return sound.then_some(name);
                 }
-                other => Source::of(other),
+                other => {
+                    let text = syntax::constant::tokens_text(other);
+                    let help = format!("write `\"{text}\"`");
+                    self.complain(Source::of(other), format!("`name` takes a text in quotes, found `{text}`"), help);
+                    return None;
+                }
             },
             Meta::Path(_) | Meta::List(_) => Source::of(attribute.path()),
         };
-        let source = Source::of(attribute.path());
-        self.errors.push(Diagnostic::new(source, "`name` takes a text").help("write `#[name = \"encoder.0\"]`"));
+        self.errors.push(Mistake::new(source, "`name` takes a text").help("write `#[name = \"encoder.0\"]`"));
         None
+    }
+
+    /// Complains about attributes that ask for something of parameters where a line has none. Before it `met` parameters and
+    /// states were known.
+    pub fn attributes_without_meaning(&mut self, line: &Line, met: (usize, usize)) {
+        let what = match &line.kind {
+            syntax::Kind::Input { .. } => "an `input`".to_string(),
+            syntax::Kind::Target { .. } => "a `target`".to_string(),
+            syntax::Kind::Loss(_) => "a `loss:`".to_string(),
+            syntax::Kind::Output(_) => "an `output`".to_string(),
+            syntax::Kind::From(_) => "a `from`".to_string(),
+            syntax::Kind::Call(call) if self.tables.met() == met && self.current.value().is_some() => {
+                format!("`{}`, which has no parameters", call.name)
+            }
+            _ => return,
+        };
+        let layer = matches!(line.kind, syntax::Kind::Call(_));
+        let asks = |attribute: &&Attribute| {
+            let word = word(attribute);
+            matches!(word.as_str(), "frozen" | "no_decay")
+                || (!layer && matches!(word.as_str(), "probe" | "name" | "init"))
+        };
+        if let Some(attribute) = line.attributes.iter().find(asks) {
+            let message = format!("`#[{}]` means nothing on {what}", word(attribute));
+            let help = "remove it, or move it before a layer with parameters";
+            self.complain(Source::of(attribute.path()), message, help);
+        }
     }
 
     /// Run `inside` with what the attributes ask for.
@@ -210,7 +318,7 @@ impl Lowering<'_> {
                 }
                 Meta::List(_) | Meta::NameValue(_) => {
                     let message = "`#[frozen(…)]` with the names of lines stands on the network";
-                    self.errors.push(Diagnostic::new(source, message).help("write `#[frozen]` on the group or layer"));
+                    self.errors.push(Mistake::new(source, message).help("write `#[frozen]` on the group or layer"));
                 }
             },
             "no_decay" => match &attribute.meta {
@@ -229,13 +337,13 @@ impl Lowering<'_> {
             "init" => self.init_attribute(attribute, source, stands),
             "name" if network => {
                 let message = "`name` stands on a group or a layer, not on the network";
-                self.errors.push(Diagnostic::new(source, message));
+                self.errors.push(Mistake::new(source, message).help("move it before the line whose name it is"));
             }
             "name" => {}
             "fusion" | "cuda" | "cpu" | "dump" if network => {}
             "fusion" | "cuda" | "cpu" | "dump" => {
                 let message = format!("`{name}` stands on the network, not on a line of it");
-                self.errors.push(Diagnostic::new(source, message).help("move it before `pub`"));
+                self.errors.push(Mistake::new(source, message).help("move it before `pub`"));
             }
             "probe" => match &attribute.meta {
                 // Read where the line has its value.
@@ -246,22 +354,27 @@ impl Lowering<'_> {
                 }
                 Meta::Path(_) | Meta::List(_) | Meta::NameValue(_) => {
                     let help = "`#[probe]` stands on a line with a label, `#[probe(conv2, layer1.0)]` on the network";
-                    self.errors.push(Diagnostic::new(source, "this `#[probe]` names no line").help(help));
+                    self.errors.push(Mistake::new(source, "this `#[probe]` names no line").help(help));
                 }
             },
             "cfg" | "cfg_attr" => {
                 let message =
                     format!("`#[{name}]` cannot stand in `network!`: a macro does not know the configuration");
                 let help = "a constant of the network and `if`: `<BIG = true>`, `if BIG { … }`";
-                self.errors.push(Diagnostic::new(source, message).help(help));
+                self.errors.push(Mistake::new(source, message).help(help));
             }
             other => {
                 let other =
                     if other.is_empty() { attribute.path().to_token_stream().to_string() } else { other.into() };
-                let diagnostic = Diagnostic::new(source, format!("there is no attribute `{other}`"));
-                self.errors.push(match closest(&other, KNOWN.iter().copied()) {
-                    Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
-                    None => diagnostic.help("`frozen`, `init`, `no_decay` and `name` stand on groups and layers"),
+                let mistake = Mistake::new(source, format!("there is no attribute `{other}`"));
+                let (known, place) = if network { (ON_NETWORKS, "a network") } else { (ON_LINES, "a line") };
+                let all = listed(known.iter().copied());
+                self.errors.push(match closest(&other, known.iter().copied()) {
+                    Some(near) => mistake.help(format!("did you mean `{near}`?")),
+                    None if OF_RUST.contains(&other.as_str()) => mistake.help(format!(
+                        "remove it: attributes of Rust stand beside the macro; before {place} stand {all}"
+                    )),
+                    None => mistake.help(format!("before {place} stand {all}")),
                 });
             }
         }
@@ -273,13 +386,13 @@ impl Lowering<'_> {
         let entries = self.entries(attribute);
         if entries.is_empty() {
             let help = format!("write `#[{name}(layer1, fc.bias)]` or `#[{name}]`");
-            self.errors.push(Diagnostic::new(source, format!("`{name}` names nothing")).help(help));
+            self.errors.push(Mistake::new(source, format!("`{name}` names nothing")).help(help));
         }
         let mut lines = Vec::new();
         for (path, value, source) in entries {
             if let Some(value) = value {
                 let message = format!("`{name}` takes names, found `{path} = {}`", value.text());
-                self.errors.push(Diagnostic::new(source, message).help(format!("write `#[{name}({path})]`")));
+                self.errors.push(Mistake::new(source, message).help(format!("write `#[{name}({path})]`")));
             } else {
                 lines.push(AskedOfLine { path, source, found: false });
             }
@@ -339,7 +452,7 @@ impl Lowering<'_> {
             None
         };
         if let Some((message, help)) = complaint {
-            self.errors.push(Diagnostic::new(source, message).help(help));
+            self.errors.push(Mistake::new(source, message).help(help));
             return;
         }
         self.probes.push((Probe { name: path.to_string(), source }, value));
@@ -350,27 +463,28 @@ impl Lowering<'_> {
         if let Some(attribute) = attributes.iter().find(|a| a.path().is_ident("probe")) {
             let message = "this `#[probe]` names no line";
             self.errors
-                .push(Diagnostic::new(Source::of(attribute.path()), message).help("give the line a label: `name: …`"));
+                .push(Mistake::new(Source::of(attribute.path()), message).help("give the line a label: `name: …`"));
         }
     }
 
     fn init_attribute(&mut self, attribute: &Attribute, source: Source, stands: Stands) {
+        let before = self.errors.len();
         let entries = self.entries(attribute);
-        if entries.is_empty() {
+        if entries.is_empty() && self.errors.len() == before {
             let help = "write `#[init(weight = KaimingNormal<mode = fan_out>, bias = Zeros)]`";
-            self.errors.push(Diagnostic::new(source, "`init` names no parameter").help(help));
+            self.errors.push(Mistake::new(source, "`init` names no parameter").help(help));
         }
         for (parameter, value, source) in entries {
             let Some(value) = value else {
                 let message = format!("`{parameter}` is for no parameter");
-                self.errors.push(Diagnostic::new(source, message).help(format!("write `weight = {parameter}`")));
+                self.errors.push(Mistake::new(source, message).help(format!("write `weight = {parameter}`")));
                 continue;
             };
             let dotted = parameter.contains('.');
             if dotted && stands != Stands::Network {
                 let message = format!("`{parameter}` is the name of a parameter of the network");
                 let help = "move the attribute to the network, or leave out the path: `weight = …`";
-                self.errors.push(Diagnostic::new(source, message).help(help));
+                self.errors.push(Mistake::new(source, message).help(help));
                 continue;
             }
             let id = self.ask(parameter.clone(), source);
@@ -395,7 +509,7 @@ impl Lowering<'_> {
                 continue;
             }
             let message = format!("nothing here has a parameter `{}`", asked.parameter);
-            let diagnostic = Diagnostic::new(asked.source, message);
+            let diagnostic = Mistake::new(asked.source, message);
             let names = self.tables.params.iter().flat_map(|p| {
                 let (layer, own) = p.name.rsplit_once('.').unwrap_or(("", &p.name));
                 [own, p.name.as_str(), layer]
@@ -407,7 +521,7 @@ impl Lowering<'_> {
             });
         }
         for line in self.frozen_lines.iter().chain(&self.probed_lines).filter(|line| !line.found) {
-            let diagnostic = Diagnostic::new(line.source, format!("no line of the network is named `{}`", line.path));
+            let diagnostic = Mistake::new(line.source, format!("no line of the network is named `{}`", line.path));
             self.errors.push(match closest(&line.path, self.paths.iter().map(String::as_str)) {
                 Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
                 None => {

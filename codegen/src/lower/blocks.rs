@@ -9,7 +9,7 @@ use crate::graph::builder::Builder;
 use crate::graph::expr::{Expr, Id};
 use crate::graph::op::Op;
 use crate::layers;
-use crate::layers::args::Args;
+use crate::layers::args::{Args, closest};
 use crate::layers::site::{Site, Trail};
 use crate::syntax::constant::{LARGEST_NUMBER, is_finite};
 use crate::syntax::{ArgumentValue, Call};
@@ -176,7 +176,8 @@ impl Lowering<'_> {
         let outer_later = std::mem::take(&mut self.later_names);
         let outer_called = std::mem::take(&mut self.called);
         super::again::called_names(&block.body, &mut self.called);
-        let inner_scope = Scope::new(before);
+        let mut inner_scope = Scope::new(before);
+        inner_scope.below = self.scope.names().into_iter().chain(self.scope.below.iter().cloned()).collect();
         let begin = self.marks();
         let outer_scope = std::mem::replace(&mut self.scope, inner_scope);
         self.current = current;
@@ -246,14 +247,20 @@ pub(super) fn bind_constants(
             let source = argument.name.as_ref().map_or(argument.source, |n| Source::at(n.span()));
             let help = match known.as_slice() {
                 [] => format!("write `{owner}`"),
-                known => format!("`{owner}` knows {}", listed(known.iter().map(String::as_str))),
+                known => {
+                    let name = argument.name.as_ref().map(Ident::to_string).unwrap_or_default();
+                    match closest(&name, known.iter().map(String::as_str)) {
+                        Some(near) => format!("did you mean `{near}`?"),
+                        None => format!("`{owner}` knows {}", listed(known.iter().map(String::as_str))),
+                    }
+                }
             };
-            errors.push(Diagnostic::new(source, message).help(help));
+            errors.push(Mistake::new(source, message).help(help));
             return None;
         };
         if given[slot].is_some() {
             let message = format!("`{}` of `{owner}` is given twice", declared[slot].0);
-            errors.push(Diagnostic::new(argument.source, message).help("keep one"));
+            errors.push(Mistake::new(argument.source, message).help("keep one"));
         }
         let value = match (&argument.value, channels) {
             (ArgumentValue::Channels, Some(channels)) => Ok(Number::Int(channels as i64)),
@@ -285,7 +292,7 @@ pub(super) fn bind_constants(
                 let source = Source::at(call.name.span());
                 let message = format!("`{owner}` needs `{name}`");
                 let help = format!("for example `{owner}<{name} = 1>`");
-                errors.push(Diagnostic::new(source, message).help(help));
+                errors.push(Mistake::new(source, message).help(help));
                 return None;
             }
         };

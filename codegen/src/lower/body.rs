@@ -9,6 +9,7 @@ use crate::graph::{Graph, Mean, Probe};
 use crate::layers::site::Wishes;
 use crate::syntax::limits::MOST_LEVELS;
 use crate::syntax::{Kind, Line};
+use proc_macro2::TokenTree;
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
@@ -224,15 +225,13 @@ impl<'a> Lowering<'a> {
     }
 
     fn network(&mut self, network: &syntax::Network) -> Option<(Mode, Vec<Port>)> {
-        let has_input = network
-            .body
-            .iter()
-            .any(|line| matches!(line.kind, Kind::Input { .. } | Kind::If { .. } | Kind::Broken { .. }));
-        if !has_input {
+        if !network.body.iter().any(may_be_input) {
             let source = Source::at(network.name.span());
             let message = format!("the network `{}` has no `input`", network.name);
-            self.errors
-                .push(Diagnostic::new(source, message).help("declare what it is fed: `input image: [1, 28, 28];`"));
+            self.errors.push(Mistake::new(source, message).help(format!(
+                "declare what it is fed: `input image: [1, 28, 28];`; a piece of a network is `block {} {{ … }}`",
+                network.name
+            )));
             self.complained = true;
             self.current = Current::Poisoned;
         }
@@ -248,8 +247,7 @@ impl<'a> Lowering<'a> {
             if let Some(line) = lines.first().filter(|_| !std::mem::replace(&mut self.too_deep, true)) {
                 let message =
                     format!("more than {MOST_LEVELS} levels of lines, blocks and lines applied again written out");
-                self.errors
-                    .push(Diagnostic::new(line.source, message).help("let fewer blocks or groups use one another"));
+                self.errors.push(Mistake::new(line.source, message).help("let fewer blocks or groups use one another"));
             }
             self.current = Current::Poisoned;
             return;
@@ -277,7 +275,8 @@ impl<'a> Lowering<'a> {
         if self.lines > MOST_LINES {
             if self.lines == MOST_LINES + 1 {
                 let message = format!("the network has more than {MOST_LINES} lines, repeats and blocks unrolled");
-                self.errors.push(Diagnostic::new(line.source, message));
+                self.errors
+                    .push(Mistake::new(line.source, message).help("repeat fewer times, or declare several networks"));
             }
             self.current = Current::Poisoned;
             return;
@@ -286,12 +285,15 @@ impl<'a> Lowering<'a> {
             Kind::Call(call) if !self.is_block(&call.name) => Stands::Layer,
             _ => Stands::Group,
         };
+        let met = self.tables.met();
         self.around(&line.attributes, stands, |lowering| lowering.bare_line(line, place));
+        self.attributes_without_meaning(line, met);
     }
 
     fn bare_line(&mut self, line: &Line, place: &mut Place) {
         match &line.kind {
-            Kind::Broken { .. } => {
+            Kind::Broken { names, .. } => {
+                self.poison(names);
                 self.current = Current::Poisoned;
                 self.begun = true;
             }
@@ -310,6 +312,7 @@ impl<'a> Lowering<'a> {
                 Ok(true) => self.body(then, place),
                 Ok(false) => self.body(otherwise, place),
                 Err(diagnostic) => {
+                    let diagnostic = self.value_in_condition(condition).unwrap_or(diagnostic);
                     self.errors.push(diagnostic);
                     self.current = Current::Poisoned;
                 }
@@ -321,12 +324,33 @@ impl<'a> Lowering<'a> {
         }
     }
 
+    /// `if x > 0 { … }` over a value of the network.
+    fn value_in_condition(&self, condition: &syn::Expr) -> Option<Diagnostic> {
+        let known = |token: &TokenTree| match token {
+            TokenTree::Ident(word) => {
+                self.constants.get(word).is_none() && self.names.iter().flatten().any(|name| *word == name.ident)
+            }
+            _ => false,
+        };
+        let token = condition.to_token_stream().into_iter().find(known)?;
+        let message = format!("`{token}` is a value, and `if` chooses while compiling, by constants");
+        let help = format!(
+            "what depends on values is a function before the network: `fn f({token}) {{ if {token} > 0 {{ {token} }} else {{ 0 }} }}`"
+        );
+        Some(Mistake::new(Source::at(token.span()), message).help(help))
+    }
+
     fn repeat(&mut self, count: &Argument, body: &[Line], place: &mut Place) {
         let times = match self.constants.argument(count) {
             Ok(Number::Int(times)) if (0..=4096).contains(&times) => times,
             Ok(other) => {
                 let message = format!("`repeat` takes a whole number from 0 to 4096, found {}", other.text());
-                self.errors.push(Diagnostic::new(count.source, message));
+                let help = match other.float() {
+                    Some(x) if (0.0..=4096.0).contains(&x) => format!("write `repeat {} {{ … }}`", x.round() as i64),
+                    Some(x) if x < 0.0 => "write how often the lines stand there: `repeat 3 { … }`".to_string(),
+                    _ => "write a whole number of times: `repeat 3 { … }`".to_string(),
+                };
+                self.errors.push(Mistake::new(count.source, message).help(help));
                 1
             }
             Err(diagnostic) => {
@@ -435,7 +459,7 @@ impl<'a> Lowering<'a> {
                 self.current = start;
                 if body.is_empty() {
                     let message = "this group is empty, so it has no value";
-                    self.errors.push(Diagnostic::new(line.source, message).help("remove it"));
+                    self.errors.push(Mistake::new(line.source, message).help("remove it"));
                     self.current = Current::Poisoned;
                 }
                 self.names.push(Vec::new());
@@ -493,6 +517,11 @@ impl<'a> Lowering<'a> {
             self.bind(alias, value, Vec::new());
         }
     }
+}
+
+/// Whether the line declares an input, or might.
+pub(super) fn may_be_input(line: &Line) -> bool {
+    matches!(line.kind, Kind::Input { .. } | Kind::If { .. } | Kind::Broken { .. })
 }
 
 /// What a line will name in its braces.

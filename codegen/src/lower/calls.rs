@@ -7,7 +7,7 @@ use super::*;
 use crate::graph::builder::Builder;
 use crate::graph::dims_text;
 use crate::graph::op::{Leaf, Op};
-use crate::layers::args::{Args, Surplus};
+use crate::layers::args::Args;
 use crate::layers::site::{Site, Trail};
 use crate::layers::{self, Layer, Operands, one_hot_of};
 use crate::syntax::{ArgumentValue, Call, Line, Operand, Path};
@@ -18,7 +18,7 @@ impl<'a> Lowering<'a> {
     }
 
     pub fn complain(&mut self, source: Source, message: String, help: impl Into<String>) {
-        self.errors.push(Diagnostic::new(source, message).help(help));
+        self.errors.push(Mistake::new(source, message).help(help));
     }
 
     /// The current value, for a line that takes it.
@@ -147,8 +147,12 @@ impl<'a> Lowering<'a> {
         if let Some(operands) = &call.operands
             && let Some(other) = operands.iter().find(|o| matches!(o, Operand::Other(_)))
         {
-            let message = format!("numbers of `{}` stand in `<…>`, `(…)` holds values", layer.name);
-            self.complain(other.source(), message, format!("write `{}`", angled(layer.name, layer, call)));
+            let diagnostic = no_value(layer, call, other);
+            self.errors.push(diagnostic);
+            return None;
+        }
+        if let Some(diagnostic) = self.nested(layer, call).or_else(|| self.foreign_arguments(layer, call)) {
+            self.errors.push(diagnostic);
             return None;
         }
         // The channels for `_` come from the first operand; without one, arguments are still checked.
@@ -202,6 +206,64 @@ impl<'a> Lowering<'a> {
                 None
             }
         }
+    }
+
+    /// `Add(Relu(x), Tanh(x))`, `Add(x, Relu)`, `Add<x, y>`: layers where names of values stand, and values in `<…>`.
+    fn nested(&self, layer: &Layer, call: &Call) -> Option<Diagnostic> {
+        let several = matches!(layer.operands, Operands::Two | Operands::AtLeastTwo);
+        if several && call.operands.is_none() && call.arguments.iter().filter(|a| a.name.is_none()).count() > 1 {
+            let first = call.arguments.first()?;
+            let texts: Vec<String> = call.arguments.iter().map(Argument::text).collect();
+            let message = format!("values of `{}` stand in `(…)`", layer.name);
+            return Some(Mistake::new(first.source, message).help(format!(
+                "write `{}({})`",
+                layer.name,
+                texts.join(", ")
+            )));
+        }
+        let is_layer = |operand: &&Operand| match operand {
+            Operand::Call(inner) => inner.name != "one_hot",
+            Operand::Path(path) => {
+                path.segments.len() == 1
+                    && layers::find(&path.segments[0].to_string()).is_some()
+                    && !self.names.iter().flatten().any(|name| path.segments[0] == name.ident)
+            }
+            Operand::Current(_) | Operand::Other(_) => false,
+        };
+        let operand = call.operands.iter().flatten().find(is_layer)?;
+        let message = format!("`{}` stands where the name of a value is expected", habits::operand_text(operand));
+        Some(Mistake::new(operand.source(), message).help(match habits::within(call, &self.known_names()) {
+            Some(text) => format!("write `{text}`"),
+            None => "give it a line of its own, and name that: `name: Layer;`".into(),
+        }))
+    }
+
+    /// `kernel_size = 3`, `activation = relu`: arguments that other languages have, all of them at once.
+    fn foreign_arguments(&self, layer: &Layer, call: &Call) -> Option<Diagnostic> {
+        let known: Vec<&str> = layer.arguments.iter().map(|slot| slot.name).collect();
+        let unknown: Vec<&Ident> = call
+            .arguments
+            .iter()
+            .filter_map(|a| a.name.as_ref())
+            .filter(|name| !known.iter().any(|own| *name == own))
+            .collect();
+        let foreign = |name: &&Ident| foreign::is_argument(&name.to_string(), &known);
+        // `Linear<16, Relu>`
+        let layer_word = call.arguments.iter().find(|a| match (&a.name, &a.value) {
+            (None, ArgumentValue::Word(word, own)) => own.is_empty() && layers::find(&word.to_string()).is_some(),
+            _ => false,
+        });
+        if let (Some(argument), []) = (layer_word, unknown.as_slice()) {
+            let mut own = call.clone();
+            own.arguments.retain(|a| a.source.first.start() != argument.source.first.start());
+            let message = format!("`{}` is a layer, not an argument", argument.value.text());
+            let text = format!("write `{}; {}`", habits::within(&own, &self.known_names())?, argument.value.text());
+            return Some(Mistake::new(argument.source, message).help(text));
+        }
+        let first = *unknown.first().filter(|_| unknown.iter().all(foreign))?;
+        let text = habits::within(call, &self.known_names())?;
+        let message = format!("`{}` has no argument `{first}`", layer.name);
+        Some(Mistake::new(Source::at(first.span()), message).help(format!("write `{text}`")))
     }
 
     /// Whether a layer that takes ids gets them, and no other does.
@@ -262,7 +324,8 @@ impl<'a> Lowering<'a> {
             return Some(value);
         }
         let message = format!("a value of shape {} is too large", dims_text(dims));
-        self.errors.push(Diagnostic::new(source, message).trail(self.trail(value)));
+        let help = "2^31 numbers a sample are the most: make the layer or its input smaller";
+        self.errors.push(Mistake::new(source, message).help(help).trail(self.trail(value)));
         None
     }
 
@@ -272,33 +335,79 @@ impl<'a> Lowering<'a> {
         let mut source = Source::at(call.name.span());
         if let Some((first, text)) = &call.qualifier {
             source.first = first.span();
-            let message = format!("`{text}{name}` is no layer");
-            let ours = layers::find(&name).map(|l| l.name).or_else(|| foreign::ours(&name)).unwrap_or(&name);
-            return Diagnostic::new(source, message).help(format!("write `{}`", replacement(ours, call)));
+            let mistake = Mistake::new(source, format!("`{text}{name}` is no layer"));
+            return match (habits::within(call, &self.known_names()), foreign::missing(&name)) {
+                (Some(ours), _) => mistake.help(format!("write `{ours}`")),
+                (None, Some(help)) => mistake.help(help),
+                (None, None) => mistake.help(self.layer_of_self(text, &name)),
+            };
         }
         if self.calls.contains(&name) {
             let message = format!("the block `{name}` uses itself");
-            return Diagnostic::new(source, message).help("a block cannot be recursive: `repeat` unrolls");
+            return Mistake::new(source, message).help("a block cannot be recursive: `repeat` unrolls");
         }
         if layers::find_loss(&name).is_some() {
             let message = format!("`{name}` is a loss, not a layer");
-            return Diagnostic::new(source, message).help(format!("write `loss: {name}(_, truth);`"));
+            return Mistake::new(source, message)
+                .help(format!("write `loss: {};`", habits::loss(call).unwrap_or_else(|| format!("{name}(_, truth)"))));
         }
-        let diagnostic = Diagnostic::new(source, format!("there is no layer `{name}`"));
-        if let Some(ours) = foreign::ours(&name) {
-            return diagnostic.help(format!("write `{}`", replacement(ours, call)));
+        if let Some(diagnostic) = habits::statement(call, source) {
+            return diagnostic;
         }
-        let all = self.scope.items_names();
-        if let Some(near) = foreign::suggestion(&name, self.scope.local_names().iter().map(String::as_str)) {
-            return diagnostic.help(format!("did you mean `{near}`?"));
+        if name == "Residual" {
+            let inner = call
+                .operands
+                .as_deref()
+                .and_then(|operands| operands.iter().map(habits::operand).collect::<Option<Vec<_>>>());
+            let help = match inner {
+                Some(lines) if !lines.is_empty() => format!("write `Residual {{ {} }}`", lines.join(" ")),
+                _ => "its lines stand in braces: `Residual { … }`".to_string(),
+            };
+            return Mistake::new(source, "`Residual` is followed by its lines in `{ … }`").help(help);
+        }
+        let mistake = Mistake::new(source, format!("there is no layer `{name}`"));
+        // What is declared further down, or nearly called so, is meant before what other languages call so.
+        if self.scope.is_declared_below(&name) {
+            return Mistake::new(source, format!("`{name}` is used above its declaration"))
+                .help("move its `block` or `fn` up, before this network or block");
+        }
+        let declared = self.scope.names();
+        if let Some(same) = declared.iter().find(|own| own.to_lowercase() == name.to_lowercase()) {
+            return mistake.help(format!("did you mean `{same}`?"));
+        }
+        if let (Some(_), Some(text)) =
+            (foreign::ours(&name).or(foreign::container(&name)), habits::within(call, &self.known_names()))
+        {
+            return mistake.help(format!("write `{text}`"));
+        }
+        if let Some(help) = foreign::missing(&name) {
+            return mistake.help(help);
+        }
+        let labels: Vec<&str> =
+            self.names.iter().flatten().filter(|n| n.definition.is_some()).map(|n| n.ident.as_str()).collect();
+        if let Some(near) = foreign::suggestion(&name, declared.iter().map(String::as_str).chain(labels)) {
+            return mistake.help(format!("did you mean `{near}`?"));
         }
         if let Some(path) = self.hidden(&name) {
-            return diagnostic.help(format!("from outside its group it is `{path}`"));
+            return mistake.help(format!("from outside its group it is `{path}`"));
         }
-        if all.contains(&name) {
-            return diagnostic.help("a `block` or `fn` stands before its first use");
+        mistake.help(format!("if it is yours, declare it before: `block {name} {{ … }}` or `fn {name}(x) {{ … }}`"))
+    }
+
+    /// What lines before this one are called.
+    fn known_names(&self) -> Vec<String> {
+        self.names.iter().flatten().map(|name| name.ident.clone()).collect()
+    }
+
+    /// `self.conv1` where no line is called so.
+    fn layer_of_self(&self, before: &str, name: &str) -> String {
+        if before.starts_with("self") {
+            format!(
+                "a layer is declared where it is applied: `{name}: Layer<arguments>;`, and applied again as `{name}(value);`"
+            )
+        } else {
+            "layers are named without what stands before the dot, and blocks come by `use path::Block;` before the network".into()
         }
-        diagnostic.help(format!("if it is yours, declare it before: `block {name} {{ … }}` or `fn {name}(x) {{ … }}`"))
     }
 
     /// A line of the summary.
@@ -397,59 +506,37 @@ pub(super) enum Giver {
 pub(super) const INPUTS: usize = 1 << 32;
 
 impl Scope<'_> {
-    fn local_names(&self) -> Vec<String> {
+    /// What can be used like a layer.
+    pub(super) fn names(&self) -> Vec<String> {
         let blocks = self.blocks.iter().map(|known| known.name.to_string());
         blocks.chain(self.functions.iter().map(|f| f.name.to_string())).collect()
     }
 
-    fn items_names(&self) -> Vec<String> {
-        let names = self.items.iter().map(|item| match item {
-            Item::Network(n) => n.name.to_string(),
-            Item::Broken { name, .. } | Item::Unreadable { name } => name.to_string(),
-            Item::Block(b) => b.name.to_string(),
-            Item::Function(f) => f.name.to_string(),
-            Item::Import(i) => i.name.to_string(),
-        });
-        names.collect()
+    /// Whether a block or `fn` of this name stands below what is lowered.
+    fn is_declared_below(&self, name: &str) -> bool {
+        self.below.contains(name)
     }
 }
 
-/// `Linear(120)` as it should be: `Linear<120>`.
-fn angled(name: &str, layer: &Layer, call: &Call) -> String {
-    let mut arguments: Vec<String> = call.arguments.iter().map(Argument::text).collect();
-    let operands = call.operands.iter().flatten();
-    arguments.extend(operands.filter_map(|operand| match operand {
-        Operand::Other(tokens) => Some(crate::syntax::constant::tokens_text(tokens)),
-        Operand::Path(path) => Some(path.text()),
-        Operand::Current(_) | Operand::Call(_) => None,
-    }));
-    tidy(name, layer, arguments)
-}
-
-/// A foreign layer in our words, its arguments kept as far as they fit.
-fn replacement(ours: &str, call: &Call) -> String {
-    match layers::find(ours) {
-        Some(layer) => angled(ours, layer, call),
-        None => ours.to_string(),
+/// What stands in `(…)` of a layer and is no value.
+fn no_value(layer: &Layer, call: &Call, operand: &Operand) -> Diagnostic {
+    let mistake = match operand {
+        Operand::Other(tokens) => habits::odd_operand(tokens).map(|(source, message)| Mistake::new(source, message)),
+        _ => None,
+    };
+    let several = !layer.arguments.iter().any(|slot| slot.positional);
+    let message = match several {
+        true => format!("`{}` takes values, and this is none", layer.name),
+        false => format!("numbers of `{}` stand in `<…>`, `(…)` holds values", layer.name),
+    };
+    let mistake = mistake.unwrap_or_else(|| Mistake::new(operand.source(), message));
+    if let Some((function, line)) = habits::arithmetic(call) {
+        return mistake.help(format!("declare `{function}` before the network, and write `{line}`"));
     }
-}
-
-/// Drop PyTorch's input size and name what has to be named.
-fn tidy(name: &str, layer: &Layer, mut arguments: Vec<String>) -> String {
-    let places = layer.arguments.iter().filter(|s| s.positional).count();
-    let positional = arguments.iter().take_while(|a| !a.contains('=')).count();
-    match layer.surplus {
-        Surplus::First if positional == places + 1 => {
-            arguments.remove(0);
-        }
-        Surplus::Named(names) => {
-            for (argument, name) in arguments[..positional].iter_mut().skip(places).zip(names) {
-                *argument = format!("{name} = {argument}");
-            }
-        }
-        Surplus::First | Surplus::Nothing => {}
+    match habits::within(call, &[]) {
+        Some(text) => mistake.help(format!("write `{text}`")),
+        None => mistake.help(format!("for example `{}`", layer.usage)),
     }
-    if arguments.is_empty() { name.to_string() } else { format!("{name}<{}>", arguments.join(", ")) }
 }
 
 /// For messages about values.

@@ -30,6 +30,10 @@ impl Lowering<'_> {
             })
             .collect();
         let (ports, values): (Vec<Port>, Vec<Value>) = outputs.into_iter().unzip();
+        if !network.intact {
+            // What a line that could not be read would use is not known.
+            return None;
+        }
         self.check_outputs(&ports, &values);
         self.check_unused(&values);
         self.check_loss_reaches();
@@ -79,7 +83,7 @@ impl Lowering<'_> {
                         Some(name) => format!("say what it returns: `output {name};`"),
                         None => "name the line that gives it and say so: `logits: …; output logits;`".to_string(),
                     };
-                    self.errors.push(Diagnostic::new(loss.source, message).help(help));
+                    self.errors.push(Mistake::new(loss.source, message).help(help));
                     return None;
                 }
             },
@@ -89,7 +93,7 @@ impl Lowering<'_> {
                 Current::Nothing => {
                     if !std::mem::replace(&mut self.complained, true) {
                         let message = format!("the network `{}` computes nothing", self.constants.owner);
-                        self.errors.push(Diagnostic::new(name_source, message).help("add a layer"));
+                        self.errors.push(Mistake::new(name_source, message).help("add a layer"));
                     }
                     return None;
                 }
@@ -102,7 +106,7 @@ impl Lowering<'_> {
         for (port, value) in ports.iter().zip(values) {
             if !self.graph.shape(*value).batch || self.graph.ty(*value).dtype != DType::F32 {
                 let message = format!("`{}` does not depend on any input", port.name);
-                self.errors.push(Diagnostic::new(port.source, message).help("an output is computed from an input"));
+                self.errors.push(Mistake::new(port.source, message).help("an output is computed from an input"));
                 continue;
             }
             let needed = self.graph.reachable(&[*value]);
@@ -114,7 +118,7 @@ impl Lowering<'_> {
                 let name = &self.targets[target].name;
                 let message = format!("`{}` depends on the target `{name}`, which `forward` does not get", port.name);
                 let help = "say what it returns: `output scores;`, or declare the target as an `input`";
-                self.errors.push(Diagnostic::new(port.source, message).help(help));
+                self.errors.push(Mistake::new(port.source, message).help(help));
             }
         }
     }
@@ -155,7 +159,7 @@ impl Lowering<'_> {
             } else {
                 "use it, remove it, add it to `output`, or let its name begin with `_`"
             };
-            self.errors.push(Diagnostic::new(last.source, message).help(help));
+            self.errors.push(Mistake::new(last.source, message).help(help));
         }
     }
 
@@ -178,7 +182,7 @@ impl Lowering<'_> {
             } else {
                 "give one of the lines around them a label: `name: …`"
             };
-            self.errors.push(Diagnostic::new(source, message).help(help));
+            self.errors.push(Mistake::new(source, message).help(help));
             layers.push(layer);
         }
     }
@@ -200,7 +204,7 @@ impl Lowering<'_> {
             } else {
                 "add a layer with parameters, such as `Linear`"
             };
-            self.errors.push(Diagnostic::new(source, "the loss reaches no trainable parameter").help(help));
+            self.errors.push(Mistake::new(source, "the loss reaches no trainable parameter").help(help));
         }
     }
 }

@@ -36,7 +36,7 @@ impl Lowering<'_> {
         let ArgumentValue::Word(name, arguments) = &argument.value else {
             let message = format!("`{}` is no initialiser", argument.value.text());
             let help = format!("write `Constant<{}>`", argument.value.text());
-            self.errors.push(Diagnostic::new(argument.source, message).help(help));
+            self.errors.push(Mistake::new(argument.source, message).help(help));
             return None;
         };
         let call = Call {
@@ -59,11 +59,16 @@ impl Lowering<'_> {
             "Identity" => (&const { [positional("shape")] }, "Identity<[2, 3]>"),
             "Dirac" => (&const { [named("groups")] }, "Dirac<groups = 1>"),
             other => {
-                let diagnostic = Diagnostic::new(Source::at(name.span()), format!("there is no initialiser `{other}`"));
-                self.errors.push(match closest(other, NAMES.into_iter()) {
+                let diagnostic = Mistake::new(Source::at(name.span()), format!("there is no initialiser `{other}`"));
+                let bare = |name: &str| {
+                    name.to_lowercase().replace('_', "").replace("glorot", "xavier").replace("he", "kaiming")
+                };
+                let same = NAMES.into_iter().find(|own| bare(own) == bare(other));
+                self.errors.push(match same.or(closest(other, NAMES.into_iter())) {
                     Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
                     None => {
-                        let alike: Vec<&str> = NAMES.into_iter().filter(|n| n.starts_with(other)).collect();
+                        let alike: Vec<&str> =
+                            NAMES.into_iter().filter(|n| n.to_lowercase().starts_with(&other.to_lowercase())).collect();
                         let names = if alike.is_empty() { NAMES.to_vec() } else { alike };
                         diagnostic.help(format!("initialisers are {}", listed(names.into_iter())))
                     }
@@ -71,6 +76,13 @@ impl Lowering<'_> {
                 return None;
             }
         };
+        if let ("Normal", [only @ Argument { name: None, .. }]) = (name.to_string().as_str(), arguments.as_slice()) {
+            let number = only.value.text();
+            let message = format!("one number of `Normal` is its mean: `Normal<{number}>` has a deviation of 1");
+            let help = format!("write `Normal<0, {number}>`, or `Normal<mean = {number}>` if that is meant");
+            self.errors.push(Mistake::new(only.source, message).help(help));
+            return None;
+        }
         let args = Args::read(&call, slots, Surplus::Nothing, usage, &self.constants, None, self.errors)?;
         match read(&name.to_string(), &args) {
             Ok(init) => Some(init),
@@ -90,7 +102,7 @@ fn read(name: &str, args: &Args) -> Result<Init, Diagnostic> {
             let (low, high) = (args.float_or("a", 0.0)?, args.float_or("b", 1.0)?);
             if low > high {
                 let message = format!("`Uniform` from {low} to {high} is empty");
-                return Err(Diagnostic::new(args.source("a"), message).help(format!("`Uniform<{high}, {low}>`")));
+                return Err(Mistake::new(args.source("a"), message).help(format!("`Uniform<{high}, {low}>`")));
             }
             Init::Uniform { low, high }
         }
@@ -100,12 +112,12 @@ fn read(name: &str, args: &Args) -> Result<Init, Diagnostic> {
             let (low, high) = (args.float_or("a", -2.0)?, args.float_or("b", 2.0)?);
             if low >= high {
                 let message = format!("`TruncatedNormal` from {low} to {high} is empty");
-                return Err(Diagnostic::new(args.source("a"), message).help("`a` is the lower end, `b` the upper one"));
+                return Err(Mistake::new(args.source("a"), message).help("`a` is the lower end, `b` the upper one"));
             }
             if low > mean + 8.0 * std || high < mean - 8.0 * std {
                 let message = format!("`TruncatedNormal` from {low} to {high} is too far from its mean {mean}");
                 let help = format!("its deviation is {std}: move `a` and `b` towards the mean");
-                return Err(Diagnostic::new(args.source("a"), message).help(help));
+                return Err(Mistake::new(args.source("a"), message).help(help));
             }
             Init::TruncatedNormal { mean, std, low, high }
         }
@@ -129,7 +141,7 @@ fn read(name: &str, args: &Args) -> Result<Init, Diagnostic> {
             let shape = args.sizes("shape")?;
             let &[rows, columns] = shape.as_slice() else {
                 let message = format!("`Identity` is a matrix, but `shape` has {} sizes", shape.len());
-                return Err(Diagnostic::new(args.source("shape"), message).help("`Identity<[2, 3]>`"));
+                return Err(Mistake::new(args.source("shape"), message).help("`Identity<[2, 3]>`"));
             };
             Init::Identity { shape: Some([rows, columns]) }
         }
@@ -143,7 +155,7 @@ fn deviation(name: &str, args: &Args) -> Result<f64, Diagnostic> {
     let std = args.float_or("std", 1.0)?;
     if std < 0.0 || (std == 0.0 && name == "TruncatedNormal") {
         let message = format!("`std` of `{name}` is not negative, found {std}");
-        return Err(Diagnostic::new(args.source("std"), message));
+        return Err(Mistake::new(args.source("std"), message).help("write a number above 0, such as `std = 0.01`"));
     }
     Ok(std)
 }
@@ -155,7 +167,7 @@ fn gain(args: &Args) -> Result<f64, Diagnostic> {
     }
     if args.has("gain") {
         let message = "`nonlinearity` decides the gain, which is given too";
-        return Err(Diagnostic::new(args.source("gain"), message).help("remove one of them"));
+        return Err(Mistake::new(args.source("gain"), message).help("remove one of them"));
     }
     calculate_gain(args, 0.01)
 }
@@ -166,7 +178,7 @@ fn calculate_gain(args: &Args, slope: f64) -> Result<f64, Diagnostic> {
     let a = args.float_or("a", slope)?;
     if args.has("a") && nonlinearity != "leaky_relu" {
         let message = format!("`a` is the slope of `leaky_relu`, but `nonlinearity` is `{nonlinearity}`");
-        return Err(Diagnostic::new(args.source("a"), message).help("remove one of them"));
+        return Err(Mistake::new(args.source("a"), message).help("remove one of them"));
     }
     Ok(match nonlinearity {
         "relu" => 2f64.sqrt(),

@@ -18,8 +18,7 @@ impl Lowering<'_> {
     pub fn loss_line(&mut self, terms: &[Term], source: Source) {
         if self.loss.is_some() || !self.calls.is_empty() {
             let message = if self.loss.is_some() { "the loss is already given" } else { "a block has no `loss:`" };
-            self.errors
-                .push(Diagnostic::new(source, message).help("one line adds all terms: `loss: A(…) + 0.3 * B(…);`"));
+            self.errors.push(Mistake::new(source, message).help("one line adds all terms: `loss: A(…) + 0.3 * B(…);`"));
             return;
         }
         let mut lost =
@@ -117,12 +116,12 @@ impl Lowering<'_> {
             Ok((_, Some(value))) if is_finite(value) => Some(sign * value),
             Ok((_, Some(value))) => {
                 let message = format!("the weight of a loss term is a finite number, found {value:e}");
-                self.errors.push(Diagnostic::new(weight.source, message).help(LARGEST_NUMBER));
+                self.errors.push(Mistake::new(weight.source, message).help(LARGEST_NUMBER));
                 None
             }
             Ok((number, None)) => {
                 let message = format!("the weight of a loss term is a number, found {}", number.text());
-                self.errors.push(Diagnostic::new(weight.source, message));
+                self.errors.push(Mistake::new(weight.source, message).help("write a number, as in `0.3 * Mse(_, y)`"));
                 None
             }
             Err(diagnostic) => {
@@ -134,15 +133,21 @@ impl Lowering<'_> {
 
     fn unknown_loss(&self, call: &Call) -> Diagnostic {
         let name = call.name.to_string();
-        let source = Source::at(call.name.span());
+        let mut source = Source::at(call.name.span());
+        if let Some((first, _)) = &call.qualifier {
+            source.first = first.span();
+        }
         let diagnostic = if layers::find(&name).is_some() {
-            Diagnostic::new(source, format!("`{name}` is a layer, not a loss"))
+            Mistake::new(source, format!("`{name}` is a layer, not a loss"))
         } else {
-            Diagnostic::new(source, format!("there is no loss `{name}`"))
+            Mistake::new(source, format!("there is no loss `{name}`"))
         };
         let names = || layers::LOSSES.iter().map(|l| l.name);
         match foreign::ours(&name).filter(|ours| layers::find_loss(ours).is_some()) {
-            Some(ours) => diagnostic.help(format!("write `{ours}`")),
+            Some(ours) => diagnostic.help(match habits::loss(call) {
+                Some(term) => format!("write `{term}`"),
+                None => format!("write `{ours}`"),
+            }),
             None => match crate::layers::args::closest(&name, names()) {
                 Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
                 None => diagnostic.help(format!("losses are {}", listed(names()))),
@@ -152,22 +157,28 @@ impl Lowering<'_> {
 
     fn term(&mut self, call: &Call, lost: &mut LossValue) -> Option<Average> {
         let name_source = Source::at(call.name.span());
-        let Some(loss) = layers::find_loss(&call.name.to_string()) else {
+        let known = layers::find_loss(&call.name.to_string()).filter(|_| call.qualifier.is_none());
+        let Some(loss) = known else {
             let diagnostic = self.unknown_loss(call);
             self.errors.push(diagnostic);
             lost.predictions.push(None);
             return None;
         };
         let constants = self.constants.clone();
-        let args = Args::read(call, loss.arguments, Surplus::Nothing, loss.usage, &constants, None, self.errors);
         let operands = call.operands.as_deref().unwrap_or_default();
+        if let Some(diagnostic) = self.no_operands(loss, call, operands) {
+            self.errors.push(diagnostic);
+            lost.predictions.push(None);
+            return None;
+        }
+        let args = Args::read(call, loss.arguments, Surplus::Nothing, loss.usage, &constants, None, self.errors);
         let (prediction_operand, truth_operand) = match (operands, loss.truth) {
             ([value], Truth::Nothing) => (value, None),
             ([prediction, truth], Truth::Class | Truth::Dense) => (prediction, Some(truth)),
             (_, truth) => {
                 let takes = if truth == Truth::Nothing { "a value" } else { "a prediction and a truth" };
                 let message = format!("`{}` takes {takes}, found {}", loss.name, counted(operands.len(), "value"));
-                self.errors.push(Diagnostic::new(name_source, message).help(format!("`{}`", loss.usage)));
+                self.errors.push(Mistake::new(name_source, message).help(format!("`{}`", loss.usage)));
                 lost.predictions.push(None);
                 return None;
             }
@@ -191,7 +202,9 @@ impl Lowering<'_> {
             }
             if !self.graph.shape(prediction).batch {
                 let message = "the prediction does not depend on any input";
-                self.errors.push(Diagnostic::new(prediction_operand.source(), message));
+                let help = "compare what is computed from an input: `_` is the last line's value; a penalty on parameters \
+                            is `Mean(square(w))` with `fn square(x) { x * x }`";
+                self.errors.push(Mistake::new(prediction_operand.source(), message).help(help));
                 return None;
             }
             self.check_shapes(loss, (prediction, prediction_operand), (truth, class, operand), name_source)?;
@@ -230,6 +243,62 @@ impl Lowering<'_> {
         Some(value)
     }
 
+    /// Operands that are none, too few, or in the wrong order, where it is known what was meant.
+    fn no_operands(&self, loss: &Loss, call: &Call, operands: &[Operand]) -> Option<Diagnostic> {
+        let arguments = crate::syntax::arguments_text(&call.arguments);
+        for operand in operands {
+            let Operand::Other(tokens) = operand else { continue };
+            let (source, message) = habits::odd_operand(tokens)?;
+            let help =
+                habits::loss(call).map_or(format!("for example `{}`", loss.usage), |term| format!("write `{term}`"));
+            return Some(Mistake::new(source, message).help(help));
+        }
+        let target = |operand: &Operand| match operand {
+            Operand::Path(path) if path.segments.len() == 1 => {
+                self.targets.iter().any(|port| path.segments[0] == port.name)
+            }
+            _ => false,
+        };
+        if let [first, second] = operands
+            && target(first)
+            && !target(second)
+        {
+            let message = format!("`{}` takes the prediction first, then the truth", loss.name);
+            let help = format!(
+                "write `{}{arguments}({}, {})`",
+                loss.name,
+                habits::operand_text(second),
+                habits::operand_text(first)
+            );
+            return Some(Mistake::new(first.source(), message).help(help));
+        }
+        let values = call.arguments.iter().filter(|a| a.name.is_none()).collect::<Vec<_>>();
+        if let ([], [first, _]) = (operands, values.as_slice()) {
+            let named: Vec<Argument> = call.arguments.iter().filter(|a| a.name.is_some()).cloned().collect();
+            let texts: Vec<String> = values.iter().map(|a| a.value.text()).collect();
+            let message = format!("values of `{}` stand in `(…)`", loss.name);
+            let help = format!("write `{}{}({})`", loss.name, crate::syntax::arguments_text(&named), texts.join(", "));
+            return Some(Mistake::new(first.source, message).help(help));
+        }
+        if let ([] | [Operand::Current(_)], [target], true) =
+            (operands, self.targets.as_slice(), loss.truth != Truth::Nothing)
+        {
+            let message =
+                format!("`{}` takes a prediction and a truth, found {}", loss.name, counted(operands.len(), "value"));
+            let help = format!("write `{}{arguments}(_, {})`", loss.name, target.name);
+            return Some(Mistake::new(Source::at(call.name.span()), message).help(help));
+        }
+        if let ([Operand::Path(path)], true) = (operands, loss.truth != Truth::Nothing)
+            && path.segments.last().is_some_and(|last| last == "weight" || last == "bias")
+        {
+            let message =
+                format!("`{}` compares a prediction with a truth, and `{}` is a parameter", loss.name, path.text());
+            let help = "weights are kept small by the optimizer's `weight_decay`";
+            return Some(Mistake::new(path.source(), message).help(help));
+        }
+        None
+    }
+
     /// The value compared with, and the number of classes if it is a class.
     fn truth(&mut self, operand: &Operand, loss: &Loss) -> Option<(Value, Option<usize>)> {
         match operand {
@@ -242,7 +311,7 @@ impl Lowering<'_> {
                         let message =
                             format!("`{}` compares with dense values, but `{name}` is class<{classes}>", loss.name);
                         let help = format!("write `one_hot({name})`, or use `CrossEntropy`");
-                        self.errors.push(Diagnostic::new(path.source(), message).help(help));
+                        self.errors.push(Mistake::new(path.source(), message).help(help));
                         None
                     }
                     Some(FactKind::Class(classes)) => Some((value, Some(classes))),
@@ -271,6 +340,11 @@ impl Lowering<'_> {
             _ => "the truth".into(),
         };
         let diagnostic = match (loss.truth, class) {
+            (Truth::Class, Some(1)) => {
+                let message = format!("{truth_text} has 1 class, so there is nothing to learn");
+                let help = "two classes are `class<2>`; a yes or no is `target y: [1];` with `BceWithLogits`";
+                Mistake::new(truth_at.source(), message).help(help)
+            }
             (Truth::Class, None) => {
                 let message = format!(
                     "`{}` compares with a class, but {truth_text} has shape {}",
@@ -287,7 +361,7 @@ impl Lowering<'_> {
                     }
                     _ => "write the class target itself".into(),
                 };
-                Diagnostic::new(truth_at.source(), message).help(help)
+                Mistake::new(truth_at.source(), message).help(help)
             }
             (Truth::Class, Some(classes)) if dims != [classes] => {
                 let message = format!(
@@ -299,7 +373,7 @@ impl Lowering<'_> {
                 } else {
                     format!("end with `Flatten; Linear<{classes}>;`")
                 };
-                Diagnostic::new(source, message).help(help).trail(self.trail(prediction))
+                Mistake::new(source, message).help(help).trail(self.trail(prediction))
             }
             (Truth::Dense, _) if self.graph.shape(truth).dims != dims => {
                 let message = format!(
@@ -308,7 +382,7 @@ impl Lowering<'_> {
                     shape_text(self, truth)
                 );
                 let help = "both must have the same shape";
-                Diagnostic::new(source, message).help(help).trail(self.trail(prediction))
+                Mistake::new(source, message).help(help).trail(self.trail(prediction))
             }
             _ => return Some(()),
         };
@@ -321,7 +395,7 @@ impl Lowering<'_> {
         let producer = self.facts.get(&prediction).map(|f| f.layer.clone()).unwrap_or_default();
         let Some(wrong) = layers::misfit::misfit(loss.name, &producer) else { return Some(()) };
         let source = if wrong.at_layer { self.graph.sources[prediction.index()] } else { source };
-        self.errors.push(Diagnostic::new(source, wrong.message).help(wrong.help));
+        self.errors.push(Mistake::new(source, wrong.message).help(wrong.help));
         None
     }
 

@@ -21,18 +21,20 @@ mod statements;
 pub(crate) use attributes::probe_handle;
 
 use crate::declaration::{Declaration, Fusion, Member};
-use crate::diagnostics::{Diagnostic, Errors, Source};
+use crate::diagnostics::{Diagnostic, Errors, Mistake, Source};
 use crate::graph::simplify::simplify;
 use crate::graph::{Counted, Label, LayerRow, Mode, Module, Port, Value};
+use crate::habits;
 use crate::layers::args::listed;
 use crate::layers::foreign;
 use crate::layers::site::Tables;
 use crate::syntax::constant::{Constants, Number};
 use crate::syntax::function::Function;
 use crate::syntax::import::{self, Export};
-use crate::syntax::{self, Argument, Block, Given, Item, Kind, Line, Network};
+use crate::syntax::{self, Argument, Block, Found, Given, Item, Kind, Line, Network};
 use proc_macro2::{Ident, TokenStream};
-use std::collections::BTreeSet;
+use quote::ToTokens;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A network with mistakes: what it declares beside its behaviour, so that its uses stay quiet.
 #[derive(Clone, Debug)]
@@ -45,12 +47,15 @@ pub struct Stub {
     pub twin: bool,
     /// Sides with several ports, which are generated structs: `Inputs`, `Targets`, `Outputs`.
     pub structs: Vec<&'static str>,
+    /// Paths of the lines that have a `#[probe]`.
+    pub probes: Vec<String>,
 }
 
 impl Stub {
     /// Of a network whose text could not be read.
     fn unknown(ident: &Ident, vis: &TokenStream) -> Stub {
-        Stub { ident: ident.clone(), vis: vis.clone(), family: Vec::new(), twin: false, structs: Vec::new() }
+        let (family, structs, probes) = (Vec::new(), Vec::new(), Vec::new());
+        Stub { ident: ident.clone(), vis: vis.clone(), family, twin: false, structs, probes }
     }
 
     fn of(network: &Network, fusion: Fusion) -> Stub {
@@ -60,6 +65,7 @@ impl Stub {
             family: network.constants.iter().filter(family).map(|c| c.name.to_string()).collect(),
             twin: fusion == Fusion::Both,
             structs: sides.filter(|(_, count)| *count > 1).map(|(side, _)| side).collect(),
+            probes: attributes::probes_written(network),
             ..Stub::unknown(&network.name, &network.vis)
         }
     }
@@ -107,9 +113,18 @@ pub fn frontend(input: TokenStream) -> (Vec<Declaration>, Vec<Stub>, Errors) {
 /// As [`frontend`], with what the text gives to others.
 pub fn front(input: TokenStream) -> Front {
     let mut errors = Errors::default();
-    let (items, written) = syntax::parse(input, &mut errors);
+    let mut found = Vec::new();
+    let (mut items, written) = syntax::parse(input, &mut found);
+    for one in &found {
+        errors.push(match one {
+            Found::Told(diagnostic) => diagnostic.clone(),
+            Found::Unread(unread) => habits::explain(unread),
+        });
+    }
     let (mut declarations, mut stubs) = (Vec::new(), Vec::new());
     check_names(&items, &mut errors);
+    blocks_without_their_word(&mut items, &mut errors);
+    repeated_constants(&mut items, &mut errors);
     for (i, item) in items.iter().enumerate() {
         let network = match item {
             // No item can have its name, which was reported.
@@ -126,7 +141,8 @@ pub fn front(input: TokenStream) -> Front {
         if items[..i].iter().any(repeated) {
             continue;
         }
-        let scope = Scope::new(&items[..i]);
+        let mut scope = Scope::new(&items[..i]);
+        scope.below = declared(&items[i..]);
         let mut own = Errors::default();
         let intact = network.intact;
         let whole = match &network.origin {
@@ -179,12 +195,14 @@ struct Scope<'a> {
     functions: Vec<Function>,
     /// Names of blocks and `fn`s with mistakes of their own.
     unreadable: BTreeSet<String>,
-    items: &'a [Item],
+    /// Names of blocks and `fn`s that are declared below.
+    below: BTreeSet<String>,
 }
 
 impl<'a> Scope<'a> {
     fn new(items: &'a [Item]) -> Self {
-        let mut scope = Scope { blocks: Vec::new(), functions: Vec::new(), unreadable: BTreeSet::new(), items };
+        let (unreadable, below) = (BTreeSet::new(), BTreeSet::new());
+        let mut scope = Scope { blocks: Vec::new(), functions: Vec::new(), unreadable, below };
         for (i, item) in items.iter().enumerate() {
             match item {
                 Item::Block(block) => {
@@ -216,8 +234,82 @@ impl<'a> Scope<'a> {
     }
 }
 
+/// `Act { Relu; }` for `block Act { Relu; }`: it has no input, and other items use it as a layer.
+fn blocks_without_their_word(items: &mut [Item], errors: &mut Errors) {
+    let mut called = BTreeSet::new();
+    for item in items.iter() {
+        if let Item::Network(Network { body, .. }) | Item::Block(Block { body, .. }) = item {
+            again::called_names(body, &mut called);
+        }
+    }
+    for item in items.iter_mut() {
+        let Item::Network(network) = item else { continue };
+        let has_input = network.origin.is_some() || network.body.iter().any(body::may_be_input);
+        if has_input || !called.contains(&network.name.to_string()) {
+            continue;
+        }
+        let name = network.name.clone();
+        let constants: Vec<String> = network.constants.iter().map(syntax::Constant::text).collect();
+        let constants = if constants.is_empty() { String::new() } else { format!("<{}>", constants.join(", ")) };
+        let message = format!("`{name}` has no `input`, and is used as a layer: it is a block");
+        errors.push(
+            Mistake::new(Source::at(name.span()), message).help(format!("write `block {name}{constants} {{ … }}`")),
+        );
+        *item = Item::Unreadable { name };
+    }
+}
+
+/// `block B<C, C>`; the second is left out.
+fn repeated_constants(items: &mut [Item], errors: &mut Errors) {
+    for item in items {
+        let Item::Block(block) = item else { continue };
+        let mut seen: Vec<Ident> = Vec::new();
+        let owner = block.name.clone();
+        block.constants.retain(|constant| {
+            let repeated = seen.contains(&constant.name);
+            if repeated {
+                let message = format!("the block `{owner}` has two constants named `{}`", constant.name);
+                errors.push(
+                    Mistake::new(Source::at(constant.name.span()), message).help("remove one, or give it another name"),
+                );
+            }
+            seen.push(constant.name.clone());
+            !repeated
+        });
+    }
+}
+
+/// Names of blocks and `fn`s among these.
+fn declared(items: &[Item]) -> BTreeSet<String> {
+    let names = items.iter().filter_map(|item| match item {
+        Item::Block(block) => Some(&block.name),
+        Item::Function(function) => Some(&function.name),
+        Item::Import(import) => Some(&import.name),
+        Item::Unreadable { name } => Some(name),
+        Item::Network(_) | Item::Broken { .. } => None,
+    });
+    names.map(Ident::to_string).collect()
+}
+
+/// What networks declare beside themselves, `NetInputs` and `NetUnfused`, each with its network.
+fn generated_names(items: &[Item]) -> BTreeMap<String, &Ident> {
+    let mut names = BTreeMap::new();
+    for item in items {
+        let Item::Network(network) = item else { continue };
+        let sides = ["Inputs", "Targets", "Outputs"].into_iter().zip(ports_written(&network.body));
+        let twin = network
+            .attributes
+            .iter()
+            .any(|a| a.path().is_ident("fusion") && a.to_token_stream().to_string().contains("both"));
+        let suffixes = sides.filter(|(_, count)| *count > 1).map(|(side, _)| side).chain(twin.then_some("Unfused"));
+        names.extend(suffixes.map(|suffix| (format!("{}{suffix}", network.name), &network.name)));
+    }
+    names
+}
+
 fn check_names(items: &[Item], errors: &mut Errors) {
     let mut seen: Vec<&Ident> = Vec::new();
+    let generated = generated_names(items);
     for item in items {
         let (name, what) = match item {
             Item::Network(Network { name, .. }) | Item::Broken { name, .. } => (name, "network"),
@@ -229,13 +321,18 @@ fn check_names(items: &[Item], errors: &mut Errors) {
         let source = Source::at(name.span());
         if seen.contains(&name) {
             let message = format!("`{name}` is already a name in this `network!`");
-            errors.push(Diagnostic::new(source, message).help("give one of them another name"));
+            errors.push(Mistake::new(source, message).help("give one of them another name"));
         } else if what != "network" && foreign::is_taken(&name.to_string()) {
             let message = format!("`{name}` is a layer of the language, and cannot be the name of a {what}");
-            errors.push(Diagnostic::new(source, message).help("give it another name"));
+            errors.push(Mistake::new(source, message).help("give it another name"));
+        } else if let Some(owner) = generated.get(&name.to_string()).filter(|owner| **owner != name) {
+            let message = format!("`{name}` is the name of something that the network `{owner}` declares");
+            errors.push(Mistake::new(source, message).help(format!(
+                "give it another name: `{owner}` has several inputs, targets or outputs, or `#[fusion(both)]`"
+            )));
         } else if !is_rust_name(name) {
             let message = format!("`{name}` is a word of Rust, and cannot be the name of a {what}");
-            errors.push(Diagnostic::new(source, message).help("give it another name"));
+            errors.push(Mistake::new(source, message).help("give it another name"));
         }
         seen.push(name);
     }
@@ -272,6 +369,12 @@ fn lower_network(whole: &origin::Whole, errors: &mut Errors) -> (Option<Declarat
     (Some(declaration), fusion)
 }
 
+/// What the emitted code names, so that no constant of a network may be called so.
+const NO_CONSTANT_NAMES: &[&str] = &[
+    "kiln", "core", "std", "Self", "usize", "u8", "u16", "u32", "u64", "i8", "i16", "i32", "i64", "isize", "f32",
+    "f64", "bool", "str", "char",
+];
+
 type Family = Vec<(String, Vec<i64>)>;
 
 /// The network's constants with one value, and those of a family.
@@ -282,12 +385,25 @@ fn constants(network: &syntax::Network, errors: &mut Errors) -> (Constants, Fami
         let name = constant.name.to_string();
         let source = Source::at(constant.name.span());
         if fixed.get(&constant.name).is_some() || family.iter().any(|(own, _)| *own == name) {
-            errors.push(Diagnostic::new(source, format!("the constant `{name}` is declared twice")));
+            let message = format!("the constant `{name}` is declared twice");
+            errors.push(Mistake::new(source, message).help("remove one, or give it another name"));
+            continue;
+        }
+        if !is_rust_name(&constant.name) || NO_CONSTANT_NAMES.contains(&name.as_str()) {
+            let message = format!("`{name}` has a meaning in Rust, and cannot be the name of a constant");
+            let help = format!("give it another name, such as `{}_`", name.to_uppercase());
+            errors.push(Mistake::new(source, message).help(help));
             continue;
         }
         match &constant.given {
+            Given::Default(argument) if matches!(argument.value, syntax::ArgumentValue::List(_)) => {
+                let help = format!("write `{name} in {}`", argument.value.text());
+                errors.push(
+                    Mistake::new(argument.source, "a list of values is a family, which `in` declares").help(help),
+                );
+            }
             Given::Required => errors.push(
-                Diagnostic::new(source, format!("the constant `{name}` of `{}` has no value", network.name))
+                Mistake::new(source, format!("the constant `{name}` of `{}` has no value", network.name))
                     .help(format!("write `{name} = 64`, or a family: `{name} in [8, 32, 128]`")),
             ),
             Given::Default(argument) => match fixed.argument(argument) {
@@ -305,7 +421,8 @@ fn constants(network: &syntax::Network, errors: &mut Errors) -> (Constants, Fami
     if count > MOST_MEMBERS {
         let message =
             format!("the family `{}` has {count} members, but at most {MOST_MEMBERS} are allowed", network.name);
-        errors.push(Diagnostic::new(Source::at(network.name.span()), message));
+        let help = "list fewer members, or declare several families";
+        errors.push(Mistake::new(Source::at(network.name.span()), message).help(help));
     }
     (fixed, family)
 }
@@ -319,19 +436,24 @@ fn family_members(
 ) -> Option<Vec<i64>> {
     let mut values = Vec::new();
     if members.is_empty() {
-        errors.push(Diagnostic::new(source, format!("the family constant `{name}` has no members")));
+        let message = format!("the family constant `{name}` has no members");
+        errors.push(Mistake::new(source, message).help(format!("list them: `{name} in [8, 32]`")));
         return None;
     }
     for member in members {
         match fixed.argument(member) {
             Ok(Number::Int(value)) if values.contains(&value) => {
-                errors.push(Diagnostic::new(member.source, format!("{value} is listed twice")).help("remove one"));
+                errors.push(Mistake::new(member.source, format!("{value} is listed twice")).help("remove one"));
                 return None;
             }
             Ok(Number::Int(value)) => values.push(value),
             Ok(other) => {
                 let message = format!("a member of a family is a whole number, found {}", other.text());
-                errors.push(Diagnostic::new(member.source, message));
+                let help = match other {
+                    Number::Float(x) => format!("write `{}`", x.round() as i64),
+                    _ => format!("a truth value is a constant: `{name} = true`"),
+                };
+                errors.push(Mistake::new(member.source, message).help(help));
                 return None;
             }
             Err(diagnostic) => {

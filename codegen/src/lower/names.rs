@@ -2,7 +2,7 @@
 
 use super::again::Definition;
 use super::body::Lowering;
-use crate::diagnostics::{Diagnostic, Source};
+use crate::diagnostics::{Diagnostic, Mistake, Source};
 use crate::graph::{Value, dims_text};
 use crate::layers::args::closest;
 use crate::syntax::Path;
@@ -20,11 +20,13 @@ pub(super) struct Name {
     pub inner: Vec<Rc<Name>>,
     /// The line, if something calls it again.
     pub definition: Option<Rc<Definition>>,
+    /// Its line could not be read, so that nothing is known of it.
+    pub broken: bool,
 }
 
 impl Name {
     pub fn of(ident: &str, value: Value) -> Name {
-        Name { ident: ident.to_string(), value: Some(value), inner: Vec::new(), definition: None }
+        Name { ident: ident.to_string(), value: Some(value), inner: Vec::new(), definition: None, broken: false }
     }
 }
 
@@ -56,12 +58,27 @@ impl Lowering<'_> {
     pub fn bind(&mut self, ident: &Ident, value: Option<Value>, inner: Vec<Rc<Name>>) {
         let name = ident.to_string();
         let here = self.names.last_mut().expect("a body has braces");
-        if here.iter().any(|own| own.ident == name) {
-            let message = format!("the name `{name}` is already used in these braces");
-            self.errors.push(Diagnostic::new(Source::at(ident.span()), message).help("give one of them another name"));
+        if let Some(broken) = here.iter_mut().find(|own| own.ident == name && own.broken) {
+            *broken = Rc::new(Name { ident: name, value, inner, definition: None, broken: false });
             return;
         }
-        here.push(Rc::new(Name { ident: name, value, inner, definition: None }));
+        if here.iter().any(|own| own.ident == name) {
+            let message = format!("the name `{name}` is already used in these braces");
+            self.errors.push(Mistake::new(Source::at(ident.span()), message).help("give one of them another name"));
+            return;
+        }
+        here.push(Rc::new(Name { ident: name, value, inner, definition: None, broken: false }));
+    }
+
+    /// Names that a line may have given which could not be read: known, and quiet.
+    pub fn poison(&mut self, names: &[Ident]) {
+        for name in names {
+            if self.names.iter().flatten().any(|own| *name == own.ident) {
+                continue;
+            }
+            let name = Name { ident: name.to_string(), value: None, inner: Vec::new(), definition: None, broken: true };
+            self.names.last_mut().expect("a body has braces").push(Rc::new(name));
+        }
     }
 
     /// The name that was just bound stands for a line that can be applied again.
@@ -89,6 +106,8 @@ impl Lowering<'_> {
         };
         for segment in &path.segments[1..] {
             let Some(inner) = name.inner.iter().find(|n| *segment == n.ident) else {
+                // Nothing is known of what a line names that has mistakes.
+                name.value?;
                 let source = Source::at(segment.span());
                 let known: Vec<&str> = name.inner.iter().map(|n| n.ident.as_str()).collect();
                 let message = format!("`{}` names no `{segment}`", name.ident);
@@ -97,7 +116,7 @@ impl Lowering<'_> {
                     None if known.is_empty() => format!("nothing in `{}` has a name", name.ident),
                     None => format!("it names {}", super::listed(known.into_iter())),
                 };
-                self.errors.push(Diagnostic::new(source, message).help(help));
+                self.errors.push(Mistake::new(source, message).help(help));
                 return None;
             };
             name = inner;
@@ -110,10 +129,10 @@ impl Lowering<'_> {
         let source = Source::at(ident.span());
         if self.later_names.contains(&name) {
             let message = format!("`{name}` is used before the line that names it");
-            return Diagnostic::new(source, message).help("a name is visible from its line on: move that line up");
+            return Mistake::new(source, message).help("a name is visible from its line on: move that line up");
         }
         let message = format!("there is no value named `{name}` here");
-        let diagnostic = Diagnostic::new(source, message);
+        let diagnostic = Mistake::new(source, message);
         if let Some(path) = self.hidden(&name) {
             return diagnostic.help(format!("from outside its group it is `{path}`"));
         }

@@ -67,23 +67,22 @@ pub(super) fn whole<'a>(
         if !scope.unreadable.contains(&name.to_string()) {
             let message = format!("there is no block `{name}`");
             let help = format!("a `block {name} {{ input …; … }}` stands before this line, or a path leads to one");
-            errors.push(Diagnostic::new(source, message).help(help));
+            errors.push(Mistake::new(source, message).help(help));
         }
         return None;
     };
     if let Some(operands) = &block.operands {
         let message = format!("the block `{name}` takes {}, so it is no network", counted(operands.len(), "value"));
         errors.push(
-            Diagnostic::new(source, message)
+            Mistake::new(source, message)
                 .help(format!("use it in one: `pub {} {{ input …; {name}(…); }}`", network.name)),
         );
         return None;
     }
-    let has_input = |line: &Line| matches!(line.kind, Kind::Input { .. } | Kind::If { .. } | Kind::Broken { .. });
-    if !block.body.iter().any(has_input) {
+    if !block.body.iter().any(body::may_be_input) {
         let message = format!("the block `{name}` has no `input`, so it is no network");
         let help = format!("use it in one: `pub {} {{ input …; {}; }}`", network.name, origin.call.text());
-        errors.push(Diagnostic::new(source, message).help(help));
+        errors.push(Mistake::new(source, message).help(help));
         return None;
     }
     let mut own = network.clone();

@@ -16,7 +16,10 @@ impl Lowering<'_> {
         let top = self.names.len() == 1 && self.calls.is_empty();
         if !top {
             let message = format!("`{word}` stands at the top of a network, not inside braces");
-            self.errors.push(Diagnostic::new(Source::at(ident.span()), message));
+            let help = format!(
+                "move the line before the first layer; in a block, values come in by name: `block Up(x, {ident})`"
+            );
+            self.errors.push(Mistake::new(Source::at(ident.span()), message).help(help));
         }
         top
     }
@@ -29,7 +32,16 @@ impl Lowering<'_> {
                 Ok(Number::Int(n)) if (1..=1 << 24).contains(&n) => extents.push(n as usize),
                 Ok(other) => {
                     let message = format!("a size of {what} is a positive whole number, found {}", other.text());
-                    self.errors.push(Diagnostic::new(dim.source, message));
+                    let help = match other {
+                        Number::Float(x) if x >= 1.0 => format!("write `{}`", x.round() as i64),
+                        Number::Int(i) if i < 0 => {
+                            "leave it out if it stands for the batch; other sizes are written".into()
+                        }
+                        Number::Int(0) => "the smallest size is 1".into(),
+                        Number::Int(_) => "the largest size is 2^24".to_string(),
+                        Number::Float(_) | Number::Bool(_) => "write how many numbers there are along this axis".into(),
+                    };
+                    self.errors.push(Mistake::new(dim.source, message).help(help));
                 }
                 Err(diagnostic) => self.errors.push(diagnostic),
             }
@@ -39,6 +51,13 @@ impl Lowering<'_> {
 
     fn port(&mut self, name: &Ident, port: &PortSyntax, word: &str) -> Option<PortKind> {
         match port {
+            PortSyntax::Dense(dims, _) if self.is_batch(dims.first()) => {
+                let first = &dims[0];
+                let rest: Vec<String> = dims[1..].iter().map(Argument::text).collect();
+                let message = format!("`{}` stands for the batch, which is not written", first.text());
+                self.complain(first.source, message, format!("write `{word} {name}: [{}];`", rest.join(", ")));
+                None
+            }
             PortSyntax::Dense(dims, source) => {
                 let dims = self.extents(dims, &format!("`{name}`"))?;
                 if dims.is_empty() || dims.len() > 3 {
@@ -46,7 +65,7 @@ impl Lowering<'_> {
                         "`{name}` has {}, but values are vectors [n], sequences [channels, length] or images [channels, height, width]",
                         counted(dims.len(), "axis")
                     );
-                    self.errors.push(Diagnostic::new(*source, message).help("the batch axis is not written"));
+                    self.errors.push(Mistake::new(*source, message).help("the batch axis is not written"));
                     return None;
                 }
                 Some(PortKind::Dense(dims))
@@ -58,7 +77,9 @@ impl Lowering<'_> {
                 other => {
                     let message =
                         format!("`class` takes the number of classes, found {}", counted(other.len(), "argument"));
-                    self.errors.push(Diagnostic::new(call.source, message).help("`class<10>`"));
+                    let help =
+                        habits::port(word, name, call).unwrap_or_else(|| format!("write `target {name}: class<10>;`"));
+                    self.errors.push(Mistake::new(call.source, message).help(help));
                     None
                 }
             },
@@ -70,9 +91,25 @@ impl Lowering<'_> {
                     "a target is `class<10>`, `[n]`, `[c, l]` or `[c, h, w]`"
                 };
                 let message = format!("`{}` is no kind of {word}", call.text());
-                self.errors.push(Diagnostic::new(call.source, message).help(help));
+                let help = habits::port(word, name, call).unwrap_or_else(|| help.to_string());
+                self.errors.push(Mistake::new(call.source, message).help(help));
                 None
             }
+        }
+    }
+
+    /// `None`, `-1`, `batch` as the first size: the batch axis of other languages.
+    fn is_batch(&self, first: Option<&Argument>) -> bool {
+        match first.map(|first| &first.value) {
+            Some(ArgumentValue::Word(word, own)) => {
+                let name = word.to_string();
+                own.is_empty()
+                    && self.constants.get(word).is_none()
+                    && matches!(name.to_lowercase().as_str(), "none" | "batch" | "batch_size" | "b" | "bs" | "n")
+            }
+            Some(ArgumentValue::Expr(expr)) => self.constants.expr(expr).is_ok_and(|number| number == Number::Int(-1)),
+            Some(ArgumentValue::Channels) => true,
+            _ => false,
         }
     }
 
@@ -80,14 +117,14 @@ impl Lowering<'_> {
     fn ids_port(&mut self, name: &Ident, call: &Call) -> Option<PortKind> {
         let [Argument { value: ArgumentValue::List(extents), source, .. }, below] = call.arguments.as_slice() else {
             let message = "`ids` takes the length and the number that all ids stay below";
-            self.errors.push(Diagnostic::new(call.source, message).help("`ids<[32], 5000>`"));
+            self.errors.push(Mistake::new(call.source, message).help("`ids<[32], 5000>`"));
             return None;
         };
         let dims = self.extents(extents, &format!("`{name}`"))?;
         let below = self.extents(std::slice::from_ref(below), &format!("`{name}`"))?[0];
         if dims.len() != 1 {
             let message = format!("`{name}` has {}, but ids are a list [length]", counted(dims.len(), "axis"));
-            self.errors.push(Diagnostic::new(*source, message).help("the batch axis is not written"));
+            self.errors.push(Mistake::new(*source, message).help("the batch axis is not written"));
             return None;
         }
         Some(PortKind::Ids(dims, below))
@@ -154,7 +191,7 @@ impl Lowering<'_> {
         let source = paths.first().map(Path::source).unwrap_or_default();
         if self.outputs.is_some() || !self.calls.is_empty() {
             let message = if self.outputs.is_some() { "`output` is already given" } else { "a block has no `output`" };
-            self.errors.push(Diagnostic::new(source, message).help("one line lists all: `output a, b;`"));
+            self.errors.push(Mistake::new(source, message).help("one line lists all: `output a, b;`"));
             return;
         }
         let mut outputs: Vec<OutputValue> = Vec::new();
@@ -164,7 +201,7 @@ impl Lowering<'_> {
             if outputs.iter().any(|o| o.name == name) {
                 let message = format!("two outputs are named `{name}`");
                 let help = "name one of the values with `as`";
-                self.errors.push(Diagnostic::new(path.source(), message).help(help));
+                self.errors.push(Mistake::new(path.source(), message).help(help));
             }
             outputs.push(OutputValue { name, value, source: path.source() });
         }
@@ -179,7 +216,12 @@ impl Lowering<'_> {
             Some(init) => self.init(init),
             None => {
                 let message = format!("`param {name}` has no start value");
-                self.errors.push(Diagnostic::new(source, message).help("write `= Zeros`, `= Constant<0.25>`, …"));
+                let dims: Vec<String> = dims.iter().flatten().map(usize::to_string).collect();
+                let help = format!(
+                    "write `param {name}: [{}] = Zeros;`, or another start such as `Constant<0.25>`",
+                    dims.join(", ")
+                );
+                self.errors.push(Mistake::new(source, message).help(help));
                 None
             }
         };
@@ -187,7 +229,7 @@ impl Lowering<'_> {
         if let Some((problem, help)) = init.mismatch(&dims) {
             let message = format!("`{name}` has shape {}: {problem}", dims_text(&dims));
             let at = start.map_or(source, |start| start.source);
-            self.errors.push(Diagnostic::new(at, message).help(help));
+            self.errors.push(Mistake::new(at, message).help(help));
             return self.bind(name, None, Vec::new());
         }
         let path = place.join(&name.to_string());
@@ -232,7 +274,7 @@ impl Lowering<'_> {
             other => {
                 let message = format!("a group takes 1 value, found {}", other.len());
                 let help = "write `name: { … }(value)`; inside, other values are known by name";
-                self.errors.push(Diagnostic::new(source, message).help(help));
+                self.errors.push(Mistake::new(source, message).help(help));
                 Current::Poisoned
             }
         }
@@ -246,6 +288,11 @@ impl Lowering<'_> {
         line: &Line,
         place: &mut Place,
     ) -> (Option<Value>, Vec<Rc<Name>>) {
+        if body.is_empty() {
+            let message = "this `Residual` is empty: it would double its input";
+            self.complain(line.source, message.into(), "give it lines, or remove it");
+            return (None, Vec::new());
+        }
         let Some(start) = self.need_current("Residual", line.source) else { return (None, Vec::new()) };
         self.names.push(Vec::new());
         self.body(body, place);
@@ -272,7 +319,8 @@ impl Lowering<'_> {
         }
         if !self.graph.shape(y).batch {
             let message = "the body of `Residual` does not depend on any input";
-            self.errors.push(Diagnostic::new(line.source, message));
+            let help = "its first line takes what the line before `Residual` gave; remove a `from` in it";
+            self.errors.push(Mistake::new(line.source, message).help(help));
             return (None, names);
         }
         if self.graph.shape(y) != self.graph.shape(x) {
@@ -298,14 +346,14 @@ impl Lowering<'_> {
                 dims_text(&skip),
                 dims_text(&body)
             );
-            let diagnostic = Diagnostic::new(shortcut.source, message).trail(self.trail(x));
+            let diagnostic = Mistake::new(shortcut.source, message).trail(self.trail(x));
             return match shortcut_layers(&input, &body) {
                 Some(layers) => diagnostic.help(format!("`shortcut {{ {layers} }}` gives that shape")),
-                None => diagnostic,
+                None => diagnostic.help("let it end with a layer that gives the shape of the body"),
             };
         }
         let message = format!("the body of `Residual` turns shape {} into {}", dims_text(&input), dims_text(&body));
-        let diagnostic = Diagnostic::new(source, message).trail(self.trail(y));
+        let diagnostic = Mistake::new(source, message).trail(self.trail(y));
         diagnostic.help(match shortcut_layers(&input, &body) {
             Some(layers) => format!("bring the input to that shape: `Residual {{ … }} shortcut {{ {layers} }}`"),
             None => "the body must keep the shape, or a `shortcut { … }` must give the same".into(),
@@ -318,9 +366,9 @@ impl Lowering<'_> {
         if start == Current::Nothing && self.need_current("Concat", line.source).is_none() {
             return (None, Vec::new());
         }
-        if branches.len() < 2 {
+        if branches.len() < 2 && !branches.iter().any(|branch| matches!(branch.kind, Kind::Broken { .. })) {
             let message = format!("`Concat` joins at least 2 branches, found {}", branches.len());
-            self.errors.push(Diagnostic::new(line.source, message).help("`Concat { a: { … } b: { … } }`"));
+            self.errors.push(Mistake::new(line.source, message).help("`Concat { a: { … } b: { … } }`"));
         }
         self.names.push(Vec::new());
         let mut values = Vec::new();
@@ -330,7 +378,7 @@ impl Lowering<'_> {
                 matches!(branch.kind, Kind::Call(_) | Kind::Group { .. } | Kind::Residual { .. } | Kind::Concat { .. });
             if !computes && !matches!(branch.kind, Kind::Broken { .. }) {
                 let message = "a branch of `Concat` is a layer or a group";
-                self.errors.push(Diagnostic::new(branch.source, message).help("`name: { … }`"));
+                self.errors.push(Mistake::new(branch.source, message).help("`name: { … }`"));
                 self.current = Current::Poisoned;
             } else {
                 self.line(branch, place);
@@ -344,7 +392,8 @@ impl Lowering<'_> {
         let lacking = values.iter().find(|(value, _)| !self.graph.shape(*value).batch);
         if let Some((_, branch)) = lacking {
             let message = "this branch does not depend on any input";
-            self.errors.push(Diagnostic::new(branch.source, message));
+            let help = "a branch begins with what the line before `Concat` gave; a parameter is joined by `Concat(_, name)` after a layer";
+            self.errors.push(Mistake::new(branch.source, message).help(help));
             return (None, names);
         }
         let all: Vec<Value> = values.iter().map(|(value, _)| *value).collect();
@@ -358,7 +407,7 @@ impl Lowering<'_> {
                 let source = branch.label.as_ref().map_or(branch.source, |label| Source::at(label.span()));
                 let message =
                     format!("this branch has shape {}, but the first one has {}", dims_text(dims), dims_text(&first));
-                let diagnostic = Diagnostic::new(source, message)
+                let diagnostic = Mistake::new(source, message)
                     .help("`Concat` joins along the channels: all axes behind the first must be equal")
                     .trail(self.trail(*value));
                 self.errors.push(diagnostic);

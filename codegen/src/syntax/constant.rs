@@ -1,7 +1,7 @@
 //! Compile-time numbers: what `<…>` and `if` can say about the constants of a network or block.
 
 use super::{Argument, ArgumentValue};
-use crate::diagnostics::{Diagnostic, Source};
+use crate::diagnostics::{Diagnostic, Mistake, Source, closest};
 use proc_macro2::{Delimiter, Ident, Spacing, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::{BinOp, Expr, Lit, UnOp};
@@ -39,6 +39,23 @@ pub fn is_finite(x: f64) -> bool {
     (x as f32).is_finite()
 }
 
+/// Words of other languages that look like constants, and what to do.
+const NO_CONSTANTS: &[(&[&str], &str)] = &[
+    (
+        &["training", "train", "is_training", "eval", "inference", "TRAINING"],
+        "layers such as `Dropout` know by themselves whether the network trains: write their lines without `if`",
+    ),
+    (&["True", "TRUE"], "write `true`"),
+    (&["False", "FALSE"], "write `false`"),
+    (&["None", "none", "null", "nil", "nullptr"], "leave the argument out"),
+    (&["NaN", "nan", "NAN", "inf", "INF", "INFINITY", "infinity"], "write a finite number"),
+    (&["pi", "PI"], "write `3.14159265`"),
+    (&["auto", "AUTO"], "leave it out: what can be inferred is"),
+];
+
+/// What an expression may hold.
+const OPERATORS: &str = "an expression knows `+ - * / %`, `min(a, b)` and `max(a, b)`";
+
 /// The constants in force at a place.
 #[derive(Clone, Debug, Default)]
 pub struct Constants {
@@ -61,8 +78,15 @@ impl Constants {
             let known = known.join(", ");
             format!("`{name}` is no constant of `{}` ({known}), and a macro cannot see Rust constants", self.owner)
         };
-        Diagnostic::new(Source::at(name.span()), message)
-            .help(format!("declare it with the network: `{}<{name} = 64>`", self.owner))
+        let word = name.to_string();
+        let mistake = Mistake::new(Source::at(name.span()), message);
+        if let Some((_, help)) = NO_CONSTANTS.iter().find(|(words, _)| words.contains(&word.as_str())) {
+            return mistake.help(*help);
+        }
+        match closest(&word, self.values.iter().map(|(own, _)| own.as_str())) {
+            Some(near) => mistake.help(format!("did you mean `{near}`?")),
+            None => mistake.help(format!("declare it with the network: `{}<{name} = 64>`", self.owner)),
+        }
     }
 
     /// The number that an argument stands for.
@@ -75,7 +99,8 @@ impl Constants {
                 }
                 self.get(name).ok_or_else(|| self.unknown(name))
             }
-            other => Err(Diagnostic::new(argument.source, format!("expected a number, found `{}`", other.text()))),
+            other => Err(Mistake::new(argument.source, format!("a number stands here, found `{}`", other.text()))
+                .help("write a number, a constant of the network, or `{…}` with `+ - * / %`, `min`, `max`")),
         }
     }
 
@@ -86,32 +111,39 @@ impl Constants {
         match number {
             Number::Float(x) if x.is_nan() => {
                 let message = format!("`{text}` has no value");
-                Err(Diagnostic::new(Source::of(expr), message).help("write a finite number"))
+                Err(Mistake::new(Source::of(expr), message).help("write a finite number"))
             }
             Number::Float(x) if x.is_infinite() => {
                 let message = format!("`{text}` is infinite");
-                Err(Diagnostic::new(Source::of(expr), message).help(LARGEST_NUMBER))
+                Err(Mistake::new(Source::of(expr), message).help(LARGEST_NUMBER))
             }
             number => Ok(number),
         }
     }
 
     fn evaluate(&self, expr: &Expr) -> Result<Number, Diagnostic> {
-        let wrong = |message: String| Diagnostic::new(Source::of(expr), message);
+        let wrong = |message: String| Mistake::new(Source::of(expr), message);
         match expr {
             Expr::Lit(lit) => match &lit.lit {
-                Lit::Int(int) if matches!(int.suffix(), "" | "usize" | "i64" | "u64" | "i32" | "u32") => int
-                    .base10_parse::<i64>()
-                    .map(Number::Int)
-                    .map_err(|_| wrong(format!("`{}` is too large", int.base10_digits()))),
+                Lit::Int(int) if matches!(int.suffix(), "" | "usize" | "i64" | "u64" | "i32" | "u32") => {
+                    int.base10_parse::<i64>().map(Number::Int).map_err(|_| {
+                        wrong(format!("`{}` is too large", int.base10_digits())).help("the largest number is 2^63 - 1")
+                    })
+                }
                 Lit::Int(int) if matches!(int.suffix(), "f32" | "f64") => {
                     Ok(Number::Float(int.base10_digits().parse().unwrap_or(0.0)))
                 }
-                Lit::Float(float) => {
-                    float.base10_parse::<f64>().map(Number::Float).map_err(|e| wrong(format!("`{float}`: {e}")))
-                }
+                Lit::Float(float) => float
+                    .base10_parse::<f64>()
+                    .map(Number::Float)
+                    .map_err(|e| wrong(format!("`{float}`: {e}")).help(LARGEST_NUMBER)),
                 Lit::Bool(b) => Ok(Number::Bool(b.value)),
-                other => Err(wrong(format!("expected a number, found `{}`", tokens_text(other)))),
+                other => {
+                    Err(wrong(format!("a number stands here, found `{}`", tokens_text(other))).help(match other {
+                        Lit::Int(int) => format!("write `{}`", int.base10_digits()),
+                        _ => "write a number or a constant of the network".to_string(),
+                    }))
+                }
             },
             Expr::Paren(e) => self.expr(&e.expr),
             Expr::Group(e) => self.expr(&e.expr),
@@ -119,20 +151,34 @@ impl Constants {
                 Some(name) => self.get(name).ok_or_else(|| self.unknown(name)),
                 None => match path.path.segments.last() {
                     Some(last) => Err(self.unknown(&last.ident)),
-                    None => Err(wrong("expected a number".into())),
+                    None => Err(wrong("a number stands here".into()).help(OPERATORS)),
                 },
             },
             Expr::Unary(e) => match (&e.op, self.expr(&e.expr)?) {
-                (UnOp::Neg(_), Number::Int(i)) => {
-                    i.checked_neg().map(Number::Int).ok_or_else(|| wrong("overflow".into()))
-                }
+                (UnOp::Neg(_), Number::Int(i)) => i
+                    .checked_neg()
+                    .map(Number::Int)
+                    .ok_or_else(|| wrong(format!("`-{i}` is too small")).help("the smallest number is -2^63")),
                 (UnOp::Neg(_), Number::Float(x)) => Ok(Number::Float(-x)),
                 (UnOp::Not(_), Number::Bool(b)) => Ok(Number::Bool(!b)),
-                (_, value) => Err(wrong(format!("this operator does not take `{}`", value.text()))),
+                (UnOp::Deref(_), _) => {
+                    let text = tokens_text(&e.expr);
+                    Err(wrong("`**` does not exist here".into())
+                        .help(format!("a power is a product, `N * N` for `N ** {text}`")))
+                }
+                (UnOp::Not(_), value) => Err(wrong(format!("`!` does not take {}", value.text()))
+                    .help(format!("write `{} == 0`", tokens_text(&e.expr)))),
+                (_, value) => {
+                    Err(wrong(format!("`-` does not take {}", value.text())).help("write a number behind it"))
+                }
             },
             Expr::Binary(e) => {
                 let (a, b) = (self.expr(&e.left)?, self.expr(&e.right)?);
-                binary(&e.op, a, b).map_err(wrong)
+                binary(&e.op, a, b).map_err(|message| wrong(message).help(OPERATORS))
+            }
+            Expr::Assign(e) => {
+                let text = format!("write `{} == {}`", tokens_text(&e.left), tokens_text(&e.right));
+                Err(Mistake::new(Source::of(&e.eq_token), "`=` does not compare: `==` does").help(text))
             }
             Expr::Call(call) => {
                 let name = tokens_text(&call.func);
@@ -140,17 +186,16 @@ impl Constants {
                 match (name.as_str(), values.as_slice()) {
                     ("min", [a, b]) => binary(&BinOp::Lt(Default::default()), *a, *b)
                         .map(|less| if less == Number::Bool(true) { *a } else { *b })
-                        .map_err(wrong),
+                        .map_err(|message| wrong(message).help(OPERATORS)),
                     ("max", [a, b]) => binary(&BinOp::Gt(Default::default()), *a, *b)
                         .map(|more| if more == Number::Bool(true) { *a } else { *b })
-                        .map_err(wrong),
-                    ("min" | "max", _) => Err(wrong(format!("`{name}` takes 2 numbers, got {}", values.len()))),
-                    _ => Err(wrong(format!("`{name}` is not known here"))
-                        .help("an expression knows `+ - * / %`, `min(a, b)` and `max(a, b)`")),
+                        .map_err(|message| wrong(message).help(OPERATORS)),
+                    ("min" | "max", _) => Err(wrong(format!("`{name}` takes 2 numbers, got {}", values.len()))
+                        .help(format!("write `{name}(a, b)`"))),
+                    _ => Err(wrong(format!("`{name}` is not known here")).help(OPERATORS)),
                 }
             }
-            _ => Err(wrong(format!("`{}` is no compile-time number", tokens_text(expr)))
-                .help("an expression knows `+ - * / %`, `min(a, b)` and `max(a, b)`")),
+            _ => Err(wrong(format!("`{}` is no compile-time number", tokens_text(expr))).help(OPERATORS)),
         }
     }
 
@@ -158,10 +203,11 @@ impl Constants {
     pub fn truth(&self, expr: &Expr) -> Result<bool, Diagnostic> {
         match self.expr(expr)? {
             Number::Bool(b) => Ok(b),
-            other => Err(Diagnostic::new(
-                Source::of(expr),
-                format!("`if` takes `true`, `false` or a comparison, but this is {}", other.text()),
-            )),
+            other => {
+                let text = tokens_text(expr);
+                let message = format!("`if` takes `true`, `false` or a comparison, but this is {}", other.text());
+                Err(Mistake::new(Source::of(expr), message).help(format!("write `{text} > 0`, or another comparison")))
+            }
         }
     }
 }

@@ -6,7 +6,7 @@
 //!
 //! Deliberately absent: loops, methods, types, tensors. A function sees one element of each operand.
 
-use crate::diagnostics::{Diagnostic, Errors, Source};
+use crate::diagnostics::{Errors, Mistake, Source};
 use crate::graph::expr::{Binary, Id, Pool, Unary};
 use proc_macro2::Ident;
 use syn::parse::ParseStream;
@@ -115,7 +115,7 @@ impl Function {
             while !input.peek(Token![>]) {
                 constants.push(fresh(input, &constants)?);
                 if input.peek(Token![:]) || input.peek(Token![=]) {
-                    return Err(input.error("a constant of a `fn` is a bare name, as in `fn leaky<A>(x)`"));
+                    return Err(input.error("a constant of a `fn` is a bare name\nhelp: write `fn leaky<A>(x)`, and `leaky<0.1>` where it is used"));
                 }
                 if !input.peek(Token![>]) {
                     input.parse::<Token![,]>()?;
@@ -131,7 +131,7 @@ impl Function {
             params.push(fresh(&content, &taken)?);
             if content.peek(Token![:]) {
                 return Err(content.error(
-                    "an operand of a `fn` has no type\nhelp: every operand is a number; write `fn name(x, y) { … }`",
+                    "an operand of a `fn` has no type\nhelp: remove it: every operand is a number, and named alone",
                 ));
             }
             if !content.is_empty() {
@@ -145,7 +145,7 @@ impl Function {
             ));
         }
         if input.peek(Token![->]) {
-            return Err(input.error("a `fn` has no result type\nhelp: its value is always a number; remove it"));
+            return Err(input.error("a `fn` has no result type\nhelp: its value is always a number: remove it"));
         }
         let body = Block::parse_braced(input, false)?;
         Ok(Function { name, constants, params, body, own: None })
@@ -162,10 +162,9 @@ impl Function {
         errors: &mut Errors,
     ) -> Option<Id> {
         if args.len() != self.params.len() {
-            errors.push(Diagnostic::new(
-                Source::at(self.name.span()),
-                format!("`{}` takes {}, got {}", self.name, count(self.params.len(), "operand"), args.len()),
-            ));
+            let message = format!("`{}` takes {}, got {}", self.name, count(self.params.len(), "operand"), args.len());
+            let help = format!("write `{}`", self.signature().trim_start_matches("fn "));
+            errors.push(Mistake::new(Source::at(self.name.span()), message).help(help));
             return None;
         }
         let others = self.own.as_deref().unwrap_or(others);
@@ -212,7 +211,7 @@ mod tests {
         let (mut pool, mut errors) = (Pool::default(), Errors::default());
         let ids: Vec<Id> = args.iter().map(|x| pool.constant(*x)).collect();
         let id = last.instantiate(&constants, &functions, &mut pool, &ids, &mut errors);
-        let texts: Vec<String> = errors.iter().map(Diagnostic::text).collect();
+        let texts: Vec<String> = errors.iter().map(|diagnostic| diagnostic.text()).collect();
         match id {
             Some(id) if texts.is_empty() => Ok(pool.value(id).expect("constants fold")),
             _ => Err(texts.join("\n")),
@@ -240,10 +239,7 @@ mod tests {
             let text = eval(texts, &[], &[1.0]).expect_err("a mistake");
             assert!(text.starts_with(expected), "{text}");
         };
-        check(
-            &["fn f(x) { x.exp() }"],
-            "`exp` is no method: there are none here\nhelp: write it as a function: `exp(…)`",
-        );
+        check(&["fn f(x) { x.exp() }"], "`exp` is no method: there are none here\nhelp: write `exp(x)`");
         check(&["fn f(x) { y }"], "`y` is not defined\nhelp: did you mean `x`?");
         check(&["fn f(value) { valu }"], "`valu` is not defined\nhelp: did you mean `value`?");
         check(&["fn f(x) { tann(x) }"], "`tann` is no function\nhelp: did you mean `tanh`?");

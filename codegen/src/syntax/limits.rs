@@ -1,7 +1,7 @@
 //! How deep and how long what is written may be. Whatever reads tokens calls itself for what is within them, here and in
 //! the compiler, and a stack is finite: a declaration beyond these limits gets an error instead of a crash.
 
-use crate::diagnostics::{Diagnostic, Source};
+use crate::diagnostics::{Diagnostic, Mistake, Source};
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 
 /// Brackets in one another. A debug build of this crate reads some 300 with the 8 MB that a compiler has, and analysers
@@ -29,14 +29,14 @@ fn within(input: &TokenStream, depth: usize) -> Option<Diagnostic> {
         if length > MOST_TOKENS {
             let message = format!("more than {MOST_TOKENS} tokens stand here without a `;` or `,` between them");
             return Some(
-                Diagnostic::new(Source::at(token.span()), message).help("name a part of it on a line of its own"),
+                Mistake::new(Source::at(token.span()), message).help("name a part of it on a line of its own"),
             );
         }
         let TokenTree::Group(group) = token else { continue };
         if depth == MOST_DEEP {
             let message = format!("more than {MOST_DEEP} brackets stand in one another here");
             let help = "name a part of it: a line with a label, or a `block`";
-            return Some(Diagnostic::new(Source::at(group.span_open()), message).help(help));
+            return Some(Mistake::new(Source::at(group.span_open()), message).help(help));
         }
         if let Some(mistake) = within(&group.stream(), depth + 1) {
             return Some(mistake);

@@ -1,22 +1,56 @@
 //! What the user wrote: `network! { … }` as a tree that keeps every token's place.
 //!
-//! [`parse`] goes on after a mistake: a line that cannot be read becomes [`Kind::Broken`], and the next line is read.
+//! [`parse`] goes on after a mistake: a line that cannot be read becomes [`Kind::Broken`] with the names that it may have
+//! given, its tokens become [`Unread`] for `habits` to explain, and the next line is read.
 //! Deliberately absent: names of layers and losses, shapes, values of constants. `Residual` and `Concat` are here only as
 //! statement forms with braces.
 
 pub mod constant;
+mod forms;
 pub mod function;
 pub mod import;
 pub mod limits;
 mod parse;
+mod recover;
 mod value;
 
 pub use parse::{diagnostic, parse};
+pub(crate) use recover::{begins_line, short};
 pub use value::{parse_arguments, parse_dotted};
 
-use crate::diagnostics::Source;
+use crate::diagnostics::{Diagnostic, Source};
 use function::Function;
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+
+/// What is wrong with how a declaration is written, in the order in which it was met.
+#[derive(Clone, Debug)]
+pub enum Found {
+    /// The parser knows what is wrong.
+    Told(Diagnostic),
+    /// What stands there is nothing of this language; `habits` says what it is in another.
+    Unread(Unread),
+}
+
+/// A line or item that could not be read.
+#[derive(Clone, Debug)]
+pub struct Unread {
+    pub place: UnreadPlace,
+    /// Without its attributes, and with the `;` or the braces that end it.
+    pub tokens: Vec<TokenTree>,
+    /// The token at which the parser stopped, and what it expected.
+    pub stopped: Source,
+    pub message: String,
+    /// `///` stands before it.
+    pub documented: bool,
+    /// What the lines before it in the same braces have named.
+    pub named: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnreadPlace {
+    Item,
+    Line,
+}
 
 /// One item of `network!`.
 #[derive(Clone, Debug)]
@@ -97,7 +131,8 @@ impl Block {
 }
 
 impl Constant {
-    fn text(&self) -> String {
+    /// As written: `H = 64`.
+    pub fn text(&self) -> String {
         match &self.given {
             Given::Required => self.name.to_string(),
             Given::Default(value) => format!("{} = {}", self.name, value.text()),
@@ -135,8 +170,8 @@ pub struct Line {
 }
 
 impl Line {
-    fn broken(source: Source, item: Option<Ident>) -> Line {
-        Line { attributes: Vec::new(), label: None, kind: Kind::Broken { item }, alias: None, source }
+    fn broken(source: Source, item: Option<Ident>, names: Vec<Ident>) -> Line {
+        Line { attributes: Vec::new(), label: None, kind: Kind::Broken { item, names }, alias: None, source }
     }
 }
 
@@ -184,6 +219,8 @@ pub enum Kind {
     Broken {
         /// The block or `fn` that stands here.
         item: Option<Ident>,
+        /// What it may have named: uses of these are quiet.
+        names: Vec<Ident>,
     },
 }
 

@@ -1,10 +1,12 @@
 //! Items and statements, with recovery: after a mistake reading goes on behind the next `;` or `{…}`.
 
+use super::forms::{condition, operands, repeat_in_parentheses, shortcut, terms};
 use super::function::Function;
 use super::import::{Written, respanned};
+use super::recover::{FoundList, begins_line, names, recover, short, statement, told, written_text};
 use super::value::{angle, parse_argument, parse_call, parse_list, parse_path, placed, spanned};
 use super::*;
-use crate::diagnostics::{Diagnostic, Errors};
+use crate::diagnostics::{Diagnostic, Mistake};
 use proc_macro2::TokenTree;
 use quote::ToTokens;
 use syn::ext::IdentExt;
@@ -13,27 +15,29 @@ use syn::parse::{ParseStream, Parser, Result};
 use syn::{Attribute, Error, Token};
 
 /// The whole of `network! { … }`, and how each item is written.
-pub fn parse(input: TokenStream, errors: &mut Errors) -> (Vec<Item>, Vec<Written>) {
+pub fn parse(input: TokenStream, found: &mut Vec<Found>) -> (Vec<Item>, Vec<Written>) {
     let mut items = Vec::new();
     let mut written = Vec::new();
-    let mut found = Vec::new();
     let beyond = limits::mistake(&input);
     let input = if beyond.is_some() { limits::outermost(input) } else { input };
     let last = input.clone().into_iter().last().map(|token| token.span());
     let parser = |input: ParseStream| {
         while !input.is_empty() {
+            if input.peek(Token![;]) {
+                input.parse::<Token![;]>()?;
+                continue;
+            }
             if beyond.is_some() {
                 // Only names, so that uses of what is declared stay quiet.
                 if let Some((item, own)) = broken(&input.fork()) {
                     items.push(item);
                     written.push(own);
                 }
-                skip(input)?;
+                statement(input)?;
                 continue;
             }
             let fork = input.fork();
-            let mut mistakes = Vec::new();
-            match item(&fork, &mut mistakes) {
+            match item(&fork, found) {
                 Ok((item, mut own)) => {
                     own.tokens = between(input, &fork);
                     if let Item::Network(Network { body, .. }) | Item::Block(Block { body, .. }) = &item {
@@ -45,27 +49,20 @@ pub fn parse(input: TokenStream, errors: &mut Errors) -> (Vec<Item>, Vec<Written
                     input.advance_to(&fork);
                 }
                 Err(e) => {
-                    found.push(e);
                     if let Some((item, own)) = broken(&input.fork()) {
                         items.push(item);
                         written.push(own);
                     }
-                    skip(input)?;
+                    recover(input, UnreadPlace::Item, &[], &e, found)?;
                 }
             }
-            found.extend(mistakes);
         }
         Ok(())
     };
     if let Err(e) = parser.parse2(input) {
-        found.push(e);
+        found.push(Found::Told(diagnostic(placed(e, last))));
     }
-    for e in found.into_iter().flatten() {
-        errors.push(diagnostic(placed(e, last)));
-    }
-    if let Some(mistake) = beyond {
-        errors.push(mistake);
-    }
+    found.extend(beyond.map(Found::Told));
     (items, written)
 }
 
@@ -83,18 +80,22 @@ fn between(input: ParseStream, rest: ParseStream) -> TokenStream {
 
 /// A syntax error as ours; its text may hold a `help:` line.
 pub fn diagnostic(e: Error) -> Diagnostic {
-    let text = e.to_string();
-    let source = Source::of(&e.to_compile_error());
-    match text.split_once("\nhelp: ") {
-        Some((message, help)) => Diagnostic::new(source, message).help(help),
-        None => Diagnostic::new(source, text),
-    }
+    told(&e).unwrap_or_else(|(source, message)| {
+        let message = if message.is_empty() { "this is no argument".to_string() } else { message };
+        Mistake::new(source, message)
+            .help("numbers, names, `[…]` and `{…}` are separated by `,`; names and values by `=`")
+    })
+}
+
+/// A mistake after which reading goes on as if it were not there.
+pub(super) fn tell(found: &mut FoundList, source: Source, message: impl Into<String>, help: impl Into<String>) {
+    found.push(Found::Told(Mistake::new(source, message).help(help)));
 }
 
 /// Blocks and `fn`s that stand in a body.
 fn misplaced(body: &[Line]) -> Vec<Item> {
     let names = body.iter().filter_map(|line| match &line.kind {
-        Kind::Broken { item: Some(name) } => Some(Item::Unreadable { name: name.clone() }),
+        Kind::Broken { item: Some(name), .. } => Some(Item::Unreadable { name: name.clone() }),
         _ => None,
     });
     names.collect()
@@ -105,27 +106,32 @@ fn broken(input: ParseStream) -> Option<(Item, Written)> {
     input.call(Attribute::parse_outer).ok()?;
     let vis: syn::Visibility = input.parse().ok()?;
     let own = Written { vis: vis.to_token_stream(), ..Written::default() };
-    let name: Ident = input.call(Ident::parse_any).ok()?;
-    if (name == "block" || name == "fn") && input.peek(Ident::peek_any) {
-        return Some((Item::Unreadable { name: input.call(Ident::parse_any).ok()? }, own));
-    }
-    let named = input.peek(syn::token::Brace) || input.peek(Token![<]) || input.peek(Token![=]);
-    (name != "block" && named).then(|| (Item::Broken { vis: vis.to_token_stream(), name }, own))
-}
-
-/// Over the next `;` or braces, at least one token.
-fn skip(input: ParseStream) -> Result<()> {
-    while !input.is_empty() {
-        match input.parse::<TokenTree>()? {
-            TokenTree::Punct(p) if p.as_char() == ';' => break,
-            TokenTree::Group(g) if g.delimiter() == proc_macro2::Delimiter::Brace => break,
-            _ => {}
+    let word: Ident = input.call(Ident::parse_any).ok()?;
+    let name = if input.peek(Ident::peek_any) { Some(input.call(Ident::parse_any).ok()?) } else { None };
+    let rest = statement(input).ok()?;
+    let body = match rest.last() {
+        Some(TokenTree::Group(group)) if group.delimiter() == proc_macro2::Delimiter::Brace => Some(group.stream()),
+        _ => None,
+    };
+    // What has an input is a network, whatever word stands before its name.
+    let network =
+        |body: TokenStream| body.into_iter().any(|token| matches!(token, TokenTree::Ident(word) if word == "input"));
+    match name {
+        Some(name) if word == "block" || word == "fn" => Some((Item::Unreadable { name }, own)),
+        Some(name) if body.clone().is_some_and(network) => {
+            Some((Item::Broken { vis: vis.to_token_stream(), name }, own))
+        }
+        Some(name) => body.map(|_| (Item::Unreadable { name }, own)),
+        None if word == "block" || word == "fn" || word == "use" => None,
+        None => {
+            let named =
+                body.is_some() || matches!(rest.first(), Some(TokenTree::Punct(p)) if matches!(p.as_char(), '<' | '='));
+            named.then(|| (Item::Broken { vis: vis.to_token_stream(), name: word }, own))
         }
     }
-    Ok(())
 }
 
-fn item(input: ParseStream, mistakes: &mut Vec<Error>) -> Result<(Item, Written)> {
+fn item(input: ParseStream, found: &mut FoundList) -> Result<(Item, Written)> {
     let attributes = input.call(Attribute::parse_outer)?;
     let vis: syn::Visibility = input.parse()?;
     let mut own = Written { vis: vis.to_token_stream(), ..Written::default() };
@@ -135,50 +141,48 @@ fn item(input: ParseStream, mistakes: &mut Vec<Error>) -> Result<(Item, Written)
         return Err(Error::new(start, message));
     }
     if input.peek(Token![@]) {
-        let import = import(input, mistakes)?;
+        let import = import(input, found)?;
         if input.peek(Token![;]) {
             input.parse::<Token![;]>()?;
         }
-        plain(&attributes, "a `use`", mistakes);
+        plain(&attributes, "a `use`", found);
         if !own.vis.is_empty() {
             let message = "a `use` in `network!` is for this `network!` alone\nhelp: remove `pub`; an ordinary `pub use` beside the macro hands a block on";
-            mistakes.push(Error::new_spanned(&own.vis, message));
+            found.push(Found::Told(diagnostic(Error::new_spanned(&own.vis, message))));
         }
         own.vis = TokenStream::new();
         return Ok((import, own));
     }
     if input.peek(Token![fn]) {
         own.docs = docs(&attributes);
-        plain(&attributes, "a `fn`", mistakes);
+        plain(&attributes, "a `fn`", found);
         return Ok((Item::Function(Function::parse(input)?), own));
     }
     let name: Ident = match input.call(Ident::parse_any) {
         Ok(name) => name,
-        Err(e) => return Err(Error::new(e.span(), "expected a network, `pub Name { … }`, a `block` or a `fn`")),
+        Err(e) => return Err(Error::new(e.span(), "")),
     };
     if name == "block" && input.peek(syn::Ident) {
         own.docs = docs(&attributes);
-        return Ok((Item::Block(block(attributes, input, mistakes)?), own));
+        return Ok((Item::Block(block(attributes, input, found)?), own));
     }
     let constants = constants(input)?;
     let vis = own.vis.clone();
     if input.peek(Token![=]) {
         input.parse::<Token![=]>()?;
-        let before = mistakes.len();
-        let origin = origin(input, mistakes)?;
-        let intact = before == mistakes.len();
+        let before = found.len();
+        let origin = origin(input, found)?;
+        let intact = before == found.len();
         let network =
             Network { attributes, vis, name, constants, body: Vec::new(), origin: Some(Box::new(origin)), intact };
         return Ok((Item::Network(network), own));
     }
     if !input.peek(syn::token::Brace) {
-        let message =
-            format!("expected `{{ … }}` after `{name}`\nhelp: a network is `pub {name} {{ input x: [4]; … }}`");
-        return Err(Error::new(name.span(), message));
+        return Err(Error::new(name.span(), ""));
     }
-    let before = mistakes.len();
-    let body = braced_body(input, mistakes)?;
-    let intact = before == mistakes.len();
+    let before = found.len();
+    let body = braced_body(input, found)?;
+    let intact = before == found.len();
     Ok((Item::Network(Network { attributes, vis, name, constants, body, origin: None, intact }), own))
 }
 
@@ -188,16 +192,16 @@ fn docs(attributes: &[Attribute]) -> TokenStream {
 }
 
 /// Only documentation stands there.
-fn plain(attributes: &[Attribute], what: &str, mistakes: &mut Vec<Error>) {
+fn plain(attributes: &[Attribute], what: &str, found: &mut FoundList) {
     for attribute in attributes.iter().filter(|a| !a.path().is_ident("doc")) {
         let name = attribute.path().to_token_stream();
         let message = format!("`#[{name}]` cannot stand on {what}\nhelp: remove it");
-        mistakes.push(Error::new_spanned(attribute.path(), message));
+        found.push(Found::Told(diagnostic(Error::new_spanned(attribute.path(), message))));
     }
 }
 
 /// `@import Name { … }`: what `syntax::import` fetched.
-fn import(input: ParseStream, mistakes: &mut Vec<Error>) -> Result<Item> {
+fn import(input: ParseStream, found: &mut FoundList) -> Result<Item> {
     input.parse::<Token![@]>()?;
     input.call(Ident::parse_any)?;
     let name: Ident = input.call(Ident::parse_any)?;
@@ -205,29 +209,37 @@ fn import(input: ParseStream, mistakes: &mut Vec<Error>) -> Result<Item> {
     syn::braced!(content in input);
     if content.peek(Token![@]) && content.peek2(Ident::peek_any) && !content.peek3(Ident::peek_any) {
         content.parse::<TokenStream>()?;
-        let message = format!("`{name}` has mistakes where it is declared");
-        mistakes.push(Error::new(name.span(), message));
+        declared_with_mistakes(&name, found);
         return Ok(Item::Unreadable { name });
     }
-    let mut errors = Errors::default();
-    let (items, _) = parse(respanned(content.parse()?, name.span()), &mut errors);
-    let sound = errors.is_empty() && matches!(items.last(), Some(Item::Block(_) | Item::Function(_)));
-    errors.discard();
+    let mut inner = Vec::new();
+    let (items, _) = parse(respanned(content.parse()?, name.span()), &mut inner);
+    let sound = inner.is_empty() && matches!(items.last(), Some(Item::Block(_) | Item::Function(_)));
     if !sound {
-        mistakes.push(Error::new(name.span(), format!("`{name}` has mistakes where it is declared")));
+        declared_with_mistakes(&name, found);
         return Ok(Item::Unreadable { name });
     }
     Ok(Item::Import(Import { name, items }))
 }
 
+fn declared_with_mistakes(name: &Ident, found: &mut FoundList) {
+    let message = format!("`{name}` has mistakes where it is declared");
+    tell(found, Source::at(name.span()), message, "mend it there: its own messages say how");
+}
+
 /// What stands behind `pub Name =`.
-fn origin(input: ParseStream, mistakes: &mut Vec<Error>) -> Result<Origin> {
+fn origin(input: ParseStream, found: &mut FoundList) -> Result<Origin> {
+    let begin = input.fork();
     let mut import = None;
     let call = if input.peek(Token![@]) {
-        let (name, items) = match self::import(input, mistakes)? {
+        let (name, items) = match self::import(input, found)? {
             Item::Import(Import { name, items }) => (name, Some(items)),
             Item::Unreadable { name } => (name, None),
-            _ => return Err(input.error("expected a block")),
+            _ => {
+                return Err(input.error(
+                    "a network is declared from a `block`\nhelp: write `pub Name = path::Block<CLASSES = 10>;`",
+                ));
+            }
         };
         let mut last = name.span();
         let arguments = match angle(input)? {
@@ -247,25 +259,34 @@ fn origin(input: ParseStream, mistakes: &mut Vec<Error>) -> Result<Origin> {
         }
         call
     };
-    semicolon(input, &format!("`{}`", call.text()), call.source.last, mistakes)?;
+    semicolon(&begin, input, call.source.last, found)?;
     Ok(Origin { call, import })
 }
 
 /// What stands behind `block`.
-fn block(attributes: Vec<Attribute>, input: ParseStream, mistakes: &mut Vec<Error>) -> Result<Block> {
+fn block(attributes: Vec<Attribute>, input: ParseStream, found: &mut FoundList) -> Result<Block> {
     let name: Ident = input.call(Ident::parse_any)?;
     let constants = constants(input)?;
     let operands = if input.peek(syn::token::Paren) {
         let content;
-        syn::parenthesized!(content in input);
-        let names = content.parse_terminated(Ident::parse_any, Token![,])?;
-        Some(names.into_iter().collect())
+        let parens = syn::parenthesized!(content in input);
+        let names: Vec<Ident> = content.parse_terminated(Ident::parse_any, Token![,])?.into_iter().collect();
+        if names.is_empty() {
+            let source = Source { first: parens.span.open(), last: parens.span.close() };
+            tell(
+                found,
+                source,
+                format!("`()` of the block `{name}` names no operand"),
+                format!("write `block {name} {{ … }}`"),
+            );
+        }
+        Some(names).filter(|names| !names.is_empty())
     } else {
         None
     };
-    let before = mistakes.len();
-    let body = braced_body(input, mistakes)?;
-    let intact = before == mistakes.len();
+    let before = found.len();
+    let body = braced_body(input, found)?;
+    let intact = before == found.len();
     Ok(Block { attributes, name, constants, operands, body, intact })
 }
 
@@ -300,13 +321,13 @@ fn constants(input: ParseStream) -> Result<Vec<Constant>> {
     Ok(constants)
 }
 
-fn braced_body(input: ParseStream, mistakes: &mut Vec<Error>) -> Result<Vec<Line>> {
+pub(super) fn braced_body(input: ParseStream, found: &mut FoundList) -> Result<Vec<Line>> {
     let content;
     syn::braced!(content in input);
-    body(&content, mistakes)
+    body(&content, found)
 }
 
-fn body(input: ParseStream, mistakes: &mut Vec<Error>) -> Result<Vec<Line>> {
+fn body(input: ParseStream, found: &mut FoundList) -> Result<Vec<Line>> {
     let mut lines: Vec<Line> = Vec::new();
     while !input.is_empty() {
         if input.peek(Token![;]) {
@@ -314,20 +335,19 @@ fn body(input: ParseStream, mistakes: &mut Vec<Error>) -> Result<Vec<Line>> {
             continue;
         }
         let fork = input.fork();
-        match line(&fork, mistakes) {
+        match line(&fork, found) {
             Ok(line) => {
                 lines.push(line);
                 input.advance_to(&fork);
             }
             Err(e) => {
                 let source = Source::at(input.span());
-                mistakes.push(e);
                 let item = match broken(&input.fork()) {
                     Some((Item::Unreadable { name }, _)) => Some(name),
                     _ => None,
                 };
-                skip(input)?;
-                lines.push(Line::broken(source, item));
+                let tokens = recover(input, UnreadPlace::Line, &lines, &e, found)?;
+                lines.push(Line::broken(source, item, names(&tokens)));
             }
         }
     }
@@ -339,15 +359,20 @@ fn labelled(input: ParseStream) -> bool {
     input.peek(Ident::peek_any) && input.peek2(Token![:]) && !input.peek2(Token![::])
 }
 
-fn line(input: ParseStream, mistakes: &mut Vec<Error>) -> Result<Line> {
+fn line(input: ParseStream, found: &mut FoundList) -> Result<Line> {
     let attributes = input.call(Attribute::parse_outer)?;
+    if input.is_empty() {
+        return Err(input.error(""));
+    }
+    let begin = input.fork();
     let mut label = None;
     if labelled(input) {
         let name: Ident = input.call(Ident::parse_any)?;
         let colon: Token![:] = input.parse()?;
         if name == "loss" {
             let terms = terms(input)?;
-            semicolon(input, "the loss", colon.span, mistakes)?;
+            let last = terms.last().map_or(colon.span, |term| term.call.source.last);
+            semicolon(&begin, input, last, found)?;
             return Ok(Line {
                 attributes,
                 label,
@@ -356,10 +381,13 @@ fn line(input: ParseStream, mistakes: &mut Vec<Error>) -> Result<Line> {
                 source: Source::at(name.span()),
             });
         }
+        if (name == "Residual" || name == "Concat") && input.peek(syn::token::Brace) {
+            return Err(Error::new(colon.span, ""));
+        }
         label = Some(name);
     }
     let first = input.span();
-    let (kind, closed) = kind(input, label.is_some(), mistakes)?;
+    let (kind, closed) = kind(input, label.is_some(), found)?;
     let alias = if input.peek(Token![as]) {
         input.parse::<Token![as]>()?;
         Some(input.call(Ident::parse_any)?)
@@ -371,73 +399,79 @@ fn line(input: ParseStream, mistakes: &mut Vec<Error>) -> Result<Line> {
         _ => Source::at(first),
     };
     if !closed || alias.is_some() {
-        let what = match &kind {
-            Kind::Call(call) => format!("`{}`", call.text()),
-            _ => "this line".to_string(),
+        if input.peek(Token![as]) {
+            return Err(input.error(""));
+        }
+        let last = match (&alias, &kind) {
+            (Some(alias), _) => alias.span(),
+            (None, Kind::Call(call)) => call.source.last,
+            (None, _) => between(&begin, input).into_iter().last().map_or(first, |token| Source::of(&token).last),
         };
-        semicolon(input, &what, source.last, mistakes)?;
+        semicolon(&begin, input, last, found)?;
     } else if input.peek(Token![;]) {
         input.parse::<Token![;]>()?;
     }
     Ok(Line { attributes, label, kind, alias, source })
 }
 
-/// A missing `;` is reported and read as if it were there.
-fn semicolon(input: ParseStream, what: &str, last: Span, mistakes: &mut Vec<Error>) -> Result<()> {
+/// A missing `;` is reported and read as if it were there, unless something stands there that is no line.
+fn semicolon(begin: ParseStream, input: ParseStream, last: Span, found: &mut FoundList) -> Result<()> {
     if input.peek(Token![;]) {
         input.parse::<Token![;]>()?;
         return Ok(());
     }
-    if input.is_empty() {
-        mistakes.push(Error::new(last, format!("missing `;` after {what}")));
-        return Ok(());
-    }
-    let next: TokenTree = input.fork().parse()?;
-    let error = Error::new(next.span(), format!("expected `;` after {what}, found `{}`", short(&next)));
-    match next {
-        TokenTree::Ident(_) => {
-            mistakes.push(error);
-            Ok(())
+    let line: Vec<TokenTree> = between(begin, input).into_iter().collect();
+    if !input.is_empty() {
+        let next: TokenTree = input.fork().parse()?;
+        // Words in a row are no line of a layer: `from torch import`, `return x`.
+        let bare = line.iter().all(|token| match token {
+            TokenTree::Ident(word) => !word.to_string().starts_with(char::is_uppercase),
+            TokenTree::Punct(sign) => sign.as_char() == '.',
+            _ => false,
+        });
+        let next_line = line.last().is_some_and(|before| begins_line(before, &next));
+        let ahead = input.fork();
+        ahead.parse::<TokenTree>()?;
+        let another = match &next {
+            TokenTree::Ident(word) => {
+                word.to_string().starts_with(char::is_uppercase) || ahead.peek(Token![:]) || ahead.peek(Ident::peek_any)
+            }
+            _ => false,
+        };
+        let begins = matches!(next, TokenTree::Ident(_)) && (next_line || !bare && another)
+            || matches!(&next, TokenTree::Punct(sign) if sign.as_char() == '#');
+        if !begins {
+            return Err(Error::new(next.span(), format!("`{}` does not belong to this line", short(&next))));
         }
-        _ => Err(error),
     }
-}
-
-fn short(token: &TokenTree) -> String {
-    match token {
-        TokenTree::Group(g) => match g.delimiter() {
-            proc_macro2::Delimiter::Brace => "{ … }".into(),
-            proc_macro2::Delimiter::Bracket => "[…]".into(),
-            _ => "(…)".into(),
-        },
-        other => other.to_string(),
-    }
+    let text = written_text(&line);
+    tell(found, Source::at(last), "the `;` behind this line is missing", format!("write `{text};`"));
+    Ok(())
 }
 
 /// A statement behind its label; true if it ends with braces and needs no `;`.
-fn kind(input: ParseStream, label: bool, mistakes: &mut Vec<Error>) -> Result<(Kind, bool)> {
+fn kind(input: ParseStream, label: bool, found: &mut FoundList) -> Result<(Kind, bool)> {
     if input.peek(syn::token::Brace) {
         let start = input.span();
-        let body = braced_body(input, mistakes)?;
+        let body = braced_body(input, found)?;
         if !label {
-            mistakes.push(Error::new(start, "a group has a name\nhelp: write `name: { … }`"));
+            tell(found, Source::at(start), "a group has a name", "write `name: { … }`");
         }
         let operands = if input.peek(syn::token::Paren) { Some(operands(input)?) } else { None };
         let closed = operands.is_none();
         return Ok((Kind::Group { body, operands }, closed));
     }
     if input.peek(Token![if]) {
-        return Ok((condition(input, mistakes)?, true));
+        return Ok((condition(input, found)?, true));
     }
     if input.peek(Token![fn]) {
         return Err(Error::new(input.span(), "a `fn` stands beside the networks\nhelp: move it before the network"));
     }
     if input.peek(Token![pub]) {
-        return Err(Error::new(input.span(), "networks and blocks stand side by side, not inside one another"));
+        return Err(Error::new(input.span(), ""));
     }
     if !input.peek(Ident::peek_any) {
-        let next: TokenTree = input.fork().parse()?;
-        return Err(Error::new(next.span(), format!("expected a layer or a statement, found `{}`", short(&next))));
+        return Err(Error::new(input.span(), ""));
     }
     let fork = input.fork();
     let word: Ident = fork.call(Ident::parse_any)?;
@@ -447,7 +481,7 @@ fn kind(input: ParseStream, label: bool, mistakes: &mut Vec<Error>) -> Result<(K
             input.advance_to(&fork);
             let name: Ident = input.call(Ident::parse_any)?;
             if !input.peek(Token![:]) {
-                return Err(Error::new(name.span(), format!("`{name}` has no shape\nhelp: `{word} {name}: […];`")));
+                return Err(Error::new(name.span(), ""));
             }
             input.parse::<Token![:]>()?;
             let port = if input.peek(syn::token::Bracket) {
@@ -479,13 +513,16 @@ fn kind(input: ParseStream, label: bool, mistakes: &mut Vec<Error>) -> Result<(K
             input.advance_to(&fork);
             let name: Ident = input.call(Ident::parse_any)?;
             if !input.peek(Token![:]) {
-                let message = format!("`param {name}` has no shape\nhelp: `param {name}: [16, 1, 1] = Zeros;`");
-                return Err(Error::new(name.span(), message));
+                return Err(Error::new(name.span(), ""));
             }
             input.parse::<Token![:]>()?;
             let content;
-            syn::bracketed!(content in input);
+            let brackets = syn::bracketed!(content in input);
             let dims = parse_list(&content)?;
+            let same_line = input.span().start().line == brackets.span.close().end().line;
+            if input.peek(Ident::peek_any) && same_line {
+                return Err(input.error(""));
+            }
             let init = if input.peek(Token![=]) {
                 input.parse::<Token![=]>()?;
                 Some(parse_argument(input)?)
@@ -494,154 +531,39 @@ fn kind(input: ParseStream, label: bool, mistakes: &mut Vec<Error>) -> Result<(K
             };
             Kind::Param { name, dims, init }
         }
-        "block" if named => {
-            let message = "a `block` stands beside the networks\nhelp: move it before the network";
-            return Err(Error::new(word.span(), message));
-        }
+        "block" if named => return Err(Error::new(word.span(), "")),
         "repeat" if !fork.peek(Token![;]) => {
             input.advance_to(&fork);
             if input.peek(syn::token::Brace) && !input.peek2(syn::token::Brace) {
                 return Err(Error::new(word.span(), "`repeat` has no count\nhelp: write `repeat 3 { … }`"));
             }
-            let count =
-                if input.peek(syn::token::Paren) { repeat_in_parentheses(input)? } else { parse_argument(input)? };
+            let count = if input.peek(syn::token::Paren) {
+                repeat_in_parentheses(input, found)?
+            } else {
+                parse_argument(input)?
+            };
             if label {
-                let message = "`repeat` has no name of its own\nhelp: write `name: { repeat 3 { … } }`";
-                mistakes.push(Error::new(word.span(), message));
+                let help = format!("write `name: {{ repeat {} {{ … }} }}`", count.value.text());
+                tell(found, Source::at(word.span()), "`repeat` has no name of its own", help);
             }
-            return Ok((Kind::Repeat { count, body: braced_body(input, mistakes)? }, true));
+            return Ok((Kind::Repeat { count, body: braced_body(input, found)? }, true));
         }
         "Residual" if fork.peek(syn::token::Brace) => {
             input.advance_to(&fork);
-            let body = braced_body(input, mistakes)?;
-            return Ok((Kind::Residual { body, shortcut: shortcut(input, mistakes)? }, true));
+            let body = braced_body(input, found)?;
+            return Ok((Kind::Residual { body, shortcut: shortcut(input, found)? }, true));
         }
         "Concat" if fork.peek(syn::token::Brace) => {
             input.advance_to(&fork);
-            return Ok((Kind::Concat { branches: braced_body(input, mistakes)? }, true));
+            let mut branches = braced_body(input, found)?;
+            while input.peek(syn::token::Brace) {
+                let message = "all branches stand in one pair of braces";
+                tell(found, Source::at(input.span()), message, "write `Concat { a: { … } b: { … } }`");
+                branches.extend(braced_body(input, found)?);
+            }
+            return Ok((Kind::Concat { branches }, true));
         }
         _ => Kind::Call(parse_call(input)?),
     };
     Ok((kind, false))
-}
-
-fn repeat_in_parentheses(input: ParseStream) -> Result<Argument> {
-    let group: TokenTree = input.parse()?;
-    let inside = match &group {
-        TokenTree::Group(g) => constant::tokens_text(&g.stream()),
-        other => other.to_string(),
-    };
-    Err(Error::new(
-        group.span(),
-        format!("`repeat` takes its count without parentheses\nhelp: `repeat {inside} {{ … }}`"),
-    ))
-}
-
-fn operands(input: ParseStream) -> Result<Vec<Operand>> {
-    // Read `(…)` as those of a call without a name.
-    let tokens: TokenTree = input.parse()?;
-    let parser = |stream: ParseStream| parse_call(stream);
-    let mut call = proc_macro2::TokenStream::from(TokenTree::Ident(Ident::new("group", tokens.span())));
-    call.extend([tokens]);
-    Ok(parser.parse2(call)?.operands.unwrap_or_default())
-}
-
-fn condition(input: ParseStream, mistakes: &mut Vec<Error>) -> Result<Kind> {
-    input.parse::<Token![if]>()?;
-    let condition = input.call(syn::Expr::parse_without_eager_brace)?;
-    let then = braced_body(input, mistakes)?;
-    let mut otherwise = Vec::new();
-    if input.peek(Token![else]) {
-        input.parse::<Token![else]>()?;
-        if input.peek(Token![if]) {
-            let source = Source::at(input.span());
-            let kind = self::condition(input, mistakes)?;
-            otherwise.push(Line { attributes: Vec::new(), label: None, kind, alias: None, source });
-        } else {
-            otherwise = braced_body(input, mistakes)?;
-        }
-    }
-    Ok(Kind::If { condition, then, otherwise })
-}
-
-fn shortcut(input: ParseStream, mistakes: &mut Vec<Error>) -> Result<Option<Shortcut>> {
-    let fork = input.fork();
-    let word: Ident = match fork.call(Ident::parse_any) {
-        Ok(word) if word == "shortcut" && !labelled(input) => word,
-        _ => return Ok(None),
-    };
-    input.advance_to(&fork);
-    let name =
-        if input.peek(Ident::peek_any) && !input.peek(Token![if]) { Some(input.call(Ident::parse_any)?) } else { None };
-    let reshaped = if input.peek(Token![if]) {
-        input.parse::<Token![if]>()?;
-        let condition: Ident = input.call(Ident::parse_any)?;
-        if condition != "reshaped" {
-            let message = format!(
-                "a shortcut knows only `if reshaped`, found `if {condition}`\nhelp: `shortcut if reshaped {{ … }}` stands \
-                 only where the body changes the shape"
-            );
-            mistakes.push(Error::new(condition.span(), message));
-        }
-        true
-    } else {
-        false
-    };
-    if !input.peek(syn::token::Brace) {
-        let message = "a shortcut is `shortcut NAME { … }`\nhelp: put its layers in `{ … }`";
-        mistakes.push(Error::new(word.span(), message));
-        let body = vec![Line::broken(Source::at(word.span()), None)];
-        skip(input)?;
-        return Ok(Some(Shortcut { name, reshaped, body, source: Source::at(word.span()) }));
-    }
-    let body = braced_body(input, mistakes)?;
-    Ok(Some(Shortcut { name, reshaped, body, source: Source::at(word.span()) }))
-}
-
-/// `CrossEntropy(fc, label) + 0.3 * CrossEntropy(aux, label)`
-fn terms(input: ParseStream) -> Result<Vec<Term>> {
-    let mut terms = Vec::new();
-    let mut negative = false;
-    if input.peek(Token![-]) {
-        input.parse::<Token![-]>()?;
-        negative = true;
-    }
-    loop {
-        terms.push(term(input, negative)?);
-        negative = if input.peek(Token![+]) {
-            input.parse::<Token![+]>()?;
-            false
-        } else if input.peek(Token![-]) {
-            input.parse::<Token![-]>()?;
-            true
-        } else {
-            return Ok(terms);
-        };
-    }
-}
-
-fn term(input: ParseStream, negative: bool) -> Result<Term> {
-    let weighted = input.peek(syn::Lit)
-        || input.peek(syn::token::Brace)
-        || (input.peek(Ident::peek_any) && input.peek2(Token![*]));
-    let weight = if weighted {
-        let weight = parse_argument(input)?;
-        if !input.peek(Token![*]) {
-            let message = "a loss term is `Loss(prediction, truth)` or `weight * Loss(prediction, truth)`";
-            return Err(spanned(weight.source, message.into()));
-        }
-        input.parse::<Token![*]>()?;
-        Some(weight)
-    } else {
-        None
-    };
-    if !input.peek(Ident::peek_any) {
-        return Err(input.error("expected a loss, such as `CrossEntropy(_, digit)`"));
-    }
-    let call = parse_call(input)?;
-    if input.peek(Token![*]) {
-        let message = format!("the weight stands before the loss\nhelp: `0.3 * {}(…)`", call.text());
-        return Err(Error::new(input.span(), message));
-    }
-    Ok(Term { negative, weight, call })
 }

@@ -59,7 +59,7 @@ pub fn angle(input: ParseStream) -> Result<Option<(Vec<Argument>, Span)>> {
     let mut arguments = Vec::new();
     loop {
         if input.is_empty() {
-            return Err(Error::new(open.span, "this `<` is not closed\nhelp: put `>` behind the last argument"));
+            return Err(Error::new(open.span, "this `<` is not closed"));
         }
         if input.peek(Token![>]) {
             let close: Token![>] = input.parse()?;
@@ -74,21 +74,26 @@ pub fn angle(input: ParseStream) -> Result<Option<(Vec<Argument>, Span)>> {
     }
 }
 
-/// `Linear<4 * H>`: collect what stands up to `,` or `>` for the help.
+/// `Linear<4 * H>`: collect what stands up to `,` or `>` for the help. Without an operator it is something else.
 fn expression_without_braces(input: ParseStream, argument: &Argument) -> Error {
+    let next = input.span();
     let mut rest = TokenStream::new();
+    let operator = ['+', '-', '*', '/', '%'].into_iter().any(|sign| starts_with(input, sign));
     while !input.is_empty() && !input.peek(Token![,]) && !input.peek(Token![>]) && !input.peek(Token![;]) {
         match input.parse::<TokenTree>() {
             Ok(token) => rest.extend([token]),
             Err(e) => return e,
         }
     }
-    if rest.is_empty() {
-        let message = "this `<` is not closed\nhelp: put `>` behind the last argument";
-        return Error::new(argument.source.last, message);
+    if !operator || rest.clone().into_iter().nth(1).is_none() {
+        return Error::new(next, "");
     }
     let text = format!("{} {}", argument.value.text(), tokens_text(&rest));
     spanned(argument.source, format!("an expression in `<…>` stands in braces\nhelp: write `{{{text}}}`"))
+}
+
+fn starts_with(input: ParseStream, sign: char) -> bool {
+    matches!(input.fork().parse::<TokenTree>(), Ok(TokenTree::Punct(p)) if p.as_char() == sign)
 }
 
 /// A list without brackets, up to the end of the input: what stands in an attribute.
@@ -114,15 +119,21 @@ pub fn parse_dotted(tokens: TokenStream) -> Result<Vec<(String, Option<Argument>
         while !input.is_empty() {
             let (mut name, mut source) = (String::new(), Source::at(input.span()));
             while !input.is_empty() && !input.peek(Token![,]) && !input.peek(Token![=]) {
+                if input.peek(Token![:]) {
+                    let message = format!("a value stands behind `=`, not behind `:`\nhelp: write `{name} = …`");
+                    return Err(input.error(message));
+                }
                 if !(input.peek(Ident::peek_any) || input.peek(Token![.]) || input.peek(syn::Lit)) {
-                    return Err(input.error("expected the name of a line, such as `layer1.conv1`"));
+                    return Err(
+                        input.error("names of lines stand here\nhelp: separate them by `,`: `layer1.conv1, fc`")
+                    );
                 }
                 let token: TokenTree = input.parse()?;
                 source.last = token.span();
                 name += &token.to_string();
             }
             if name.is_empty() {
-                return Err(input.error("expected the name of a line, such as `layer1.conv1`"));
+                return Err(input.error("names of lines stand here\nhelp: separate them by `,`: `layer1.conv1, fc`"));
             }
             let value = if input.peek(Token![=]) {
                 input.parse::<Token![=]>()?;
@@ -184,7 +195,7 @@ fn parse_value(input: ParseStream) -> Result<(ArgumentValue, Source)> {
         let source = Source { first: brace.span.open(), last: brace.span.close() };
         let expr: Expr = content.parse()?;
         if !content.is_empty() {
-            return Err(content.error("expected one expression"));
+            return Err(content.error("one expression stands in `{…}`"));
         }
         return Ok((ArgumentValue::Expr(expr), source));
     }
@@ -225,7 +236,7 @@ fn parse_value(input: ParseStream) -> Result<(ArgumentValue, Source)> {
         }
         return Ok((ArgumentValue::Word(last, arguments), source));
     }
-    Err(input.error("expected a number, a name, `[…]`, `{…}` or `_`"))
+    Err(input.error(""))
 }
 
 /// `1, 28, 28` up to the end of the input.
@@ -238,6 +249,9 @@ pub fn parse_list(input: ParseStream) -> Result<Vec<Argument>> {
         } else if !input.is_empty() {
             let mut rest = TokenStream::new();
             let last = &items[items.len() - 1];
+            if !['+', '-', '*', '/', '%'].into_iter().any(|sign| starts_with(input, sign)) {
+                return Err(input.error(""));
+            }
             while !input.is_empty() && !input.peek(Token![,]) {
                 rest.extend([input.parse::<TokenTree>()?]);
             }

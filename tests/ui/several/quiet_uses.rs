@@ -29,6 +29,17 @@ network! {
         output near, far;
     }
 
+    pub Probed {
+        input x: [64];
+        target y: class<3>;
+
+        #[probe]
+        hidden: Linear<8>;
+        Linear<4>;
+
+        loss: CrossEntropy(_, y);
+    }
+
     pub Unreadable {
         input image [1, 28, 28];
     }
@@ -66,6 +77,23 @@ fn compare(left: Rows<64>, right: Rows<64>) -> kiln::Result<PairsOutputs> {
 
 fn open() -> kiln::Result<Model<Unreadable>> {
     Unreadable::open("file.safetensors", &Device::cpu())
+}
+
+fn sweep() -> f32 {
+    fn run<N: Network>() -> f32 {
+        N::PARAMETERS as f32
+    }
+    let mut best = 0.0f32;
+    for one in Pairs!(run) {
+        best = best.max(one());
+    }
+    best
+}
+
+fn look(model: &Model<Probed>, x: &Rows<64>) -> kiln::Result<()> {
+    let seen = model.activations(Probed::HIDDEN, x)?;
+    println!("{:?}", seen.row(0));
+    Ok(())
 }
 
 fn main() {}

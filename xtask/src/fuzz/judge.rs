@@ -1,7 +1,6 @@
 //! What the compiler makes of one text, and whether that may be.
 
 use kiln_codegen::declaration::Fusion;
-use kiln_codegen::diagnostics::Errors;
 use kiln_codegen::syntax::{self, Item, import};
 use proc_macro2::{Span, TokenStream, TokenTree};
 use std::cell::RefCell;
@@ -137,9 +136,7 @@ fn complaints(tokens: TokenStream, found: &mut dyn FnMut(Span, String)) {
 
 /// A network that was written, but is not given.
 fn lost(input: TokenStream, file: &syn::File) -> Option<String> {
-    let mut errors = Errors::default();
-    let (items, _) = syntax::parse(input, &mut errors);
-    errors.discard();
+    let (items, _) = syntax::parse(input, &mut Vec::new());
     let given: BTreeSet<String> = file
         .items
         .iter()

@@ -1,4 +1,4 @@
-use super::{MemberPlans, expand, expand_stub, expand_unfused};
+use super::{MemberPlans, expand, expand_stubs, expand_unfused};
 use crate::declaration::Member;
 use crate::lower::frontend;
 use proc_macro2::TokenStream;
@@ -18,7 +18,9 @@ fn host(tokens: TokenStream) -> (String, Vec<String>) {
         out.extend(expand(declaration, &plans));
         out.extend(expand_unfused(declaration, &plans));
     }
-    out.extend(stubs.iter().map(|stub| expand_stub(stub, errors.iter().next().expect("a mistake"))));
+    if let Some(mistake) = errors.iter().next() {
+        out.extend(expand_stubs(&stubs, mistake));
+    }
     let text = prettyplease::unparse(&syn::parse2(out).expect("items"));
     (text, errors.iter().map(|e| e.message.clone()).collect())
 }

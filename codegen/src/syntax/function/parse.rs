@@ -48,7 +48,7 @@ impl Block {
                     return Err(content.error("this value is not used\nhelp: remove the `;` if it is the result"));
                 }
                 if !content.is_empty() {
-                    return Err(content.error("expected an operator or the end of the block"));
+                    return Err(content.error("this does not belong to the expression\nhelp: an operator is missing before it, or `let name = …;` around what stands before"));
                 }
                 return Ok(Block { statements, value: Some(Box::new(value)) });
             }
@@ -104,23 +104,22 @@ impl Ast {
             let inner = Ast::parse_prefix(input)?;
             return Ok(Ast { source: start.to(inner.source), kind: Kind::Not(Box::new(inner)) });
         }
+        let begin = input.fork();
         let atom = Ast::parse_atom(input)?;
         if input.peek(Token![.]) {
+            let receiver = tokens_between(&begin, input);
             input.parse::<Token![.]>()?;
             return Err(match input.parse::<Ident>() {
-                Ok(method) => error(
-                    &method,
-                    format!("`{method}` is no method: there are none here"),
-                    &format!("write it as a function: `{method}(…)`"),
-                ),
-                Err(_) => input.error("a value here is one number and has no fields"),
+                Ok(method) => no_method(&method, &receiver, input),
+                Err(_) => input
+                    .error("a value here is one number and has no fields\nhelp: remove the `.` and what follows it"),
             });
         }
         if input.peek(Token![as]) {
             return Err(input.error("there is only one type of number\nhelp: remove `as …`"));
         }
         if input.peek(token::Bracket) {
-            return Err(input.error("a function sees one element of each operand, so nothing can be indexed"));
+            return Err(input.error("a function sees one element of each operand, so nothing can be indexed\nhelp: remove `[…]`; `Slice` takes a part of a value"));
         }
         Ok(atom)
     }
@@ -132,7 +131,9 @@ impl Ast {
             parenthesized!(content in input);
             let inner = Ast::parse(&content)?;
             if !content.is_empty() {
-                return Err(content.error("expected an operator or `)`"));
+                return Err(content.error(
+                    "this does not belong to the expression\nhelp: an operator is missing before it, or a `)`",
+                ));
             }
             return Ok(inner);
         }
@@ -143,7 +144,7 @@ impl Ast {
             return Ok(Ast { source, kind: Kind::Number(parse_number(input)?) });
         }
         if !input.peek(syn::Ident) {
-            return Err(input.error("expected a number, a name, a call, `if` or `(`"));
+            return Err(input.error("a value is missing here\nhelp: a number, a name, a call, `if` or `(…)`"));
         }
         let name: Ident = input.parse()?;
         let constants = constant_list(input).unwrap_or_default();
@@ -166,7 +167,7 @@ impl Ast {
     fn parse_if(input: ParseStream) -> Result<Ast> {
         let start = input.parse::<Token![if]>()?;
         if input.peek(Token![let]) {
-            return Err(input.error("`if let` does not exist here"));
+            return Err(input.error("`if let` does not exist here\nhelp: compare numbers: `if x > 0 { … } else { … }`"));
         }
         let condition = Ast::parse(input)?;
         let yes = Block::parse_braced(input, false)?;
@@ -189,10 +190,59 @@ impl Ast {
     }
 }
 
+fn tokens_between(begin: ParseStream, end: ParseStream) -> String {
+    let (mut at, end) = (begin.cursor(), end.cursor());
+    let mut tokens = proc_macro2::TokenStream::new();
+    while at != end {
+        let Some((token, next)) = at.token_tree() else { break };
+        tokens.extend([token]);
+        at = next;
+    }
+    crate::syntax::constant::tokens_text(&tokens)
+}
+
+/// `x.powi(2)`: as the function that it is here.
+fn no_method(method: &Ident, receiver: &str, input: ParseStream) -> syn::Error {
+    let mut arguments = vec![receiver.to_string()];
+    if let Ok(proc_macro2::TokenTree::Group(group)) = input.fork().parse() {
+        let text = crate::syntax::constant::tokens_text(&group.stream());
+        arguments.extend((!text.is_empty()).then_some(text));
+    }
+    let name = method.to_string();
+    let all = arguments.join(", ");
+    let call = match (name.as_str(), arguments.as_slice()) {
+        ("powi" | "powf" | "pow", _) => format!("pow({all})"),
+        ("log" | "ln", _) => format!("ln({receiver})"),
+        ("relu", _) => format!("max({receiver}, 0)"),
+        ("clamp" | "clip", [_, bounds]) => {
+            let (low, high) = bounds.split_once(", ").unwrap_or((bounds, "1"));
+            format!("min(max({receiver}, {low}), {high})")
+        }
+        ("square", _) => format!("{receiver} * {receiver}"),
+        ("recip", _) => format!("1 / {receiver}"),
+        ("neg", _) => format!("-{receiver}"),
+        ("add" | "sub" | "mul" | "div", [_, other]) => {
+            let sign = match name.as_str() {
+                "add" => '+',
+                "sub" => '-',
+                "mul" => '*',
+                _ => '/',
+            };
+            format!("{receiver} {sign} {other}")
+        }
+        ("maximum", _) => format!("max({all})"),
+        ("minimum", _) => format!("min({all})"),
+        _ => format!("{name}({all})"),
+    };
+    error(method, format!("`{method}` is no method: there are none here"), &format!("write `{call}`"))
+}
+
 /// The operator ahead and its strength. Operators that other languages have are errors with a help.
 fn peek_operator(input: ParseStream) -> Result<Option<(Binary, u8)>> {
     if input.peek(Token![%]) {
-        return Err(input.error("`%` does not exist here"));
+        return Err(
+            input.error("`%` does not exist here\nhelp: operators are `+ - * /`, comparisons, `&&`, `||` and `!`")
+        );
     }
     if input.peek(Token![^]) {
         return Err(input.error("`^` does not exist here\nhelp: a power is `pow(x, 2)`"));

@@ -1,7 +1,7 @@
 //! A body → nodes of an expression [`Pool`], with names, kinds and counts checked.
 
 use super::{Ast, BINARY, Block, FOREIGN, Function, Kind, Statement, UNARY, is_builtin};
-use crate::diagnostics::{Diagnostic, Errors, Source};
+use crate::diagnostics::{Errors, Mistake, Source};
 use crate::graph::expr::{Binary, Id, Pool, Unary, fold_binary};
 use crate::syntax::limits::{MOST_NESTED, MOST_OPERATIONS};
 use proc_macro2::Ident;
@@ -44,7 +44,7 @@ pub(crate) struct Size {
 
 impl Writer<'_> {
     fn report<T>(&mut self, source: Source, message: impl Into<String>, help: impl Into<String>) -> Option<T> {
-        self.errors.push(Diagnostic::new(source, message).help(help));
+        self.errors.push(Mistake::new(source, message).help(help));
         None
     }
 
