@@ -10,6 +10,9 @@ use crate::syntax::{parse_arguments, parse_dotted};
 use quote::ToTokens;
 use syn::{Attribute, Meta};
 
+/// Layers without parameters that do something else in training.
+const RANDOM: [&str; 3] = ["Dropout", "Dropout2d", "GaussianNoise"];
+
 /// An `#[init(parameter = …)]` or `#[no_decay(parameter)]` that was met.
 #[derive(Clone, Debug)]
 pub(super) struct Asked {
@@ -279,9 +282,18 @@ impl Lowering<'_> {
             _ => return,
         };
         let layer = matches!(line.kind, syntax::Kind::Call(_));
+        // What is frozen does as in evaluation: it drops nothing and adds no noise. A block may hold either.
+        let does_otherwise = match &line.kind {
+            syntax::Kind::Call(call) => {
+                let name = call.name.to_string();
+                !crate::layers::ALL.iter().any(|layer| layer.name == name) || RANDOM.contains(&name.as_str())
+            }
+            _ => false,
+        };
         let asks = |attribute: &&Attribute| {
             let word = word(attribute);
-            matches!(word.as_str(), "frozen" | "no_decay")
+            word == "no_decay"
+                || (word == "frozen" && !does_otherwise)
                 || (!layer && matches!(word.as_str(), "probe" | "name" | "init"))
         };
         if let Some(attribute) = line.attributes.iter().find(asks) {
