@@ -228,10 +228,10 @@ impl Memory {
     fn verify_apart(&self) -> Result<(), String> {
         let mut arrivals: Vec<&Place> = self.places.iter().collect();
         arrivals.sort_by_key(|p| p.alive.0);
-        // Of each arena: who is there, by offset, and by the end of their lives.
-        let mut present: HashMap<Storage, (BTreeMap<usize, &Place>, BTreeSet<(usize, usize)>)> = HashMap::new();
+        // Of each arena.
+        let mut present: HashMap<Storage, Present> = HashMap::new();
         for new in arrivals {
-            let (by_offset, by_end) = present.entry(new.storage).or_default();
+            let Present { by_offset, by_end } = present.entry(new.storage).or_default();
             while let Some((_, offset)) = by_end.first().copied().filter(|(end, _)| *end < new.alive.0) {
                 by_end.pop_first();
                 by_offset.remove(&offset);
@@ -245,6 +245,14 @@ impl Memory {
         }
         Ok(())
     }
+}
+
+/// Who is in an arena at a moment.
+#[derive(Default)]
+struct Present<'a> {
+    by_offset: BTreeMap<usize, &'a Place>,
+    /// Ends of their lives, with their offsets.
+    by_end: BTreeSet<(usize, usize)>,
 }
 
 /// Memory that a tenant needs, whoever planned it: at which levels someone writes or reads it.

@@ -153,7 +153,7 @@ fn check(name: &str, file: &str) {
                 tries.push(format!("{}{offer}{}", &text[..start], &text[end..]));
             }
         }
-        let sound = |text: &String| text.parse().is_ok_and(|tokens| frontend(tokens).2.len() == 0);
+        let sound = |text: &String| text.parse().is_ok_and(|tokens| frontend(tokens).2.is_empty());
         if !tries.iter().any(sound) {
             complain(&format!("the help is no better:\n    {}", tries[0]));
         }

@@ -239,6 +239,13 @@ fn emits_code(arguments: &[String]) -> bool {
     [first].into_iter().chain(kinds).any(|kind| !matches!(kind, "dep-info" | "metadata"))
 }
 
+/// An optimizer's arithmetic on one element, for `kiln` itself.
+#[doc(hidden)]
+#[proc_macro]
+pub fn update(input: TokenStream) -> TokenStream {
+    kiln_codegen::update::update(input.into()).into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::emits_code;
@@ -256,11 +263,4 @@ mod tests {
         assert!(code("rustc a.rs"));
         assert!(code("rustc @arguments"));
     }
-}
-
-/// An optimizer's arithmetic on one element, for `kiln` itself.
-#[doc(hidden)]
-#[proc_macro]
-pub fn update(input: TokenStream) -> TokenStream {
-    kiln_codegen::update::update(input.into()).into()
 }
