@@ -147,7 +147,7 @@ static PLAN: Plan = Plan {
 };
 
 /// The scores, as `Kept::rows` reads them.
-const SCORES: &str = "0\t4\tfc\tcontract\t3\tbatch\tfloat\tBatch\t0\t0\t16\t3\t3:1:1:0\n";
+const SCORES: &str = "0\t4\tfc\tcontract\t3\tbatch\tfloat\tBatch\t0\t0\t16\tsamples\t3\t3:1:1:0\n";
 
 const fn variant(launches: &'static [Launch], kept: &'static str, loss: bool) -> Variant {
     const OUTPUT: Stored =
