@@ -15,6 +15,7 @@ pub mod diagnostics;
 pub mod emit;
 pub mod graph;
 #[cfg(test)]
+#[path = "growth/tests.rs"]
 mod growth;
 pub mod habits;
 pub mod interpret;
