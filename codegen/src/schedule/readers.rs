@@ -61,8 +61,17 @@ fn elements(s: &Schedule, kernel: &Kernel) -> Option<Iter> {
     (iter.batch && kernel.stores.iter().all(own) && kernel.nodes.iter().all(simple)).then_some(iter)
 }
 
-fn has_route(s: &Schedule, kernel: &Kernel) -> bool {
-    kernel.nodes.iter().any(|v| matches!(s.graph().node(*v).op, Op::Window { op: WindowOp::Route, .. }))
+/// The gradients of max-pools among a kernel's nodes, and the windows of each.
+fn routes<'a>(s: &'a Schedule, kernel: &'a Kernel) -> impl Iterator<Item = (Value, &'a [WindowAxis])> {
+    kernel.nodes.iter().filter_map(|v| match &s.graph().node(*v).op {
+        Op::Window { op: WindowOp::Route, axes } => Some((*v, &axes[..])),
+        _ => None,
+    })
+}
+
+/// Whether this node reads what `kernel` stores.
+fn takes_from(s: &Schedule, value: Value, kernel: &Kernel) -> bool {
+    s.graph().node(value).inputs.iter().any(|i| kernel.stores.contains(&s.base(*i)))
 }
 
 /// Takes kernel `k` apart where all of its readers compute its elements themselves. It suffices that nobody else needs them in memory
@@ -77,9 +86,7 @@ fn moved_into_readers(s: &mut Schedule, uses: &mut Uses, k: usize) -> bool {
     let readers: Vec<usize> = uses.readers_behind(&kernel.stores, k).into_iter().collect();
     let can = kernel.stores.iter().all(free)
         && !kernel.reads.iter().any(state)
-        && readers
-            .iter()
-            .all(|r| at_its_place(s, &s.kernels[*r], kernel, iter) && computes(s, &s.kernels[*r], kernel, iter))
+        && readers.iter().all(|r| computes(s, &s.kernels[*r], kernel, iter))
         && (readers.len() == 1 || kernel.nodes.iter().all(|v| is_light(s, *v)));
     if !can || readers.is_empty() || !pays(s, kernel, &readers) {
         return false;
@@ -103,13 +110,12 @@ fn prepend(kernel: &mut Kernel, first: &Kernel) {
     kernel.reads.dedup();
 }
 
-/// Whether the reader's maps want of `kernel` the element at which they are themselves. A value per channel that is broadcast over
+/// Whether a reader's maps want of `kernel` the element at which they are themselves. A value per channel that is broadcast over
 /// an image has other elements than the map that reads it, and what it is made of lies elsewhere than where that map looks.
 fn at_its_place(s: &Schedule, reader: &Kernel, kernel: &Kernel, iter: Iter) -> bool {
-    reader.nodes.iter().all(|v| {
+    reader.nodes.iter().filter(|v| takes_from(s, **v, kernel)).all(|v| {
         let node = s.graph().node(*v);
-        let reads = node.inputs.iter().any(|i| kernel.stores.contains(&s.base(*i)));
-        !reads || !matches!(node.op, Op::Map(_)) || Iter::of(s.order, &node.ty.shape) == iter
+        !matches!(node.op, Op::Map(_)) || Iter::of(s.order, &node.ty.shape) == iter
     })
 }
 
@@ -118,16 +124,15 @@ fn at_its_place(s: &Schedule, reader: &Kernel, kernel: &Kernel, iter: Iter) -> b
 /// read the element itself but only maps in its epilogue do, or where its loads are a place for maps (Winograd's transforms, the
 /// windows of a pool).
 fn computes(s: &Schedule, reader: &Kernel, kernel: &Kernel, iter: Iter) -> bool {
-    let read = |v: &Value| {
-        let node = s.graph().node(*v);
-        let reads = node.inputs.iter().any(|i| kernel.stores.contains(&s.base(*i)));
-        (reads, &node.op)
-    };
+    if !at_its_place(s, reader, kernel, iter) {
+        return false;
+    }
     let anchored = |allowed: fn(&Op) -> bool| {
-        reader.nodes.iter().map(read).all(|(reads, op)| !reads || matches!(op, Op::Map(_)) || allowed(op))
+        let mut readers = reader.nodes.iter().filter(|v| takes_from(s, **v, kernel)).map(|v| &s.graph().node(*v).op);
+        readers.all(|op| matches!(op, Op::Map(_)) || allowed(op))
     };
-    let route = has_route(s, kernel) || has_route(s, reader);
-    let walks = || same_windows(s, &[kernel, reader]) && !routes(s, reader, kernel);
+    let route = routes(s, kernel).chain(routes(s, reader)).next().is_some();
+    let walks = || same_windows(s, &[kernel, reader]) && !loads_for_windows(s, reader, kernel);
     match &reader.form {
         Form::Map(own) => *own == iter && walks(),
         Form::Column { iter: own, reduced } => *own == iter && sums_pixels(*reduced, route) && walks(),
@@ -172,12 +177,8 @@ fn read_beside(s: &Schedule, reader: &Kernel, value: Value) -> bool {
 
 /// Whether `reader` routes what `kernel` makes. It then loads it for each window from memory, where it must stay; windows of one
 /// pixel have the image's own extents, which do not tell the two apart.
-fn routes(s: &Schedule, reader: &Kernel, kernel: &Kernel) -> bool {
-    reader.nodes.iter().any(|v| {
-        let node = s.graph().node(*v);
-        let routes = matches!(node.op, Op::Window { op: WindowOp::Route, .. });
-        routes && node.inputs.iter().any(|i| kernel.stores.contains(&s.base(*i)))
-    })
+fn loads_for_windows(s: &Schedule, reader: &Kernel, kernel: &Kernel) -> bool {
+    routes(s, reader).any(|(route, _)| takes_from(s, route, kernel))
 }
 
 /// Loops over windows go over all pixels of a block.
@@ -187,10 +188,7 @@ fn sums_pixels(reduced: Reduced, route: bool) -> bool {
 
 /// A kernel walks the windows of one pool.
 fn same_windows(s: &Schedule, kernels: &[&Kernel]) -> bool {
-    let mut axes = kernels.iter().flat_map(|k| &k.nodes).filter_map(|v| match &s.graph().node(*v).op {
-        Op::Window { op: WindowOp::Route, axes } => Some(axes),
-        _ => None,
-    });
+    let mut axes = kernels.iter().flat_map(|k| routes(s, k)).map(|(_, axes)| axes);
     let first = axes.next();
     axes.all(|a| Some(a) == first)
 }
@@ -288,7 +286,7 @@ fn sum_to_join(s: &Schedule, uses: &Uses, k: usize) -> Option<usize> {
             && waits_for_no_sum(s, kernel, sum, iter)
             && !sum.reads.iter().filter(other).any(made)
             && same_windows(s, &[kernel, sum])
-            && !routes(s, sum, kernel)
+            && !loads_for_windows(s, sum, kernel)
     };
     uses.readers_behind(&kernel.stores, k).into_iter().find(|other| fits(&s.kernels[*other]))
 }

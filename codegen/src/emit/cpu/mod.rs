@@ -58,18 +58,10 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// The parameter whose gradient this is, if its kernel updates it.
-    fn updates(&self, value: Value) -> Option<usize> {
-        match self.s.storage(value) {
-            Some(Storage::Grad(param)) if self.updated.contains(&param) => Some(param),
-            _ => None,
-        }
-    }
-
     /// An expression of type `Gradient`: where finished pieces of this value go.
     fn gradient(&self, value: Value, args: &mut Args) -> TokenStream {
         let to = args.pointer(Arg::Value(value));
-        match self.updates(value) {
+        match updates(self.s, self.updated, value) {
             Some(param) => {
                 let decay = self.decays[param];
                 quote!(Gradient::new(&cx, #to, #decay))
@@ -114,6 +106,14 @@ impl Writer<'_> {
             Form::Moments { iter, x, .. } => moments::moments(self, *iter, *x),
             Form::Block(_) => unreachable!("{} is CUDA's", self.kernel.form.name()),
         }
+    }
+}
+
+/// The parameter whose gradient this is, if its kernel updates it.
+fn updates(s: &Schedule, updated: &BTreeSet<usize>, value: Value) -> Option<usize> {
+    match s.storage(value) {
+        Some(Storage::Grad(param)) if updated.contains(&param) => Some(param),
+        _ => None,
     }
 }
 
@@ -283,19 +283,17 @@ fn writer<'a>(p: &'a Planned, uses: &'a Uses, kernel: usize, params: &'a ParamPl
 /// One way to run a program, for batches up to `guard`.
 fn variant(p: &Planned, guard: usize, params: &ParamPlan, written: &[Written], printed: &Printed) -> TokenStream {
     let s = &p.schedule;
-    let uses = Uses::of(s);
     let mut launches = Vec::new();
     let (mut scratch, mut needs) = (Vec::new(), HashSet::new());
     for Written { launch, kernel: index, chosen, cost, layers, ops } in written {
-        let writer = writer(p, &uses, *index, params, 0);
-        let derived = s.is_derived(writer.kernel);
+        let derived = s.is_derived(&s.kernels[*index]);
         let (module, numbers) = printed.module(*chosen);
         let numbers = numbers.iter().map(|n| Literal::usize_unsuffixed(*n));
         let name = format!("k{index}_{}", launch.name);
         let args = launch.args.iter().map(|arg| {
             let (space, offset) = match arg {
                 Arg::Value(v) => match tables::place(s, &p.memory, params, *v) {
-                    (_, offset) if writer.updates(*v).is_some() => (tables::Space::Updates, offset),
+                    (_, offset) if updates(s, &p.launches.updated, *v).is_some() => (tables::Space::Updates, offset),
                     place => place,
                 },
                 Arg::Partials => tables::partials(&p.memory, *index),

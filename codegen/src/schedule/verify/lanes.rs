@@ -8,7 +8,7 @@ use crate::graph::{Shape, Value};
 use crate::schedule::blocks::Stage;
 use crate::schedule::form::{Access, Form, access, weight_layout};
 use crate::schedule::lanes::{Chain, Slot, Step, anchor, is_sum_of_each_channel};
-use crate::schedule::layout::{LANES, blocks, is_blocked};
+use crate::schedule::layout::{LANES, Layout};
 use crate::schedule::{Order, Schedule};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -74,15 +74,10 @@ fn scratch(s: &Schedule, chain: &Chain) -> Result<(), String> {
         if !held.holds(&slot(*value)?) {
             return Err(format!("{value} is exported, but no longer in its place"));
         }
-        // Whole vectors, but for samples of one number.
-        let [channels, pixels] = extents(s.graph().shape(*value));
-        let vectors = if is_blocked(&s.graph().shape(*value).dims) {
-            blocks(channels) * pixels
-        } else {
-            blocks(channels * pixels)
-        };
-        let (written, memory) = (vectors * LANES, s.layout(*value).size);
-        if written > memory && channels * pixels > 1 {
+        // Whole vectors, but for samples of one number: as much as the standard layout has.
+        let written = Layout::standard(s.order, &s.graph().shape(*value).dims).size;
+        let memory = s.layout(*value).size;
+        if written > memory {
             return Err(format!("{value} is exported to {written}, and a sample ends at {memory}"));
         }
     }

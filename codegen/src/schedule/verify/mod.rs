@@ -63,10 +63,9 @@ pub fn verify(s: &Schedule) -> Result<(), String> {
     for (k, kernel) in s.kernels.iter().enumerate() {
         let own: HashSet<Value> = kernel.nodes.iter().copied().collect();
         let read: HashSet<Value> = kernel.reads.iter().copied().collect();
-        let reads = |value: Value| parts::sources(s, &uses, s.base(value)).iter().all(|source| read.contains(source));
         for &value in &kernel.nodes {
             for operand in s.graph().node(value).inputs.iter().map(|v| s.base(*v)) {
-                if !own.contains(&operand) && !reads(operand) {
+                if !own.contains(&operand) && !waits_for(s, &uses, operand, |v| read.contains(v)) {
                     return Err(format!(
                         "kernel {k} computes {value} of {operand}, which it neither reads nor computes"
                     ));
@@ -89,9 +88,9 @@ pub fn verify(s: &Schedule) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether a kernel waits for all that lies where this value does.
-fn reads(s: &Schedule, uses: &Uses, kernel: &Kernel, value: Value) -> bool {
-    parts::sources(s, uses, s.base(value)).iter().all(|source| kernel.reads.contains(source))
+/// Whether a kernel that reads these values waits for all that lies where this one does.
+fn waits_for(s: &Schedule, uses: &Uses, value: Value, reads: impl Fn(&Value) -> bool) -> bool {
+    parts::sources(s, uses, s.base(value)).iter().all(reads)
 }
 
 /// Refuses a printed launch that points to something else than what the plan says that its kernels read and store: nobody would
@@ -104,7 +103,8 @@ pub fn demand_pointer(
     writes: bool,
 ) {
     let stores = |kernel: &&Kernel| kernel.stores.contains(&s.base(value));
-    let is_their_own = kernels.iter().any(|kernel| stores(kernel) || !writes && reads(s, uses, kernel, value));
+    let reads = |kernel: &&Kernel| waits_for(s, uses, value, |v| kernel.reads.contains(v));
+    let is_their_own = kernels.iter().any(|kernel| stores(kernel) || !writes && reads(kernel));
     let names: Vec<&str> = kernels.iter().map(|kernel| kernel.form.name()).collect();
     let found = if is_their_own { Ok(()) } else { Err(format!("{} points to {value}", names.join(", "))) };
     demand(program, found);

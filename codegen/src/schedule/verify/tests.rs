@@ -31,6 +31,15 @@ fn chain(s: &mut Schedule) -> &mut Chain {
     chains.last().expect("a chain")
 }
 
+/// Plants that a kernel computes what an earlier one made for it.
+fn compute_in(s: &mut Schedule, maker: usize, reader: usize) {
+    let maker = s.kernels.remove(maker);
+    let kernel = &mut s.kernels[reader - 1];
+    kernel.nodes.splice(0..0, maker.nodes);
+    kernel.reads.retain(|v| !maker.stores.contains(v));
+    kernel.reads.extend(maker.reads);
+}
+
 fn expect_error(s: &Schedule, expected: &str) {
     let found = verify(s).expect_err(expected);
     assert!(found.contains(expected), "{found}");
@@ -249,10 +258,7 @@ fn what_a_window_of_one_pixel_sends_is_not_computed_where_it_is_routed() {
     let maker = s.kernels.iter().position(|k| k.stores.contains(&sent)).unwrap();
     assert_ne!(maker, router, "{route} loads {sent}");
     // As long as equal extents were enough for a map to be computed in its reader.
-    let maker = s.kernels[maker].clone();
-    let kernel = &mut s.kernels[router];
-    kernel.nodes.splice(0..0, maker.nodes);
-    kernel.reads.extend(maker.reads);
+    compute_in(&mut s, maker, router);
     expect_error(&s, "which this kernel computes");
 }
 
@@ -265,11 +271,7 @@ fn a_value_per_channel_is_not_computed_where_it_is_broadcast() {
     let is_gate = |k: &Kernel| k.nodes.iter().any(|v| matches!(s.graph().node(*v).op, Op::Map(_)));
     let gate = s.kernels[..conv].iter().position(is_gate).unwrap();
     // As long as it was enough that the convolution's results are elements of some map.
-    let gate = s.kernels.remove(gate);
-    let kernel = &mut s.kernels[conv - 1];
-    kernel.nodes.splice(0..0, gate.nodes);
-    kernel.reads.retain(|v| !gate.stores.contains(v));
-    kernel.reads.extend(gate.reads);
+    compute_in(&mut s, gate, conv);
     expect_error(&s, "lane 0 loads");
 }
 

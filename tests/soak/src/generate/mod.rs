@@ -142,17 +142,16 @@ fn family(d: &mut Draft) {
         [l, _] => vec![l, after],
         _ => return,
     };
-    d.attempt(|d| {
+    // What is too large is not written, and without it the family's own size would stay.
+    let written = d.attempt(|d| {
         d.same("Linear<H>;");
         d.same("Tanh;");
+        d.line(&format!("Linear<{after}>;"), shape)
+    });
+    if written {
         d.family = Some(("H", sizes));
         d.trains = true;
-        // What is too large is not written, and the family's own size would stay.
-        d.line(&format!("Linear<{after}>;"), shape) || {
-            d.family = None;
-            false
-        }
-    });
+    }
 }
 
 /// The declaration, with outputs and losses behind what was drafted.
