@@ -53,7 +53,9 @@ impl Clip {
             Clip::Value(limit) => all.for_each(|g| *g = g.clamp(-limit, limit)),
             Clip::Norm(most) => {
                 let norm = all.map(|g| *g * *g).sum::<f64>().sqrt();
-                let scale = (most / (norm + 1e-6)).min(1.0);
+                let scale = most / (norm + 1e-6);
+                // What is no number stays none, which `min` would not leave.
+                let scale = if scale > 1.0 { 1.0 } else { scale };
                 gradients.iter_mut().flatten().for_each(|g| *g *= scale);
             }
         }
